@@ -1,0 +1,104 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+/// The settings every target of ours is built with.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .enableUpcomingFeature("ImmutableWeakCaptures"),
+  .enableExperimentalFeature("Lifetimes"),
+  .treatAllWarnings(as: .error),
+]
+
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
+}
+func tests(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: path ?? "Tests/\(name)", swiftSettings: strict)
+}
+func program(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
+}
+
+/// Arrows go down only; `dev/check` compares them with the imports.
+var targets: [Target] = [
+  // Words, limits and seams; no I/O of their own.
+  .target(name: "CSystem", path: "Sources/CSystem"),
+  library("Core", ["CSystem"]),
+  library("Wire", ["Core"]),
+  library("ClientMessages", [protobuf]),
+  library("Journal", ["Core", "CSystem"]),
+
+  // What decides: pure cores, no NIO, no Foundation.
+  library("WorkerCore", path: "Sources/Worker/Core", ["Core", "Wire"]),
+  library("GatewayCore", path: "Sources/Gateway/Core", ["Core", "Wire"]),
+  library("SupervisionCore", path: "Sources/Supervision/Core", ["Core", "Wire"]),
+
+  // What acts.
+  .systemLibrary(name: "CWasmtime", path: "Sources/CWasmtime"),
+  library("Sandbox", ["Core", "CSystem", "CWasmtime"]),
+  library("WorkerShell", path: "Sources/Worker/Shell", ["Core", "CSystem", "Wire", "Journal", "WorkerCore", "Sandbox"]),
+  library(
+    "GatewayShell", path: "Sources/Gateway/Shell",
+    ["Core", "CSystem", "Wire", "ClientMessages", "GatewayCore", nio, nioPosix, nioHTTP1, nioWebSocket, nioSSL, crypto, protobuf]),
+  library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CSystem", "Wire", "SupervisionCore"]),
+  library("Control", ["Core", "CSystem", "Wire", hummingbird, nio, nioPosix, logging]),
+  library("OneUpClient", ["ClientMessages", protobuf]),
+  library("Drill", ["OneUpClient", "ClientMessages", nio, nioPosix, nioHTTP1, protobuf]),
+  library("Simulation", ["Core", "Wire", "Journal", "WorkerCore", "GatewayCore", "SupervisionCore"]),
+  library("OneUpRoom"),
+
+  program(
+    "oneup",
+    [
+      "Core", "Wire", "Journal", "Sandbox", "WorkerShell", "GatewayShell", "SupervisionShell", "Control", "Drill",
+      arguments, configuration,
+    ]),
+  program("oneup-sim", path: "Sources/oneup-sim", ["Simulation", arguments]),
+
+  tests("CoreTests", ["Core"]),
+]
+
+// ONEUP_ONLY=Core,Journal,JournalTests builds a part of the package.
+if let only = ProcessInfo.processInfo.environment["ONEUP_ONLY"] {
+  let names = Set(only.split(separator: ",").map(String.init))
+  targets = targets.filter { names.contains($0.name) }
+}
+let used = Set(
+  targets.flatMap(\.dependencies).compactMap { dependency -> String? in
+    if case .productItem(_, let package, _, _) = dependency { return package }
+    return nil
+  })
+let dependencies: [(name: String, Package.Dependency)] = [
+  ("swift-nio", .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2")),
+  ("swift-nio-ssl", .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6")),
+  ("swift-protobuf", .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0")),
+  ("swift-argument-parser", .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")),
+  ("swift-crypto", .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2")),
+  ("swift-log", .package(url: "https://github.com/apple/swift-log", exact: "1.16.2")),
+  ("swift-configuration", .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: ["YAML"])),
+  ("hummingbird", .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: [])),
+]
+
+let package = Package(
+  name: "oneup",
+  dependencies: dependencies.filter { used.contains($0.name) }.map(\.1),
+  targets: targets
+)

@@ -1,0 +1,4 @@
+// The system calls and instructions that Swift's Glibc module does not offer.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>

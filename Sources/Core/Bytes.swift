@@ -1,0 +1,68 @@
+// Fixed little-endian encoding: what the journal, the link and the snapshots are written with.
+
+extension [UInt8] {
+  @inlinable package mutating func put<T: FixedWidthInteger>(_ value: T) {
+    withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+  }
+  @inlinable package mutating func put<I: Identifier>(_ value: I) { put(value.rawValue) }
+  /// A 4-byte count, then the bytes.
+  @inlinable package mutating func putBlob(_ bytes: some Collection<UInt8>) {
+    put(UInt32(bytes.count))
+    append(contentsOf: bytes)
+  }
+  @inlinable package mutating func putText(_ text: String) { putBlob(text.utf8) }
+  /// Overwrites at `offset`, which must hold the value's width.
+  @inlinable package mutating func patch<T: FixedWidthInteger>(_ value: T, at offset: Int) {
+    precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "patch outside the buffer")
+    withUnsafeMutableBytes { $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self) }
+  }
+}
+
+/// The bytes end before the value does, or say something impossible.
+package struct DecodingError: Error, Sendable, CustomStringConvertible {
+  package var description: String
+  package init(_ description: String) { self.description = description }
+}
+
+/// Reads what `put` wrote, from bytes that nobody vouches for. Valid only while the buffer is.
+package struct ByteReader {
+  package let bytes: UnsafeRawBufferPointer
+  package var offset: Int
+
+  @inlinable package init(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) {
+    precondition(offset >= 0 && offset <= bytes.count, "reader outside the buffer")
+    self.bytes = bytes
+    self.offset = offset
+  }
+  @inlinable package var left: Int { bytes.count - offset }
+  @inlinable package var isAtEnd: Bool { left == 0 }
+
+  @inlinable package mutating func take<T: FixedWidthInteger>(_: T.Type = T.self) throws(DecodingError) -> T {
+    guard left >= MemoryLayout<T>.size else { throw DecodingError("ends in the middle of a number") }
+    let value = bytes.loadUnaligned(fromByteOffset: offset, as: T.self)
+    offset += MemoryLayout<T>.size
+    return T(littleEndian: value)
+  }
+  @inlinable package mutating func take<I: Identifier>(_: I.Type = I.self) throws(DecodingError) -> I {
+    I(try take(I.RawValue.self))
+  }
+  @inlinable package mutating func take(bytes count: Int) throws(DecodingError) -> UnsafeRawBufferPointer {
+    guard count >= 0, left >= count else { throw DecodingError("ends in the middle of \(count) bytes") }
+    let slice = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
+    offset += count
+    return slice
+  }
+  @inlinable package mutating func takeBlob() throws(DecodingError) -> UnsafeRawBufferPointer {
+    let count: UInt32 = try take()
+    return try take(bytes: Int(count))
+  }
+  /// Repairs what is not UTF-8.
+  package mutating func takeText() throws(DecodingError) -> String {
+    String(decoding: try takeBlob(), as: UTF8.self)
+  }
+  @inlinable package mutating func takeRest() -> UnsafeRawBufferPointer {
+    let slice = UnsafeRawBufferPointer(rebasing: bytes[offset...])
+    offset = bytes.count
+    return slice
+  }
+}

@@ -1,0 +1,194 @@
+// The seam between a worker and whatever runs game code: wasmtime in production, scripted rooms in the simulator.
+
+/// A call into a room's module. Every one of these is an event, except `check`.
+package enum RoomCall: Sendable, Hashable {
+  case create
+  case join(Slot)
+  case leave(Slot, LeaveReason)
+  case suspended(Slot)
+  case returned(Slot)
+  /// A member's message; the stamp is 0 for a numbered one.
+  case message(Slot, stamp: UInt64)
+  /// `skipped`: ticks that were left out before this one.
+  case tick(number: UInt64, skipped: UInt32)
+  case timer(TimerID)
+}
+
+package enum LeaveReason: UInt8, Sendable, Hashable {
+  case left = 0
+  case kicked = 1
+  case expired = 2
+}
+
+/// A timer of one room; the room's counter, from 1.
+package struct TimerID: Identifier {
+  package let rawValue: UInt32
+  @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+}
+
+/// What one call asked the host to do, in order. Reused: `reset` before each call, never reallocated when warm.
+package struct RoomEffects {
+  package enum Target: Sendable, Hashable {
+    case all
+    case only(Slot)
+    case except(Slot)
+  }
+  package enum Command: Sendable, Hashable {
+    case send(Target, reliable: Bool, payload: Range<Int>)
+    /// A small answer that rides with the verdict on the message being handled.
+    case reply(payload: Range<Int>)
+    /// The message is refused; the room promises that it changed nothing.
+    case refuse(reason: Range<Int>)
+    case after(TimerID, milliseconds: UInt64, payload: Range<Int>)
+    case cancel(TimerID)
+    case kick(Slot, reason: Range<Int>)
+    case log(level: UInt8, text: Range<Int>)
+  }
+  package var commands: [Command] = []
+  /// What the ranges of the commands point into.
+  package var bytes: [UInt8] = []
+  package init() {}
+  package mutating func reset() {
+    commands.removeAll(keepingCapacity: true)
+    bytes.removeAll(keepingCapacity: true)
+  }
+}
+
+/// What a call sees of the world. `random`, `nextTimer` are the room's state and come back changed.
+package struct RoomContext: Sendable, Hashable {
+  /// Microseconds since 1970.
+  package var time: Int64
+  package var tick: UInt64
+  package var random: RandomState
+  /// The id that the next `after` gets.
+  package var nextTimer: TimerID
+  package init(time: Int64, tick: UInt64, random: RandomState, nextTimer: TimerID) {
+    self.time = time
+    self.tick = tick
+    self.random = random
+    self.nextTimer = nextTimer
+  }
+}
+
+/// What a call may use. Recorded with the room, so that replay agrees.
+package struct RoomLimits: Sendable, Hashable {
+  /// Per event.
+  package var fuel: UInt64
+  package var memoryBytes: UInt32
+  package var stackBytes: UInt32
+  /// Bytes of sends, replies and timers of one event.
+  package var outputBytes: UInt32
+  package init(fuel: UInt64, memoryBytes: UInt32, stackBytes: UInt32, outputBytes: UInt32) {
+    self.fuel = fuel
+    self.memoryBytes = memoryBytes
+    self.stackBytes = stackBytes
+    self.outputBytes = outputBytes
+  }
+}
+
+/// How strictly a call is bounded.
+package enum RoomBudget: Sendable, Hashable {
+  /// Live: the recorded limits and the watchdog.
+  case live
+  /// Deciding an event anew after a death: the recorded limits and the watchdog (whose trip counts as a death).
+  case deciding
+  /// Replaying a decided event: fuel unlimited, no watchdog.
+  case decided
+}
+
+package struct RoomFault: Sendable, Hashable {
+  package enum Kind: UInt8, Sendable {
+    case trap = 1
+    case fuel = 2
+    case stack = 3
+    case memory = 4
+    case output = 5
+    /// The CPU-time watchdog: the environment's fault as often as the room's.
+    case watchdog = 6
+    /// The worker died at it, twice in a row.
+    case death = 7
+  }
+  package var kind: Kind
+  /// One line for people.
+  package var text: String
+  /// Demangled function names, innermost first.
+  package var backtrace: [String]
+  package init(kind: Kind, text: String, backtrace: [String] = []) {
+    self.kind = kind
+    self.text = text
+    self.backtrace = backtrace
+  }
+}
+
+package enum RoomOutcome: Sendable, Hashable {
+  case applied(fuelUsed: UInt64)
+  /// By the module, before it changed anything; the reason is in the effects (`refuse`).
+  case refused(fuelUsed: UInt64)
+  /// The instance is spoiled: only `discard` may follow. The effects are void.
+  case failed(RoomFault)
+}
+
+/// What a module says of itself.
+package struct ModuleSettings: Sendable, Hashable {
+  package var name: String
+  package var version: String
+  package var hash: ModuleHash
+  /// Ticks a second; 0: none.
+  package var ticksPerSecond: UInt32
+  package var membersMax: UInt32
+  package var ticksWhenEmpty: Bool
+  package var limits: RoomLimits
+  package init(
+    name: String, version: String, hash: ModuleHash, ticksPerSecond: UInt32, membersMax: UInt32,
+    ticksWhenEmpty: Bool, limits: RoomLimits
+  ) {
+    self.name = name
+    self.version = version
+    self.hash = hash
+    self.ticksPerSecond = ticksPerSecond
+    self.membersMax = membersMax
+    self.ticksWhenEmpty = ticksWhenEmpty
+    self.limits = limits
+  }
+}
+
+package struct EngineError: Error, Sendable, CustomStringConvertible {
+  package var description: String
+  package init(_ description: String) { self.description = description }
+}
+
+/// Runs modules. Deterministic: the same instance state, call, payload and context give the same outcome, effects and
+/// state, on every host, as long as `identity` is the same. Called from one thread.
+package protocol RoomEngine {
+  associatedtype Instance
+
+  /// Engine, version and settings that can change fuel or stack use; journal segments carry it.
+  var identity: String { get }
+  /// What the last call asked for; void after a failed one.
+  var effects: RoomEffects { get set }
+  /// In: what the next call sees. Out: what it left.
+  var context: RoomContext { get set }
+
+  /// The newest build of a module that players may be given, or nil.
+  func module(named name: String) -> ModuleSettings?
+  /// A build that a room was made with, newest or not; nil when its bytes are gone.
+  func module(_ hash: ModuleHash) -> ModuleSettings?
+
+  /// A fresh instance: the module's start state, `create` not called yet.
+  mutating func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> Instance
+  mutating func call(
+    _ instance: inout Instance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
+  ) -> RoomOutcome
+  /// The whole mutable state: memory without its zero pages, and globals. Appends.
+  func image(of instance: borrowing Instance, into bytes: inout [UInt8])
+  /// An instance with that state.
+  mutating func restore(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> Instance
+  /// Gives the instance's place back to the pool.
+  mutating func discard(_ instance: consuming Instance)
+  /// The full state for a member, or for all where `slot` is nil, made on a throw-away copy of the instance. Appends.
+  mutating func describe(
+    _ module: ModuleHash, limits: RoomLimits, of instance: inout Instance, for slot: Slot?, into bytes: inout [UInt8]
+  ) throws(EngineError)
+}
