@@ -13,6 +13,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("ImmutableWeakCaptures"),
   .enableExperimentalFeature("Lifetimes"),
   .treatAllWarnings(as: .error),
+  // Small functions of one target are inlined into another's loops.
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")

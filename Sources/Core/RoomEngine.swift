@@ -23,7 +23,7 @@ package enum LeaveReason: UInt8, Sendable, Hashable {
 /// A timer of one room; the room's counter, from 1.
 package struct TimerID: Identifier {
   package let rawValue: UInt32
-  @inlinable package init(_ rawValue: UInt32) { self.rawValue = rawValue }
+  package init(_ rawValue: UInt32) { self.rawValue = rawValue }
 }
 
 /// What one call asked the host to do, in order. Reused: `reset` before each call, never reallocated when warm.
