@@ -1,0 +1,88 @@
+// Every bound of OneUp, with its unit, its reason and what happens when it is reached.
+
+package enum Limits {
+  // MARK: Frames
+  /// One client frame, in bytes, without its length. Longer: `Error(TOO_LARGE)` and a close.
+  package static let clientFrameBytesMax = 65_536
+  /// One input's payload. Longer: a `rejected` event.
+  package static let inputBytesMax = 32_768
+  /// One link record: a full state for a late joiner is the largest.
+  package static let linkRecordBytesMax = 16 * 1_048_576
+  /// One full state as a room describes it.
+  package static let stateBytesMax = 8 * 1_048_576
+  package static let playerNameBytesMax = 64
+  package static let moduleNameBytesMax = 64
+  package static let roomKeyBytesMax = 128
+  package static let joinParametersBytesMax = 4_096
+
+  // MARK: Rooms
+  package static let shardsDefault = 8
+  package static let shardsMax = 256
+  /// In one worker's memory at once; beyond, joins of new rooms are refused.
+  package static let liveRoomsMax = 5_000
+  package static let membersMax = 1_000
+  /// Memberships of one session at once.
+  package static let membershipsPerSessionMax = 64
+  /// Ended memberships a room remembers; the oldest are forgotten first, and answered `gone` without `last`.
+  package static let tombstonesMax = 1_024
+  package static let tombstoneSeconds: Int64 = 24 * 3_600
+  package static let timersMax = 1_024
+  /// Timers fired in one turn of a room.
+  package static let timersPerTurnMax = 16
+  /// Ticks made up after a gap; the rest is skipped and counted.
+  package static let ticksMadeUpMax = 5
+  /// Inputs taken from one room in one batch; the rest waits in the link.
+  package static let inputsPerRoomPerBatchMax = 256
+  /// Inputs one worker takes in one batch.
+  package static let inputsPerBatchMax = 8_192
+
+  // MARK: The ring of numbered outputs
+  package static let ringEntriesMax = 1_024
+  package static let ringBytesMax = 1_048_576
+  /// Numbered outputs a gateway loop has not confirmed; at it the room is busy (I-7, protocol §3.2).
+  package static let unconfirmedMax = 512
+  /// The most that one event may add to a room's ring.
+  package static let outputsPerEventMax = 128
+  /// Of sends, replies and timers of one event.
+  package static let outputBytesPerEventMax = 262_144
+
+  // MARK: Members
+  /// From losing its claim to `suspended`.
+  package static let claimSeconds: Int64 = 3
+  /// From `suspended` to `expired`.
+  package static let graceSeconds: Int64 = 30
+  /// A member that makes the room fail so often in a minute of event time is removed.
+  package static let quarantinesPerMinuteMax = 3
+  package static let quarantineWindowSeconds: Int64 = 60
+
+  // MARK: Recovery
+  /// What replaying all of a worker's tails may cost; a snapshot is taken when it would cost more.
+  package static let replayBudgetMilliseconds: Int64 = 50
+  /// A checkpoint at the latest after so many bytes of log.
+  package static let checkpointEveryBytes: UInt64 = 4 * 1_048_576
+  /// How long a rebuilding room may hold up its neighbours in one turn.
+  package static let rebuildSliceMilliseconds: Int64 = 1
+  /// No members and no event for so long: the room is passivated.
+  package static let passivateSeconds: Int64 = 60
+  package static let retryBusyMilliseconds: UInt32 = 50
+
+  // MARK: Connections
+  package static let connectionsPerAddressMax = 10_000
+  package static let handshakeSeconds: Int64 = 10
+  /// Bytes that wait for one slow client; beyond, it is disconnected with `TOO_SLOW` and may come back.
+  package static let outboundBytesMax = 1_048_576
+  /// Token bucket of one session: frames a second, and burst.
+  package static let framesPerSecond = 2_000
+  package static let framesBurst = 4_000
+
+  /// Relations that must hold; checked once at start and by a test.
+  package static func check() {
+    precondition(inputBytesMax < clientFrameBytesMax, "an input must fit in a frame")
+    precondition(
+      ringEntriesMax >= unconfirmedMax + outputsPerEventMax + inputsPerRoomPerBatchMax,
+      "the ring must hold what is unconfirmed and what one event adds")
+    precondition(ringBytesMax >= 2 * outputBytesPerEventMax, "the ring must hold what an event can send")
+    precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
+    precondition(outboundBytesMax >= ringBytesMax / 2, "a client that comes back must be able to take the ring")
+  }
+}
