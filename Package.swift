@@ -29,6 +29,14 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
+/// Where `dev/setup-wasmtime` puts the sandbox's engine, and where a shipped binary looks for it. Whatever links Sandbox gets it.
+let wasmtimeDirectory = Context.packageDirectory + "/.deps/wasmtime"
+let wasmtimeLibrary: [LinkerSetting] = [
+  .unsafeFlags(
+    ["-L" + wasmtimeDirectory]
+      + ["$ORIGIN", "$ORIGIN/../lib", wasmtimeDirectory].flatMap { ["-Xlinker", "-rpath", "-Xlinker", $0] })
+]
+
 func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
 }
@@ -55,17 +63,25 @@ var targets: [Target] = [
 
   // What acts.
   .systemLibrary(name: "CWasmtime", path: "Sources/CWasmtime"),
-  library("Sandbox", ["Core", "CSystem", "CWasmtime"]),
+  .target(
+    name: "Sandbox", dependencies: ["Core", "CWasmtime"], path: "Sources/Sandbox",
+    swiftSettings: strict, linkerSettings: wasmtimeLibrary),
+  library("ModuleBuilder", ["Sandbox"]),
   library("WorkerShell", path: "Sources/Worker/Shell", ["Core", "CSystem", "Wire", "Journal", "WorkerCore", "Sandbox"]),
   library(
     "GatewayShell", path: "Sources/Gateway/Shell",
     ["Core", "CSystem", "Wire", "ClientMessages", "GatewayCore", nio, nioPosix, nioHTTP1, nioWebSocket, nioSSL, crypto, protobuf]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CSystem", "Wire", "SupervisionCore"]),
   library("Control", ["Core", "CSystem", "Wire", hummingbird, nio, nioPosix, logging]),
-  library("OneUpClient", ["ClientMessages", protobuf]),
-  library("Drill", ["OneUpClient", "ClientMessages", nio, nioPosix, nioHTTP1, protobuf]),
-  library("Simulation", ["Core", "Wire", "Journal", "WorkerCore", "GatewayCore", "SupervisionCore"]),
-  library("OneUpRoom"),
+  library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
+  library(
+    "OneUpClient", path: "Sources/OneUpClient/Shell",
+    ["Core", "ClientCore", "ClientMessages", nio, nioPosix, protobuf]),
+  library("Drill", ["Core", "ClientCore", nio, nioPosix, nioHTTP1]),
+  library("Simulation", ["Core", "ClientCore", "Wire", "Journal", "WorkerCore", "GatewayCore", "SupervisionCore"]),
+  .target(name: "OneUpRoom", path: "Sources/OneUpRoom", exclude: ["Support"], swiftSettings: strict),
+  library("Tally", path: "Modules/tally/Sources", ["OneUpRoom"]),
+  library("Faulty", path: "Modules/faulty/Sources", ["OneUpRoom"]),
 
   program(
     "oneup",
@@ -76,6 +92,12 @@ var targets: [Target] = [
   program("oneup-sim", path: "Sources/oneup-sim", ["Simulation", arguments]),
 
   tests("CoreTests", ["Core"]),
+  tests("SandboxTests", ["Core", "CWasmtime", "Sandbox", "ModuleBuilder"]),
+  tests("TallyTests", path: "Modules/tally/Tests", ["OneUpRoom", "Tally"]),
+  tests("FaultyTests", path: "Modules/faulty/Tests", ["OneUpRoom", "Faulty"]),
+  tests("ClientTests", ["Core", "ClientCore"]),
+  tests("SupervisionTests", ["Core", "CSystem", "Wire", "SupervisionCore", "SupervisionShell"]),
+  tests("ControlTests", ["Core", "Wire", "Control"]),
 ]
 
 // ONEUP_ONLY=Core,Journal,JournalTests builds a part of the package.
