@@ -1,0 +1,31 @@
+// Starting and watching child processes: what fork, exec and the kernel offer and Swift cannot call safely.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// Starts `path` with `argv` and `envp` (both end with NULL). In the child `fds[i]` becomes descriptor 3 + i, standard
+/// input is /dev/null, standard output is the parent's standard error, every other descriptor is closed, signals are
+/// as at a program's start, it leads a process group of its own, and it dies with SIGKILL when the calling *thread* does. `*pidfd` gets a close-on-exec
+/// process descriptor. Returns the pid, or -errno of what failed, the exec included.
+pid_t oneup_spawn(const char *path, char *const argv[], char *const envp[], const int *fds, size_t fd_count, int *pidfd);
+
+/// Sends a signal through a process descriptor: never to a stranger that got the pid later. 0 or -errno.
+int oneup_pidfd_signal(int pidfd, int signal);
+
+/// Collects a process that has ended. 1: collected, with `*how` 1 exited (`*status` its code), 2 killed (its signal);
+/// 0: still running; -errno.
+int oneup_pidfd_reap(int pidfd, int *how, int *status);
+
+/// Blocks SIGTERM, SIGINT and SIGHUP for the process, ignores SIGPIPE, and returns a non-blocking, close-on-exec descriptor
+/// that reports them. -errno on failure.
+int oneup_signal_descriptor(void);
+
+/// The next signal waiting in that descriptor, or 0.
+int oneup_signal_next(int fd);
+
+/// A connected pair of Unix stream sockets, both close-on-exec and the first non-blocking. 0 or -errno.
+int oneup_channel_pair(int fds[2]);
+
+/// An exclusive lock on an open file, held until it is closed; not waited for. 0, or -errno (-EWOULDBLOCK: held).
+int oneup_lock_exclusive(int fd);
