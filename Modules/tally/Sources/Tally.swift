@@ -1,0 +1,66 @@
+// A room that counts: the list of everything that was added, in order. An oracle can tell from it what was lost,
+// doubled or swapped. The messages are in README.md.
+import OneUpRoom
+
+public struct Tally: Room {
+  public static let settings = Settings(members: 1000)
+
+  var list = OperationList()
+
+  public init() {}
+
+  public mutating func message(_ message: inout Reader, from sender: Sender, _ room: Context) throws(Refused) {
+    switch try message.u8() {
+    case 1: try add(&message, sender, room)
+    case 2: try query(&message, room)
+    case 3: echo(&message, room)
+    default: throw Refused("unknown message")
+    }
+  }
+
+  mutating func add(_ message: inout Reader, _ sender: Sender, _ room: Context) throws(Refused) {
+    let operation = try message.u64()
+    guard message.count == 0 else { throw Refused("an add is 9 bytes") }
+    guard list.count < OperationList.countMax else { throw Refused("the list is full") }
+    let position = list.count
+    list.append(operation)
+    var output = Writer(capacity: 17)
+    output.u8(1)
+    output.u32(position)
+    output.u64(operation)
+    output.u32(sender.slot.number)
+    room.send(output)
+  }
+
+  func query(_ message: inout Reader, _ room: Context) throws(Refused) {
+    let from = try message.u32()
+    let count = try message.u32()
+    guard message.count == 0 else { throw Refused("a query is 9 bytes") }
+    guard count <= 1024 else { throw Refused("a query is for 1024 operations at most") }
+    let start = min(from, list.count)
+    let end = min(UInt64(start) + UInt64(count), UInt64(list.count))
+    var answer = Writer(capacity: 13 + 8 * Int(count))
+    answer.u8(2)
+    answer.u32(list.count)
+    answer.u32(start)
+    answer.u32(UInt32(end) - start)
+    for position in start..<UInt32(end) { answer.u64(list[position]) }
+    room.reply(answer)
+  }
+
+  func echo(_ message: inout Reader, _ room: Context) {
+    var output = Writer(capacity: 1 + message.count)
+    output.u8(3)
+    output.raw(message.rest())
+    room.send(output, reliable: false)
+  }
+
+  public func describe(for slot: Slot?, _ state: inout Writer) {
+    state.u32(list.count)
+    state.u64(list.hash)
+  }
+
+  public func check() -> String? {
+    list.recount() == list.hash ? nil : "the running hash does not match the list"
+  }
+}
