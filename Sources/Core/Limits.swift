@@ -75,6 +75,17 @@ package enum Limits {
   package static let framesPerSecond = 2_000
   package static let framesBurst = 4_000
 
+  /// Above this, a slow client's unreliable outputs are dropped, so that replacing older ones stays cheap.
+  package static let unreliablePendingBytesMax = 65_536
+  /// A join or attach whose shard has no owner; then `Error(UNAVAILABLE)`.
+  package static let ownerWaitSeconds: Int64 = 10
+  /// Told to a client with `UNAVAILABLE` and `TOO_MANY`.
+  package static let retryUnavailableMilliseconds: UInt32 = 500
+  /// Attachments of one gateway loop; beyond, `Error(UNAVAILABLE)`. A route is 20 bits of index and 12 of tag.
+  package static let routesPerLoopMax = 1 << 20
+  /// Bytes that wait for one worker; beyond, inputs are dropped and their attachments repaired when it has caught up.
+  package static let linkPendingBytesMax = 8 * 1_048_576
+
   /// Relations that must hold; checked once at start and by a test.
   package static func check() {
     precondition(inputBytesMax < clientFrameBytesMax, "an input must fit in a frame")
@@ -83,6 +94,7 @@ package enum Limits {
       "the ring must hold what is unconfirmed and what one event adds")
     precondition(ringBytesMax >= 2 * outputBytesPerEventMax, "the ring must hold what an event can send")
     precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
+    precondition(unreliablePendingBytesMax < outboundBytesMax, "unreliable outputs must give way to numbered ones")
     precondition(outboundBytesMax >= ringBytesMax / 2, "a client that comes back must be able to take the ring")
   }
 }
