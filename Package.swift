@@ -55,6 +55,7 @@ var targets: [Target] = [
   library("Wire", ["Core"]),
   library("ClientMessages", [protobuf]),
   library("Journal", ["Core", "CSystem"]),
+  library("SimulatedFiles", ["Core"]),
 
   // What decides: pure cores, no NIO, no Foundation.
   library("WorkerCore", path: "Sources/Worker/Core", ["Core", "Wire"]),
@@ -92,11 +93,14 @@ var targets: [Target] = [
   program("oneup-sim", path: "Sources/oneup-sim", ["Simulation", arguments]),
 
   tests("CoreTests", ["Core"]),
+  tests("JournalTests", ["Core", "Journal", "SimulatedFiles"]),
   tests("SandboxTests", ["Core", "CWasmtime", "Sandbox", "ModuleBuilder"]),
   tests("TallyTests", path: "Modules/tally/Tests", ["OneUpRoom", "Tally"]),
   tests("FaultyTests", path: "Modules/faulty/Tests", ["OneUpRoom", "Faulty"]),
   tests("ClientTests", ["Core", "ClientCore"]),
-  tests("SupervisionTests", ["Core", "CSystem", "Wire", "SupervisionCore", "SupervisionShell"]),
+  program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
+  tests("SupervisionTests", ["Core", "CSystem", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
+  tests("ControlTests", ["Core", "Wire", "Control", "oneup"]),
   tests("ControlTests", ["Core", "Wire", "Control"]),
 ]
 
