@@ -79,7 +79,7 @@ var targets: [Target] = [
     "OneUpClient", path: "Sources/OneUpClient/Shell",
     ["Core", "ClientCore", "ClientMessages", nio, nioPosix, protobuf]),
   library("Drill", ["Core", "ClientCore", nio, nioPosix, nioHTTP1]),
-  library("Simulation", ["Core", "ClientCore", "Wire", "Journal", "WorkerCore", "GatewayCore", "SupervisionCore"]),
+  library("Simulation", ["Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "GatewayCore", "SupervisionCore"]),
   .target(name: "OneUpRoom", path: "Sources/OneUpRoom", exclude: ["Support"], swiftSettings: strict),
   library("Tally", path: "Modules/tally/Sources", ["OneUpRoom"]),
   library("Faulty", path: "Modules/faulty/Sources", ["OneUpRoom"]),

@@ -1,0 +1,150 @@
+// The seam to files: the real one below the journal, a faulty one in memory below the simulator. Synchronous, used
+// generically, so that no call is boxed.
+
+/// What a file operation was, to what, and why it failed.
+package struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
+  package enum Operation: String, Sendable {
+    case open, read, write, sync, size, rename, remove, list, lock
+    case createDirectory = "create directory"
+    case syncDirectory = "sync directory"
+  }
+  package var operation: Operation
+  package var path: String
+  /// `errno`, or one of the two codes below.
+  package var code: Int32
+  package init(_ operation: Operation, _ path: String, code: Int32) {
+    self.operation = operation
+    self.path = path
+    self.code = code
+  }
+  /// Fewer bytes were written than given.
+  package static let shortWrite: Int32 = -1
+  /// The simulated process died in this operation; nothing that it does afterwards takes effect.
+  package static let simulatedDeath: Int32 = -2
+
+  package var description: String { "cannot \(operation.rawValue) \(path): \(reason)" }
+  private var reason: String {
+    switch code {
+    case FileError.shortWrite: "only a part was written (is the disk failing or full?)"
+    case FileError.simulatedDeath: "simulated death"
+    case 2: "no such file or directory"
+    case 5: "input/output error (check the disk and the kernel's log)"
+    case 11: "held by another process"
+    case 13: "permission denied"
+    case 17: "it exists already"
+    case 28: "no space left on the device"
+    case 30: "the file system is read-only"
+    default: "errno \(code)"
+    }
+  }
+}
+
+package enum FileMode: Sendable, Hashable {
+  /// Must exist.
+  case read
+  /// Must exist.
+  case readWrite
+  /// Must not exist; read and write.
+  case create
+}
+
+/// Files and directories. Paths are absolute or relative to the process; `/` separates. Safe from any thread; one file
+/// is written by one thread at a time. A `File` closes, a `Lock` is given up, when its last reference goes.
+package protocol FileSystem: Sendable {
+  associatedtype File: Sendable
+  associatedtype Lock: Sendable
+
+  func open(_ path: String, _ mode: FileMode) throws(FileError) -> File
+  /// Fills the buffer from `offset` on; returns how many bytes there were, fewer only at the end of the file.
+  func read(_ file: File, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int
+  /// Writes all, or throws (`shortWrite`: a prefix is there). Returned: survives this process, not the machine.
+  func write(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError)
+  /// What was written to the file before is durable. After an error, never try again: the kernel forgets the pages.
+  func sync(_ file: File) throws(FileError)
+  func size(_ file: File) throws(FileError) -> Int
+
+  /// Replaces `to` if it exists. Durable after `syncDirectory`.
+  func rename(_ from: String, to: String) throws(FileError)
+  /// Readers that have the file open go on reading it. Durable after `syncDirectory`.
+  func remove(_ path: String) throws(FileError)
+  /// Names, sorted.
+  func list(_ directory: String) throws(FileError) -> [String]
+  /// Harmless if it exists; its parent must exist.
+  func createDirectory(_ path: String) throws(FileError)
+  func syncDirectory(_ path: String) throws(FileError)
+  /// Takes the directory for this process, or throws with code EAGAIN at once. The process's death gives it up.
+  func lock(directory: String) throws(FileError) -> Lock
+}
+
+extension FileSystem {
+  /// The whole file, or an error if it is longer than `limit` bytes.
+  package func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
+    let file = try open(path, .read)
+    let count = try size(file)
+    guard count <= limit else { throw FileError(.read, path, code: 27) }
+    return try readBytes(file, at: 0, count: count)
+  }
+
+  /// Up to `count` bytes from `offset` on; fewer only at the end of the file.
+  package func readBytes(_ file: File, at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+    var failure: FileError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      do throws(FileError) {
+        filled = try read(file, into: UnsafeMutableRawBufferPointer(buffer), at: offset)
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  package func writeBytes(_ file: File, _ bytes: [UInt8], at offset: Int) throws(FileError) {
+    var failure: FileError?
+    bytes.withUnsafeBytes { buffer in
+      do throws(FileError) { try write(file, buffer, at: offset) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Replaces `directory/name` by these bytes, all or nothing, durably: for small files such as counters.
+  package func replaceContents(of name: String, in directory: String, with bytes: [UInt8]) throws(FileError) {
+    let path = directory + "/" + name
+    let temporary = path + ".tmp"
+    try removeIfPresent(temporary)
+    let file = try open(temporary, .create)
+    try writeBytes(file, bytes, at: 0)
+    try sync(file)
+    try rename(temporary, to: path)
+    try syncDirectory(directory)
+  }
+
+  package func removeIfPresent(_ path: String) throws(FileError) {
+    do throws(FileError) { try remove(path) } catch where error.code == 2 {}
+  }
+
+  /// A new file of `count` written zeros, synced under a temporary name first: a write into it needs no allocation, and
+  /// what was never written reads as zero. Its directory entry is durable too. On an error nothing of it remains that
+  /// would be taken for the file.
+  package func createZeroFilled(_ name: String, in directory: String, count: Int) throws(FileError) -> File {
+    let path = directory + "/" + name
+    let temporary = path + ".tmp"
+    try removeIfPresent(temporary)
+    let file = try open(temporary, .create)
+    do throws(FileError) {
+      let chunk = [UInt8](repeating: 0, count: min(count, 1 << 20))
+      var offset = 0
+      while offset < count {
+        let size = min(chunk.count, count - offset)
+        try writeBytes(file, size == chunk.count ? chunk : [UInt8](chunk[..<size]), at: offset)
+        offset += size
+      }
+      try sync(file)
+      try rename(temporary, to: path)
+      try syncDirectory(directory)
+    } catch {
+      // A half-filled file would hold the space that the disk lacks.
+      do throws(FileError) { try remove(temporary) } catch {}
+      throw error
+    }
+    return file
+  }
+}

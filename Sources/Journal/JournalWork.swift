@@ -1,0 +1,61 @@
+// Slow work on files that the shell does on another thread, so that the worker's never waits for a disk. The journal
+// hands it out and is told the outcome; each kind at most once at a time.
+package import Core
+
+/// Who writes a journal.
+package struct JournalIdentity: Sendable, Hashable {
+  package var shard: ShardID
+  package var boot: BootID
+  package var durability: Durability
+  /// Engine, version and settings that can change fuel or stack use.
+  package var engine: String
+  package init(shard: ShardID, boot: BootID, durability: Durability, engine: String) {
+    self.shard = shard
+    self.boot = boot
+    self.durability = durability
+    self.engine = engine
+  }
+}
+
+/// Makes durable what was written when the work was made. Then `noteSynced`, or `noteSyncFailed`: never run it again.
+package struct SyncWork<FS: FileSystem>: Sendable {
+  let fileSystem: FS
+  let files: [FS.File]
+  package let upTo: LogPoint
+  let lastCheckpoint: LogPosition?
+  package func run() throws(FileError) {
+    for file in files { try fileSystem.sync(file) }
+  }
+}
+
+/// Zero-fills the next segment. Then `notePrepared`, or `notePreparationFailed`.
+package struct PreparationWork<FS: FileSystem>: Sendable {
+  let fileSystem: FS
+  let directory: String
+  let number: UInt64
+  let bytes: Int
+  package func run() throws(FileError) -> PreparedSegment<FS> {
+    let file = try fileSystem.createZeroFilled(SegmentHeader.fileName(number), in: directory, count: bytes)
+    return PreparedSegment(number: number, bytes: bytes, file: file)
+  }
+}
+
+package struct PreparedSegment<FS: FileSystem>: Sendable {
+  let number: UInt64
+  let bytes: Int
+  let file: FS.File
+}
+
+/// Removes segments that the journal has let go of, the oldest first, each durably before the next, so that no gap can
+/// be left. If it fails or never runs, they are found and let go of again later.
+package struct RemovalWork<FS: FileSystem>: Sendable {
+  let fileSystem: FS
+  let directory: String
+  package let numbers: [UInt64]
+  package func run() throws(FileError) {
+    for number in numbers {
+      try fileSystem.removeIfPresent(directory + "/" + SegmentHeader.fileName(number))
+      try fileSystem.syncDirectory(directory)
+    }
+  }
+}

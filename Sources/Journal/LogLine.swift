@@ -1,0 +1,81 @@
+// Which segments make up the log: the line from the newest valid one back over the predecessors. Everything else in the
+// directory is void: attempts at adoption that did not finish, and what a finished one left behind.
+package import Core
+
+package struct LogLine<FS: FileSystem> {
+  /// In the order of the log. Each one counts up to where the next one starts.
+  var segments: [Segment<FS>]
+  /// Valid segments that are no part of the log.
+  var void: [UInt64]
+  /// The newest durable mark; nil if none was ever made (or the log is empty).
+  var mark: LogPoint?
+  /// At or below the mark.
+  var lastCheckpoint: LogPosition?
+
+  /// Reads the copies of an adoption that is not known to be durable; nothing else.
+  init(_ survey: Survey<FS>, _ window: ReadWindow<FS>) throws(FileError) {
+    var candidates = survey.segments
+    (segments, void) = ([], [])
+    while true {
+      segments = LogLine.line(through: candidates)
+      findMark(survey)
+      guard let index = try firstUnfinishedAdoption(window) else { break }
+      // It and whatever was built on it never happened: the predecessor decides again.
+      for segment in segments[index...] { candidates[segment.number] = nil }
+    }
+    let kept = Set(segments.map(\.number))
+    void = survey.segments.keys.filter { !kept.contains($0) }.sorted()
+  }
+
+  private static func line(through candidates: [UInt64: Segment<FS>]) -> [Segment<FS>] {
+    var line: [Segment<FS>] = []
+    var next = candidates.keys.max()
+    while let number = next, let segment = candidates[number] {
+      line.append(segment)
+      guard let before = segment.header.predecessor else { break }
+      if let named = candidates[before.number], named.start <= segment.start {
+        next = before.number
+      } else {
+        // The named one is gone or its header is: cleaned, if nothing older is there; else lost, and what is older still
+        // counts.
+        next = candidates.keys.filter { $0 < before.number && candidates[$0]!.start <= segment.start }.max()
+      }
+    }
+    return line.reversed()
+  }
+
+  private mutating func findMark(_ survey: Survey<FS>) {
+    mark = nil
+    lastCheckpoint = nil
+    for (index, segment) in segments.enumerated() {
+      if let base = segment.header.predecessor?.base, base.position >= (mark?.position ?? LogPosition(0)) { mark = base }
+      if let checkpoint = segment.header.lastCheckpoint { lastCheckpoint = max(lastCheckpoint ?? checkpoint, checkpoint) }
+      let end = index + 1 < segments.count ? segments[index + 1].start : segment.capacityEnd
+      guard let own = survey.marks[segment.number], own.point.position >= segment.start, own.point.position <= end
+      else { continue }
+      if own.point.position >= (mark?.position ?? LogPosition(0)) { mark = own.point }
+      if let checkpoint = own.lastCheckpoint { lastCheckpoint = max(lastCheckpoint ?? checkpoint, checkpoint) }
+    }
+  }
+
+  private func firstUnfinishedAdoption(_ window: ReadWindow<FS>) throws(FileError) -> Int? {
+    for (index, segment) in segments.enumerated() where segment.header.isAdoption {
+      let end = segment.header.predecessor?.end.position ?? LogPosition(0)
+      if let mark, mark.position > end { continue }
+      if try !isFinished(segment, end: end, window) { return index }
+    }
+    return nil
+  }
+
+  /// Copies up to `end`, all whole, then `adopted`.
+  private func isFinished(
+    _ segment: Segment<FS>, end: LogPosition, _ window: ReadWindow<FS>
+  ) throws(FileError) -> Bool {
+    var cursor = LogCursor([segment], window: window, at: segment.start, check: nil)
+    while true {
+      guard case .record(let position, let frame, _) = try cursor.next() else { return false }
+      if position == end && frame.kind == RecordKind.adopted { return true }
+      if position >= end { return false }
+    }
+  }
+}

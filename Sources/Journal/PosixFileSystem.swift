@@ -1,0 +1,111 @@
+// The real file system.
+package import Core
+internal import Glibc
+
+/// Plain system calls; an interrupted one is tried again.
+package struct PosixFileSystem: FileSystem {
+  /// An open file; closes with its last reference.
+  package final class File: Sendable {
+    let descriptor: Int32
+    let path: String
+    init(descriptor: Int32, path: String) {
+      self.descriptor = descriptor
+      self.path = path
+    }
+    deinit { close(descriptor) }
+  }
+  package typealias Lock = File
+
+  package init() {}
+
+  package func open(_ path: String, _ mode: FileMode) throws(FileError) -> File {
+    let flags: Int32
+    switch mode {
+    case .read: flags = O_RDONLY
+    case .readWrite: flags = O_RDWR
+    case .create: flags = O_RDWR | O_CREAT | O_EXCL
+    }
+    let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FileError(.open, path, code: errno) }
+    return File(descriptor: descriptor, path: path)
+  }
+
+  package func read(
+    _ file: File, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws(FileError) -> Int {
+    var done = 0
+    while done < buffer.count {
+      let count = pread(
+        file.descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw FileError(.read, file.path, code: errno)
+      }
+      if count == 0 { break }
+      done += count
+    }
+    return done
+  }
+
+  package func write(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+    guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+    var count = pwrite(file.descriptor, base, bytes.count, off_t(offset))
+    while count < 0 && errno == EINTR { count = pwrite(file.descriptor, base, bytes.count, off_t(offset)) }
+    guard count >= 0 else { throw FileError(.write, file.path, code: errno) }
+    guard count == bytes.count else { throw FileError(.write, file.path, code: FileError.shortWrite) }
+  }
+
+  package func sync(_ file: File) throws(FileError) {
+    guard fdatasync(file.descriptor) == 0 else { throw FileError(.sync, file.path, code: errno) }
+  }
+
+  package func size(_ file: File) throws(FileError) -> Int {
+    var status = stat()
+    guard fstat(file.descriptor, &status) == 0 else { throw FileError(.size, file.path, code: errno) }
+    return Int(status.st_size)
+  }
+
+  package func rename(_ from: String, to: String) throws(FileError) {
+    guard Glibc.rename(from, to) == 0 else { throw FileError(.rename, from, code: errno) }
+  }
+
+  package func remove(_ path: String) throws(FileError) {
+    guard unlink(path) == 0 else { throw FileError(.remove, path, code: errno) }
+  }
+
+  package func list(_ directory: String) throws(FileError) -> [String] {
+    guard let stream = opendir(directory) else { throw FileError(.list, directory, code: errno) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else { break }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    guard errno == 0 else { throw FileError(.list, directory, code: errno) }
+    return names.sorted()
+  }
+
+  package func createDirectory(_ path: String) throws(FileError) {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw FileError(.createDirectory, path, code: errno) }
+  }
+
+  package func syncDirectory(_ path: String) throws(FileError) {
+    let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(.syncDirectory, path, code: errno) }
+    defer { close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw FileError(.syncDirectory, path, code: errno) }
+  }
+
+  package func lock(directory: String) throws(FileError) -> Lock {
+    let path = directory + "/lock"
+    let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FileError(.lock, path, code: errno) }
+    let lock = Lock(descriptor: descriptor, path: path)
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw FileError(.lock, path, code: errno) }
+    return lock
+  }
+}

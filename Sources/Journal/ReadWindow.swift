@@ -1,0 +1,91 @@
+// Reads records out of one segment's file, many per system call.
+internal import Core
+
+/// What is at an offset of a segment.
+enum Examined {
+  case record(Record.Frame)
+  /// The length is zero: nothing was written here.
+  case nothing
+  /// Something is here that is not a whole record; its length field, if that is possible at all.
+  case bad(claimed: Int?)
+}
+
+/// A part of a file in memory. Used by one thread.
+final class ReadWindow<FS: FileSystem> {
+  private static var chunkBytes: Int { 256 << 10 }
+  private let fileSystem: FS
+  private var file: FS.File?
+  private var storage: UnsafeMutableRawBufferPointer
+  private var offset = 0
+  private var count = 0
+
+  init(_ fileSystem: FS) {
+    self.fileSystem = fileSystem
+    storage = .allocate(byteCount: ReadWindow.chunkBytes, alignment: 16)
+  }
+  deinit { storage.deallocate() }
+
+  /// From now on, of this file.
+  func open(_ file: FS.File) {
+    self.file = file
+    count = 0
+  }
+
+  /// Up to `wanted` bytes at `at`, fewer at the end of the file; valid until the next call.
+  func bytes(at start: Int, _ wanted: Int) throws(FileError) -> UnsafeRawBufferPointer {
+    guard let file else { preconditionFailure("a window reads after it was opened") }
+    if start < offset || start + wanted > offset + count {
+      if wanted > storage.count {
+        storage.deallocate()
+        storage = .allocate(byteCount: wanted, alignment: 16)
+      }
+      count = 0
+      count = try fileSystem.read(file, into: storage, at: start)
+      offset = start
+    }
+    let first = start - offset
+    return UnsafeRawBufferPointer(rebasing: storage[first..<max(first, min(first + wanted, count))])
+  }
+
+  /// The whole record at `offset`; call right after `examine` said that there is one.
+  func record(at offset: Int, _ frame: Record.Frame) throws(FileError) -> UnsafeRawBufferPointer {
+    try bytes(at: offset, frame.length)
+  }
+
+  /// Judges what is at `offset` on its own, with nothing read at or above `limit`. Whether it is chained to what is
+  /// before it is the caller's to compare.
+  func examine(at offset: Int, position: LogPosition, limit: Int) throws(FileError) -> Examined {
+    let head = try bytes(at: offset, min(Record.payloadOffset, limit - offset))
+    guard head.count == Record.payloadOffset else {
+      return head.allSatisfy { $0 == 0 } ? .nothing : .bad(claimed: nil)
+    }
+    let length = Int(UInt32(littleEndian: head.loadUnaligned(fromByteOffset: 0, as: UInt32.self)))
+    let frame = Record.Frame(
+      length: length,
+      chain: UInt32(littleEndian: head.loadUnaligned(fromByteOffset: 4, as: UInt32.self)),
+      check: UInt32(littleEndian: head.loadUnaligned(fromByteOffset: 8, as: UInt32.self)),
+      kind: head[Record.kindOffset])
+    if length == 0 { return .nothing }
+    guard length >= Record.frameBytes, length <= limit - offset else { return .bad(claimed: nil) }
+    guard frame.kind != 0 else { return .bad(claimed: length) }
+    // Before the whole is read: a search through damage asks at every byte.
+    let last = try bytes(at: offset + length - 1, 1)
+    guard last.count == 1, last[0] == Record.endByte else { return .bad(claimed: length) }
+    let whole = try bytes(at: offset, length)
+    guard whole.count == length, Record.check(whole, at: position) == frame.check else { return .bad(claimed: length) }
+    return .record(frame)
+  }
+
+  /// The offset behind the last byte that is not zero in `range`, or the range's start.
+  func endOfContent(in range: Range<Int>) throws(FileError) -> Int {
+    var end = range.lowerBound
+    var at = range.lowerBound
+    while at < range.upperBound {
+      let chunk = try bytes(at: at, min(ReadWindow.chunkBytes, range.upperBound - at))
+      if chunk.isEmpty { break }
+      if let last = chunk.lastIndex(where: { $0 != 0 }) { end = at + last + 1 }
+      at += chunk.count
+    }
+    return end
+  }
+}

@@ -1,0 +1,127 @@
+// Durability, the next segment, cleaning: the calls that wait for a disk, and the same in parts for another thread.
+package import Core
+
+extension ShardJournal {
+  // MARK: Sync
+
+  /// Makes everything written durable and moves the mark. On an error the journal is poisoned; a sync is never retried.
+  package mutating func sync() throws(JournalError) {
+    guard let work = try syncWork() else { return }
+    do throws(FileError) { try work.run() } catch { throw fail(error) }
+    try noteSynced(work)
+  }
+
+  /// What to sync by now; nil if all is durable. At `process` once a second and after each seal.
+  package func syncWork() throws(JournalError) -> SyncWork<FS>? {
+    try checkUsable()
+    guard mark.position < written.position || !unsynced.isEmpty else { return nil }
+    return SyncWork(
+      fileSystem: fileSystem, files: unsynced + [segments[segments.count - 1].file], upTo: written,
+      lastCheckpoint: writtenCheckpoint)
+  }
+
+  /// The work ran without an error.
+  package mutating func noteSynced(_ work: SyncWork<FS>) throws(JournalError) {
+    try checkUsable()
+    // What it synced was sealed before whatever was sealed since.
+    unsynced.removeFirst(min(unsynced.count, work.files.count - 1))
+    guard work.upTo.position > mark.position else { return }
+    mark = work.upTo
+    durableCheckpoint = work.lastCheckpoint
+    try writeMark()
+    if mark.position >= adoptedEnd { removeVoid() }
+  }
+
+  /// The work threw: what it was to make durable may be lost, and trying again would not tell.
+  package mutating func noteSyncFailed(_ error: FileError) -> JournalError { fail(error) }
+
+  /// Into the segment that holds it; durable with that segment's next sync.
+  mutating func writeMark() throws(JournalError) {
+    guard let holder = segments.last(where: { $0.start <= mark.position }) else { return }
+    let note = DurableMark(number: holder.number, point: mark, lastCheckpoint: durableCheckpoint)
+    do throws(FileError) {
+      try fileSystem.writeBytes(holder.file, note.encoded(), at: DurableMark.offset(turn: markTurn))
+    } catch { throw fail(error) }
+    markTurn += 1
+  }
+
+  /// A sealed segment waits for its sync.
+  package var hasSealedUnsynced: Bool { !unsynced.isEmpty }
+
+  // MARK: The next segment
+
+  /// Prepares it now; throws `noSpace` if that fails, which poisons nothing.
+  package mutating func prepareNextSegment() throws(JournalError) {
+    try checkUsable()
+    guard next == nil else { return }
+    precondition(!isPreparing, "the next segment is being prepared elsewhere: ask canAppend before appending")
+    guard let work = preparationWork() else { return }
+    do throws(FileError) { notePrepared(try work.run()) } catch {
+      notePreparationFailed(error)
+      throw .noSpace(error)
+    }
+  }
+
+  /// Nil if the next segment is ready or being prepared. Run it soon after an adoption and after each seal; after a
+  /// failure every now and then.
+  package mutating func preparationWork() -> PreparationWork<FS>? {
+    guard failure == nil, next == nil, !isPreparing, lock != nil else { return nil }
+    isPreparing = true
+    return PreparationWork(
+      fileSystem: fileSystem, directory: directory, number: segments[segments.count - 1].number + 1,
+      bytes: options.segmentBytes)
+  }
+
+  package mutating func notePrepared(_ segment: PreparedSegment<FS>) {
+    precondition(segment.number == segments[segments.count - 1].number + 1, "a prepared segment is the next one")
+    isPreparing = false
+    preparationFailure = nil
+    next = segment
+  }
+
+  package mutating func notePreparationFailed(_ error: FileError) {
+    isPreparing = false
+    preparationFailure = error
+  }
+
+  // MARK: Cleaning
+
+  /// From now on nothing below `position` is needed: what was, has been copied forward and written. Whole segments go,
+  /// from the oldest end, never the one that holds the last durable checkpoint or is written to, and not before all that
+  /// is written by now is durable; `removalWork` hands them out.
+  package mutating func release(upTo position: LogPosition) {
+    releaseTo = max(releaseTo, position)
+    releaseAfter = written.position
+  }
+
+  /// Segments that can be removed by now, let go of by this call; nil if there are none.
+  package mutating func removalWork() -> RemovalWork<FS>? {
+    guard failure == nil, void.isEmpty, mark.position >= releaseAfter, let checkpoint = durableCheckpoint else { return nil }
+    let limit = min(releaseTo, checkpoint)
+    var count = 0
+    while count + 1 < segments.count && segments[count + 1].start <= limit { count += 1 }
+    guard count > 0 else { return nil }
+    let numbers = segments[..<count].map(\.number)
+    segments.removeFirst(count)
+    return RemovalWork(fileSystem: fileSystem, directory: directory, numbers: numbers)
+  }
+
+  /// `release`, a sync, and the removal, now.
+  package mutating func releaseNow(upTo position: LogPosition) throws(JournalError) {
+    release(upTo: position)
+    try sync()
+    guard let work = removalWork() else { return }
+    do throws(FileError) { try work.run() } catch { throw .file(error) }
+  }
+
+  /// Before any cleaning: a void segment below the log could be taken for its older part. If it fails, cleaning waits
+  /// and it is tried again after the next sync.
+  mutating func removeVoid() {
+    guard !void.isEmpty else { return }
+    let work = RemovalWork(fileSystem: fileSystem, directory: directory, numbers: void)
+    do throws(FileError) {
+      try work.run()
+      void = []
+    } catch {}
+  }
+}

@@ -1,0 +1,151 @@
+// The journal of one shard, owned by one thread.
+//
+//   adopt → append… → write → (sync) → …            → close
+//               any failed write or sync → poisoned: every later call throws, the process must exit
+//
+// Positions are offsets in the shard's log, over all its segments; a copy keeps its original's.
+package import Core
+
+package struct ShardJournal<FS: FileSystem>: ~Copyable {
+  let fileSystem: FS
+  let directory: String
+  let identity: JournalIdentity
+  let options: JournalOptions
+  /// What was found when it was adopted.
+  package let adoption: Adoption
+  var lock: FS.Lock?
+
+  /// The oldest first; the last one is written to.
+  var segments: [Segment<FS>]
+  /// Segments that are not part of the log, removed as soon as `adopted` is durable.
+  var void: [UInt64]
+  let adoptedEnd: LogPosition
+
+  /// Appended and not written.
+  var buffer: [UInt8] = []
+  /// Where the record that is being built begins in the buffer.
+  var openRecord: (start: Int, kind: UInt8)?
+  /// The check of the last appended record.
+  var chain: UInt32
+  /// The end of what was written.
+  var written: LogPoint
+  /// Up to here the current segment takes records.
+  var segmentEnd: LogPosition
+
+  var mark: LogPoint
+  var markTurn = 0
+  /// Sealed and not synced.
+  var unsynced: [FS.File] = []
+
+  var lastCheckpoint: LogPosition?
+  var writtenCheckpoint: LogPosition?
+  var durableCheckpoint: LogPosition?
+  var isCheckpointDue = false
+
+  var next: PreparedSegment<FS>?
+  var isPreparing = false
+  var preparationFailure: FileError?
+
+  var releaseTo = LogPosition(0)
+  /// Release only when this is durable: the copies that were made for it.
+  var releaseAfter = LogPosition(0)
+
+  var failure: FileError?
+
+  /// Takes the directory's lock, finds the log, and makes a segment of the new epoch. At `disk` it is durable then.
+  /// The directory must exist. Throws `locked` if another process owns it; after any other error it can be tried again.
+  package static func adopt(
+    _ fileSystem: FS, directory: String, identity: JournalIdentity, assigned: ShardEpoch,
+    options: JournalOptions = JournalOptions()
+  ) throws(JournalError) -> ShardJournal<FS> {
+    options.check()
+    let lock: FS.Lock
+    do throws(FileError) { lock = try fileSystem.lock(directory: directory) } catch {
+      throw error.code == 11 ? .locked(directory: directory) : .file(error)
+    }
+    let adopter = Adopter(fileSystem: fileSystem, directory: directory, identity: identity, options: options)
+    let result = try adopter.run(assigned: assigned)
+    var journal = ShardJournal(fileSystem, directory, identity, options, lock, result)
+    if journal.mark.position >= journal.adoptedEnd {
+      try journal.writeMark()
+      journal.removeVoid()
+    }
+    return journal
+  }
+
+  private init(
+    _ fileSystem: FS, _ directory: String, _ identity: JournalIdentity, _ options: JournalOptions, _ lock: FS.Lock,
+    _ result: Adopter<FS>.Result
+  ) {
+    self.fileSystem = fileSystem
+    self.directory = directory
+    self.identity = identity
+    self.options = options
+    self.lock = lock
+    adoption = result.adoption
+    segments = result.segments
+    void = result.void
+    adoptedEnd = result.written.position
+    written = result.written
+    chain = result.written.check
+    mark = result.mark
+    segmentEnd = result.segments.last!.capacityEnd
+    segmentEnd = LogPosition(segmentEnd.rawValue - UInt64(SegmentHeader.tailBytes))
+    lastCheckpoint = result.lastCheckpoint
+    writtenCheckpoint = result.lastCheckpoint
+    durableCheckpoint = result.lastCheckpoint.flatMap { $0 < result.mark.position ? $0 : nil }
+    buffer.reserveCapacity(64 << 10)
+  }
+
+  package var shard: ShardID { identity.shard }
+  package var epoch: ShardEpoch { adoption.epoch }
+  package var cutCounter: UInt32 { adoption.cutCounter }
+  /// The first position that can be read.
+  package var oldestPosition: LogPosition { segments[0].start }
+  /// The end of what was written: durable at `process`.
+  package var writtenPosition: LogPosition { written.position }
+  /// The end of what is known to survive a power loss: durable at `disk`.
+  package var durablePosition: LogPosition { mark.position }
+  /// Where the next appended record begins.
+  package var nextPosition: LogPosition { written.position.advanced(by: buffer.count) }
+  /// Bytes appended and not written.
+  package var pendingBytes: Int { buffer.count }
+  /// Why the journal is closed to writing, if it is.
+  package var poison: FileError? { failure }
+  /// At each seal and every few megabytes: append a record of kind `checkpoint` soon.
+  package var needsCheckpoint: Bool {
+    isCheckpointDue
+      || (lastCheckpoint ?? oldestPosition).distance(to: nextPosition) >= options.checkpointBytes
+  }
+  /// The end of all segments' files minus the start of the oldest: bytes on the disk, about.
+  package var keptBytes: Int { segments.reduce(0) { $0 + $1.header.capacity } + (next?.bytes ?? 0) }
+
+  /// A reader of what is written by now.
+  package func reader() -> LogReader<FS> {
+    LogReader(fileSystem: fileSystem, segments: segments, end: written.position)
+  }
+  package func read(at position: LogPosition) throws(JournalError) -> (kind: UInt8, payload: [UInt8]) {
+    try reader().read(at: position)
+  }
+  /// See `LogReader.scan`.
+  package func scan(
+    from position: LogPosition,
+    damage: (Range<LogPosition>) throws -> Void = { throw JournalError.damaged($0) },
+    _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    try reader().scan(from: position, damage: damage, body)
+  }
+
+  func checkUsable() throws(JournalError) {
+    precondition(lock != nil, "the journal is closed")
+    if let failure { throw .poisoned(failure) }
+  }
+
+  /// From here on nothing is durable any more. Leaves a note for the next owner, if the disk still takes one: what is
+  /// above the mark is in doubt then, although the machine has not been down.
+  mutating func fail(_ error: FileError) -> JournalError {
+    failure = error
+    do throws(FileError) { _ = try fileSystem.open(directory + "/" + Survey<FS>.failureFile, .create) } catch {}
+    return .poisoned(error)
+  }
+}

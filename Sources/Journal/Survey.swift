@@ -1,0 +1,97 @@
+// What a shard's directory holds, before anything is decided about it.
+package import Core
+
+package struct Survey<FS: FileSystem> {
+  /// With a valid header (or its valid twin), by number.
+  var segments: [UInt64: Segment<FS>] = [:]
+  /// The newest mark that each holds.
+  var marks: [UInt64: DurableMark] = [:]
+  /// Zero-filled ahead and not begun: number and size.
+  var prepared: [UInt64: Int] = [:]
+  /// With bytes in the place of a header that are none, and why.
+  var unreadable: [UInt64: String] = [:]
+  /// Whose header was read from the twin.
+  var headerFromTwin: Set<UInt64> = []
+  /// Left behind by an interrupted preparation.
+  var temporaries: [String] = []
+  var cutFiles: [String] = []
+  var lastOwnerFailed = false
+
+  static var failureFile: String { "failed" }
+
+  init(_ fileSystem: FS, _ directory: String, shard: ShardID?, writable: Bool) throws(JournalError) {
+    do throws(FileError) {
+      for name in try fileSystem.list(directory) {
+        if name.hasSuffix(".tmp") {
+          temporaries.append(name)
+        } else if name.hasPrefix("cut-") {
+          cutFiles.append(name)
+        } else if name == Self.failureFile {
+          lastOwnerFailed = true
+        } else if let number = SegmentHeader.number(ofFile: name) {
+          let file = try fileSystem.open(directory + "/" + name, writable ? .readWrite : .read)
+          let region = try fileSystem.readBytes(file, at: 0, count: SegmentHeader.regionBytes)
+          let size = try fileSystem.size(file)
+          if let text = judge(number, file, region: region, size: size) { unreadable[number] = text }
+        }
+      }
+    } catch { throw .file(error) }
+    for segment in segments.values {
+      if let shard, segment.header.shard != shard {
+        throw .foreign("\(directory) holds the journal of shard \(segment.header.shard), not \(shard)")
+      }
+    }
+    for (number, text) in unreadable where text.hasPrefix("version") {
+      throw .foreign("\(directory)/\(SegmentHeader.fileName(number)) has format \(text)")
+    }
+  }
+
+  /// Files it under one of the kinds; returns why it is none, if so.
+  private mutating func judge(_ number: UInt64, _ file: FS.File, region: [UInt8], size: Int) -> String? {
+    let sector = SegmentHeader.sectorBytes
+    var reason = "it is shorter than a header"
+    for (place, offset) in [0, SegmentHeader.twinOffset].enumerated() where region.count >= offset + sector {
+      let decoded: Result<SegmentHeader, DecodingError> = region.withUnsafeBytes { bytes in
+        let slice = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + sector])
+        if let version = SegmentHeader.version(of: slice), version != SegmentHeader.formatVersion {
+          return .failure(DecodingError("version \(version), this program reads \(SegmentHeader.formatVersion)"))
+        }
+        do throws(DecodingError) { return .success(try SegmentHeader(decoding: slice)) } catch { return .failure(error) }
+      }
+      switch decoded {
+      case .success(let header) where header.number == number:
+        segments[number] = Segment(header: header, check: header.check, file: file)
+        if place == 1 { headerFromTwin.insert(number) }
+        readMarks(number, region)
+        return nil
+      case .success(let header): reason = "its header names segment \(header.number)"
+      case .failure(let error): reason = error.description
+      }
+    }
+    let headers = region.prefix(sector) + region.dropFirst(SegmentHeader.twinOffset).prefix(sector)
+    if headers.allSatisfy({ $0 == 0 }) {
+      prepared[number] = size
+      return nil
+    }
+    return reason
+  }
+
+  private mutating func readMarks(_ number: UInt64, _ region: [UInt8]) {
+    for turn in 0..<2 {
+      let offset = DurableMark.offset(turn: turn)
+      guard region.count >= offset + DurableMark.encodedBytes else { return }
+      let mark = region.withUnsafeBytes {
+        DurableMark(decoding: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + DurableMark.encodedBytes]), in: number)
+      }
+      if let mark, marks[number].map({ $0.point.position <= mark.point.position }) ?? true {
+        marks[number] = mark
+      }
+    }
+  }
+
+  /// Every number that any file uses; a new segment takes one above.
+  var numberMax: UInt64 {
+    max(segments.keys.max() ?? 0, prepared.keys.max() ?? 0, unreadable.keys.max() ?? 0)
+  }
+  var epochMax: UInt32 { segments.values.map(\.header.epoch.rawValue).max() ?? 0 }
+}
