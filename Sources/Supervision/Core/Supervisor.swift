@@ -58,6 +58,10 @@ package struct Supervisor: Sendable {
     shards.allSatisfy { $0.servedBy != nil }
   }
 
+  package var isStopping: Bool { stopping != nil }
+  /// Without the spare.
+  package var workerCount: Int { places.count }
+
   /// Appends what to do. Call with rising `now.monotonic`.
   package mutating func handle(_ event: SupervisionEvent, now: Now, into actions: inout [SupervisionAction]) {
     guard !over else { return }

@@ -1,0 +1,33 @@
+// The environment of a child: the supervisor's own, and where Swift's runtime writes a report when it crashes.
+import Glibc
+
+enum ChildEnvironment {
+  static func base(crashes: String) -> [String] {
+    var lines: [String] = []
+    var entry = environ
+    while let line = entry.pointee {
+      lines.append(String(cString: line))
+      entry += 1
+    }
+    lines.removeAll { $0.hasPrefix("\(RoleConfiguration.variable)=") }
+    // An operator's own choice stands; a comma would end the path.
+    guard !lines.contains(where: { $0.hasPrefix("SWIFT_BACKTRACE=") }), !crashes.contains(",") else { return lines }
+    var backtrace = "SWIFT_BACKTRACE=enable=yes,interactive=no,color=no,format=json,output-to=\(crashes)/"
+    if let helper = backtraceHelper() { backtrace += ",swift-backtrace=\(helper)" }
+    return lines + [backtrace]
+  }
+
+  /// Beside the program, as in an installed server, or in the toolchain that `swift` on the path belongs to.
+  private static func backtraceHelper() -> String? {
+    var candidates: [String] = []
+    if let program = Files.absolute("/proc/self/exe"), let slash = program.lastIndex(of: "/") {
+      candidates.append(program[..<slash] + "/swift-backtrace-static")
+    }
+    let path = getenv("PATH").map { String(cString: $0) } ?? ""
+    for directory in path.split(separator: ":") {
+      guard let swift = Files.absolute("\(directory)/swift"), let slash = swift.lastIndex(of: "/") else { continue }
+      candidates.append(swift[..<slash] + "/../libexec/swift/linux/swift-backtrace-static")
+    }
+    return candidates.first { access($0, X_OK) == 0 }
+  }
+}
