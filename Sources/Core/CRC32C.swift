@@ -1,5 +1,5 @@
 // CRC-32C, chainable: the check of journal records and of small files.
-internal import CSystem
+internal import CHost
 
 package enum CRC32C {
   /// The checksum of (what `crc` is the checksum of) followed by `bytes`. 0 is the checksum of nothing.

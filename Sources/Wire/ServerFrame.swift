@@ -45,7 +45,7 @@ package enum ServerFrame: Hashable, Sendable {
     case 3:
       self = .output(
         JoinID(f.small(1)), OutSeq(f.number(2)), prev: OutSeq(f.number(15)), payload: f.blob(3),
-        verdict: try f.has(4) ? Verdict(try Fields(f.bytes(4))) : nil)
+        verdict: try f.has(4) ? Verdict(Fields(f.bytes(4))) : nil)
     case 4:
       self = .state(JoinID(f.small(1)), Timeline(f.number(2)), asOf: OutSeq(f.number(3)), payload: f.blob(4))
     case 5: self = .ack(JoinID(f.small(1)), InputSeq(f.number(2)))

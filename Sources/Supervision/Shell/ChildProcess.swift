@@ -1,5 +1,5 @@
 // One child: its process descriptor and the supervisor's end of its channel.
-import CSystem
+import CHost
 import Glibc
 import SupervisionCore
 import Wire

@@ -1,6 +1,6 @@
 // The data directory of one server: what it is made of besides the journal, and the lock that keeps it to one server.
 package import Core
-import CSystem
+import CHost
 import Glibc
 
 /// Holds the directory's lock as long as it lives.

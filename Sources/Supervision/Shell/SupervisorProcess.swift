@@ -1,6 +1,6 @@
 // The supervisor process: one thread, one `poll`, and the pure core that decides. It runs no game code, reads no
 // player's byte and serves no HTTP.
-import CSystem
+import CHost
 import Core
 import Glibc
 import SupervisionCore
