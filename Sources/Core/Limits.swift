@@ -60,6 +60,8 @@ package enum Limits {
   package static let replayBudgetMilliseconds: Int64 = 50
   /// A checkpoint at the latest after so many bytes of log.
   package static let checkpointEveryBytes: UInt64 = 4 * 1_048_576
+  /// Log that is kept of one shard before rooms are brought forward and old segments go.
+  package static let logKeptBytes: UInt64 = 128 * 1_048_576
   /// How long a rebuilding room may hold up its neighbours in one turn.
   package static let rebuildSliceMilliseconds: Int64 = 1
   /// No members and no event for so long: the room is passivated.

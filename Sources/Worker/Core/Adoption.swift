@@ -1,0 +1,331 @@
+// Taking a shard: its rooms are found in the log, then woken, those that somebody waits for first.
+package import Core
+import Wire
+
+extension Worker {
+  /// Takes a shard whose journal has been adopted: reads what the last checkpoint and the log after it say. From here
+  /// on the shard is served; its rooms wake turn by turn, or at once when somebody asks for them.
+  package mutating func adopt(_ id: ShardID, _ store: Store, _ adoption: ShardAdoption) throws(StoreError) {
+    let s = Int(id.rawValue)
+    precondition(shards[s] == nil, "shard \(id) is already owned by this worker")
+    var shard = Shard<Engine.Instance, Store>(
+      store: store, cut: adoption.cut, engineChanged: adoption.engineChanged, suspect: adoption.suspect,
+      previousSuspect: adoption.previousSuspect)
+    var start = store.oldest
+    if let position = adoption.checkpoint {
+      start = try shard.readCheckpoint(try store.read(at: position), at: position, id)
+    }
+    try store.scan(from: start) { position, kind, payload throws(StoreError) in
+      do throws(DecodingError) {
+        try shard.find(id, position, kind, payload)
+      } catch {
+        throw StoreError("the record at \(position) of shard \(id) \(error)")
+      }
+    }
+    shards[s] = shard
+    let active = shard.rooms.values.filter { $0.isActive }.sorted { $0.id < $1.id }
+    shards[s]!.waking = active.reversed()
+    reports.append(.adopted(id, rooms: shard.rooms.count, active: active.count))
+    for l in links.indices where links[l].isOpen { links[l].out.putServing(id, store.epoch) }
+  }
+
+  /// Wakes a slice of the rooms found by adoptions.
+  mutating func wakeSome() {
+    let before = counters.events
+    for s in shards.indices where shards[s] != nil {
+      while let room = shards[s]!.waking.popLast() {
+        wake(room)
+        // A slice is counted in events: cheap to know, and bounded by the replay budget as a whole.
+        if counters.events - before > 2_000 { return }
+      }
+    }
+  }
+
+  /// Brings a sleeping room back: snapshot, decided events, then the undecided ones anew.
+  mutating func wake(_ room: AnyRoom) {
+    guard room.phase == .asleep else { return }
+    let s = Int(room.shard.rawValue)
+    do throws(WakeError) {
+      if let position = room.snapshot {
+        let (host, instance) = try restore(s, position)
+        room.host = host
+        room.instance = instance
+        room.settings = engine.module(host.module)
+        room.stagedEvent = host.eventSeq
+        awaken(room)
+      }
+      room.phase = .ready
+      try replay(room)
+    } catch {
+      if let reason = error.reason { stop(room, reason, error.text) }
+    }
+  }
+
+  mutating func awaken(_ room: AnyRoom) {
+    awakeRooms.append(room)
+    room.idleSince = now.monotonic
+    room.nextTick = now.monotonic
+    room.stagedTick = room.host?.tick ?? 0
+  }
+
+  private mutating func replay(_ room: AnyRoom) throws(WakeError) {
+    let found = room.found
+    let annotations = room.foundAnnotations
+    room.found = []
+    room.foundAnnotations = [:]
+    guard let undecided = found.withUnsafeBytes({ Self.undecided($0, annotations) }) else {
+      throw WakeError(.diverged, "its record does not decode")
+    }
+    let s = Int(room.shard.rawValue)
+    found.withUnsafeBytes { bytes in
+      var reader = ByteReader(bytes)
+      while let item = try? TailItem(&reader) {
+        var eventReader = ByteReader(item.event)
+        guard let (head, event) = try? eventReader.takeEvent() else { continue }
+        room.stagedEvent = max(room.stagedEvent, head.seq)
+        guard room.phase == .ready else {
+          // A repair has begun: the rest waits for it; all of it is undecided, or the room has stopped.
+          room.backlog.append(.event(bytes: Array(item.event), batch: item.batch, time: item.time))
+          continue
+        }
+        if let annotation = annotations[head.seq] {
+          if case .created = event {
+            // Creating it failed and it never was: nothing behind this counts.
+            room.phase = .stopped
+            shards[s]!.rooms[room.id] = nil
+            return
+          }
+          settle(room, head.seq, event, max(room.awake.time, item.time), .quarantined(annotation.fault))
+          if annotation.raisesTimeline { room.awake.ownTimeline += 1 }
+        } else if head.seq > undecided {
+          decide(room, head, item)
+        } else {
+          perform(room, item.event, item.batch, item.time, budget: .decided)
+        }
+      }
+    }
+    if room.phase == .stopped {
+      room.found = found
+      room.foundAnnotations = annotations
+    }
+    guard room.phase == .ready else { return }
+    finishWaking(room)
+  }
+
+  private mutating func finishWaking(_ room: AnyRoom) {
+    let s = Int(room.shard.rawValue)
+    // Every member's connection has to say itself again; who is not in the gateway's complete lists has nobody.
+    if gateway.rawValue > 0, shards[s]!.completeLoops.count >= Int(gatewayLoops) {
+      unclaimSilent(room)
+    } else if gateway.rawValue > 0 {
+      for i in room.awake.members.indices {
+        guard let member = room.awake.members[i], member.generation.gatewayEpoch < gateway else { continue }
+        let c = room.claim(Slot(UInt32(i)))
+        if room.claims[c].link < 0 { room.claims[c].unclaimedSince = now.monotonic }
+      }
+    }
+    judge(room)
+    schedule(room)
+    admitWaiting(room)
+  }
+
+  /// One undecided event, under its recorded limits. What killed two owners in a row is not run a third time.
+  private mutating func decide(_ room: AnyRoom, _ head: EventHead, _ item: TailItem) {
+    let s = Int(room.shard.rawValue)
+    let suspect = ShardAdoption.Suspect(room: room.id, event: head.seq)
+    room.isDeciding = true
+    if shards[s]!.suspect == suspect, shards[s]!.previousSuspect == suspect {
+      beginRepair(
+        room, item.event, item.time, RoomFault(kind: .death, text: "the worker died at this event twice in a row"),
+        .deciding, isSpoiled: false)
+    } else {
+      perform(room, item.event, item.batch, item.time, budget: .deciding)
+    }
+    if room.phase == .ready { room.isDeciding = false }
+  }
+
+  /// The number of the last decided event of a tail: everything before its last batch, and everything up to the last
+  /// annotation (protocol §4.3). Nil where the tail does not decode.
+  private static func undecided(_ bytes: UnsafeRawBufferPointer, _ annotations: [EventSeq: Annotation]) -> EventSeq? {
+    var reader = ByteReader(bytes)
+    var decided = annotations.keys.max() ?? EventSeq(0)
+    var batch = BatchNumber(0)
+    var last = EventSeq(0)
+    while !reader.isAtEnd {
+      guard let item = try? TailItem(&reader) else { return nil }
+      var event = ByteReader(item.event)
+      guard let (head, _) = try? event.takeEvent() else { return nil }
+      if item.batch > batch {
+        batch = item.batch
+        decided = max(decided, last)
+      }
+      last = head.seq
+    }
+    return decided
+  }
+
+  func readSnapshot(_ s: Int, _ position: LogPosition) throws(WakeError) -> [UInt8] {
+    do throws(StoreError) { return try shards[s]!.store.read(at: position) } catch {
+      throw WakeError(.diverged, "its snapshot cannot be read: \(error)")
+    }
+  }
+
+  mutating func restore(_ s: Int, _ position: LogPosition) throws(WakeError) -> (RoomHost, Engine.Instance) {
+    let bytes = try readSnapshot(s, position)
+    var result: Result<(RoomHost, Engine.Instance), WakeError>?
+    bytes.withUnsafeBytes { buffer in
+      guard let snapshot = try? RoomSnapshot(buffer) else {
+        result = .failure(WakeError(.diverged, "its snapshot does not decode"))
+        return
+      }
+      guard engine.module(snapshot.host.module) != nil else {
+        result = .failure(WakeError(.moduleMissing, "the module build \(snapshot.host.module) is not here"))
+        return
+      }
+      do throws(EngineError) {
+        let instance = try engine.restore(
+          snapshot.host.module, limits: snapshot.host.limits, image: snapshot.image)
+        result = .success((snapshot.host, instance))
+      } catch {
+        result = .failure(WakeError(nil, error.description))
+      }
+    }
+    return try result!.get()
+  }
+
+  mutating func make(_ module: ModuleHash, _ limits: RoomLimits) throws(WakeError) -> Engine.Instance {
+    do throws(EngineError) { return try engine.make(module, limits: limits) } catch {
+      throw WakeError(nil, error.description)
+    }
+  }
+}
+
+/// Why a room cannot be woken; without a reason it may work later.
+struct WakeError: Error {
+  var reason: RoomEvent.FreezeReason?
+  var text: String
+  init(_ reason: RoomEvent.FreezeReason?, _ text: String) {
+    self.reason = reason
+    self.text = text
+  }
+}
+
+extension Room {
+  /// What was found so far is about an earlier state, or an earlier room of that name.
+  func forget() {
+    found = []
+    foundAnnotations = [:]
+    snapshot = nil
+    tailStart = nil
+  }
+  /// Has members, timers, or events since its snapshot: it is woken without being asked for.
+  var isActive: Bool { wasActive || !found.isEmpty || !foundAnnotations.isEmpty }
+}
+
+extension Shard {
+  /// Adds what one record says to the rooms it names.
+  mutating func find(
+    _ id: ShardID, _ position: LogPosition, _ kind: UInt8, _ payload: UnsafeRawBufferPointer
+  ) throws(DecodingError) {
+    var r = ByteReader(payload)
+    switch kind {
+    case RecordKind.batch:
+      let head = try BatchHead(&r)
+      lastBatch = max(lastBatch, head.number)
+      while !r.isAtEnd {
+        let start = r.offset
+        let (place, event) = try r.takeEvent()
+        let room = found(place.room, id)
+        if case .created = event { room.forget() }
+        guard room.foundFrom <= position else { continue }
+        if room.tailStart == nil { room.tailStart = position }
+        TailItem.put(
+          head.number, head.time, UnsafeRawBufferPointer(rebasing: payload[start..<r.offset]), into: &room.found)
+      }
+    case RecordKind.annotations:
+      while !r.isAtEnd {
+        let annotation = try Annotation(&r)
+        guard let room = rooms[annotation.room], room.foundFrom <= position else { continue }
+        room.foundAnnotations[annotation.event] = annotation
+      }
+    case RecordKind.snapshot:
+      _ = try r.take(UInt8.self)
+      let room = found(try r.take(), id)
+      guard room.foundFrom <= position else { return }
+      room.forget()
+      room.snapshot = position
+      room.wasActive = true
+    case RecordKind.tail:
+      let room = found(try r.take(), id)
+      guard room.foundFrom <= position else { return }
+      room.tailStart = position
+      room.wasActive = true
+      let count: UInt32 = try r.take()
+      for _ in 0..<count {
+        let annotation = try Annotation(&r)
+        room.foundAnnotations[annotation.event] = annotation
+      }
+      room.found = Array(r.takeRest())
+    default: break
+    }
+  }
+
+  private mutating func found(_ room: RoomID, _ shard: ShardID) -> Room<Instance> {
+    if let known = rooms[room] { return known }
+    // Not in the checkpoint: what stands before that is about a room that is no more.
+    let made = Room<Instance>(id: room, shard: shard)
+    made.foundFrom = checkpointAt
+    rooms[room] = made
+    return made
+  }
+
+  /// The checkpoint record, format 1: u8 version, u64 last batch, u64 where to scan from, u32 count, then of each room
+  /// u64 id, u8 flags (1 snapshot, 2 tail, 4 active), u64 snapshot, u64 tail start.
+  mutating func readCheckpoint(
+    _ bytes: [UInt8], at position: LogPosition, _ id: ShardID
+  ) throws(StoreError) -> LogPosition {
+    var start = LogPosition(0)
+    var failure: DecodingError?
+    bytes.withUnsafeBytes { buffer in
+      do throws(DecodingError) {
+        var r = ByteReader(buffer)
+        let version: UInt8 = try r.take()
+        guard version == 1 else { throw DecodingError("is of the unknown format \(version)") }
+        lastBatch = try r.take()
+        start = try r.take()
+        let count: UInt32 = try r.take()
+        for _ in 0..<count {
+          let room = Room<Instance>(id: try r.take(), shard: id)
+          let flags: UInt8 = try r.take()
+          let snapshot: LogPosition = try r.take()
+          let tail: LogPosition = try r.take()
+          room.snapshot = flags & 1 != 0 ? snapshot : nil
+          room.tailStart = flags & 2 != 0 ? tail : nil
+          room.foundFrom = room.tailStart ?? position
+          room.wasActive = flags & 4 != 0
+          rooms[room.id] = room
+        }
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw StoreError("the checkpoint of shard \(id) \(failure)") }
+    checkpointAt = position
+    return start
+  }
+
+  func encodeCheckpoint(scanFrom: LogPosition) -> [UInt8] {
+    var out: [UInt8] = [1]
+    out.put(lastBatch)
+    out.put(scanFrom)
+    out.put(UInt32(rooms.count))
+    for room in rooms.values.sorted(by: { $0.id < $1.id }) {
+      out.put(room.id)
+      out.append(
+        (room.snapshot == nil ? 0 : 1) | (room.tailStart == nil ? 0 : 2) | (room.phase != .asleep || room.isActive ? 4 : 0))
+      out.put(room.snapshot ?? LogPosition(0))
+      out.put(room.tailStart ?? LogPosition(0))
+    }
+    return out
+  }
+}

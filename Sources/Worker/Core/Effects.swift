@@ -1,0 +1,173 @@
+// What the last guest call asked for, carried out: outputs into the ring and onto the links, timers, kicks.
+import Core
+import Wire
+
+extension Worker {
+  /// Carries out the effects of an applied event. `number`: of the input it answers, for a reply.
+  mutating func carryOut(_ room: AnyRoom, sender: Slot?, number: InputSeq) {
+    let effects = engine.effects
+    for command in effects.commands {
+      switch command {
+      case .send(let target, let reliable, let payload):
+        effects.bytes.withUnsafeBytes {
+          send(room, target, reliable, UnsafeRawBufferPointer(rebasing: $0[payload]))
+        }
+      case .reply(let payload):
+        guard let sender else { continue }
+        effects.bytes.withUnsafeBytes {
+          verdict(
+            room, sender,
+            InputVerdict(seq: number, kind: .applied, reply: UnsafeRawBufferPointer(rebasing: $0[payload])), "")
+        }
+      case .after(let id, let milliseconds, let payload):
+        guard room.awake.timers.count < Limits.timersMax else { continue }
+        let delay = Int64(clamping: min(milliseconds, 100 * 365 * 86_400_000)) * 1000
+        room.awake.add(RoomTimer(id: id, due: room.awake.time + delay, payload: Array(effects.bytes[payload])))
+        schedule(room)
+      case .cancel(let id): room.awake.timers.removeAll { $0.id == id }
+      case .kick(let slot, _):
+        guard let membership = room.awake[slot]?.membership else { continue }
+        pendingKicks.append(PendingKick(room: room, slot: slot, membership: membership))
+      case .refuse, .log: break
+      }
+    }
+  }
+
+  private mutating func send(
+    _ room: AnyRoom, _ target: RoomEffects.Target, _ reliable: Bool, _ payload: UnsafeRawBufferPointer
+  ) {
+    guard reliable else {
+      sendUnreliable(room, target, payload)
+      return
+    }
+    guard room.awake.memberCount > 0 else { return }
+    let seq = OutSeq(room.awake.outSeq.rawValue + 1)
+    room.awake.ring.begin()
+    var any = false
+    for i in room.awake.members.indices {
+      let slot = Slot(UInt32(i))
+      guard target.includes(slot), let prev = room.awake.members[i]?.lastOut else { continue }
+      room.awake.ring.putRecipient(slot, prev: prev)
+      room.awake.members[i]!.lastOut = seq
+      any = true
+    }
+    guard any else {
+      room.awake.ring.cancel()
+      return
+    }
+    room.awake.outSeq = seq
+    room.awake.ring.putFrame { encodeOutputFrame(into: &$0, seq: seq, payload: payload) }
+    room.awake.ring.end(seq)
+    passOn(room, seq)
+  }
+
+  /// A numbered output to one member that carries a verdict on its input.
+  mutating func verdict(_ room: AnyRoom, _ slot: Slot, _ verdict: InputVerdict, _ reason: String) {
+    guard let prev = room.awake[slot]?.lastOut else { return }
+    let seq = OutSeq(room.awake.outSeq.rawValue + 1)
+    room.awake.outSeq = seq
+    room.awake.members[Int(slot.rawValue)]!.lastOut = seq
+    room.awake.ring.begin()
+    room.awake.ring.putRecipient(slot, prev: prev)
+    var text = reason
+    text.withUTF8 { reason in
+      var verdict = verdict
+      verdict.reason = UnsafeRawBufferPointer(reason)
+      room.awake.ring.putFrame {
+        encodeOutputFrame(into: &$0, seq: seq, payload: EmptyCollection<UInt8>(), verdict: verdict)
+      }
+    }
+    room.awake.ring.end(seq)
+    passOn(room, seq)
+  }
+
+  /// Sends the ring's last output to the recipients that are connected, one record per link.
+  private mutating func passOn(_ room: AnyRoom, _ seq: OutSeq) {
+    counters.outputs += 1
+    let epoch = epoch(room.shard)
+    room.awake.ring.withLast { recipients, frame in
+      let count = recipients.count / OutputRing.recipientBytes
+      for l in links.indices where links[l].isOpen && links[l].loops > 0 {
+        let start = links[l].out.beginOutput(room.shard, epoch, seq, count: 0)
+        var sent = 0
+        for i in 0..<count {
+          let at = i * OutputRing.recipientBytes
+          let c = Int(UInt32(littleEndian: recipients.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
+          guard c < room.claims.count, room.claims[c].link == l else { continue }
+          let prev = UInt64(littleEndian: recipients.loadUnaligned(fromByteOffset: at + 4, as: UInt64.self))
+          links[l].out.putRecipient(room.claims[c].route, prev: OutSeq(prev))
+          sent += 1
+        }
+        guard sent > 0 else {
+          links[l].out.removeLast(links[l].out.count - start)
+          continue
+        }
+        links[l].out.patch(UInt16(sent), at: start + LinkHeader.bytes + 8)
+        links[l].out.append(contentsOf: frame)
+        links[l].out.endLink(start)
+        links[l].unconfirmed.append(room)
+        room.unconfirmed += 1
+      }
+    }
+  }
+
+  private mutating func sendUnreliable(
+    _ room: AnyRoom, _ target: RoomEffects.Target, _ payload: UnsafeRawBufferPointer
+  ) {
+    // Fresh or nothing (I-6): a replay has nobody to say it to.
+    for l in links.indices where links[l].isOpen && links[l].loops > 0 {
+      let start = links[l].out.beginUnreliable(room.shard, epoch(room.shard), count: 0)
+      var sent = 0
+      for c in room.claims.indices where room.claims[c].link == l && target.includes(Slot(UInt32(c))) {
+        links[l].out.put(room.claims[c].route)
+        sent += 1
+      }
+      guard sent > 0 else {
+        links[l].out.removeLast(links[l].out.count - start)
+        continue
+      }
+      links[l].out.patch(UInt16(sent), at: start + LinkHeader.bytes)
+      encodeOutputFrame(into: &links[l].out, seq: OutSeq(0), payload: payload)
+      links[l].out.endLink(start)
+    }
+  }
+
+  /// Kicks are events at their own place. A replay asks for them again: who has gone since is not kicked twice.
+  mutating func stageKicks() {
+    guard !pendingKicks.isEmpty else { return }
+    let kicks = pendingKicks
+    pendingKicks.removeAll(keepingCapacity: true)
+    for kick in kicks {
+      guard kick.room.phase != .repairing else {
+        pendingKicks.append(kick)
+        continue
+      }
+      guard kick.room.phase == .ready, kick.room.host?[kick.slot]?.membership == kick.membership else { continue }
+      remove(kick.room, kick.slot)
+    }
+  }
+
+  /// Stages the end of a membership, unless another change of it is on its way.
+  mutating func remove(_ room: AnyRoom, _ slot: Slot, _ reason: LeaveReason = .kicked) {
+    let c = room.claim(slot)
+    guard !room.claims[c].isChanging else { return }
+    room.claims[c].isChanging = true
+    stage(room, .removed(slot, reason))
+  }
+}
+
+struct PendingKick<Instance> {
+  var room: Room<Instance>
+  var slot: Slot
+  var membership: Membership
+}
+
+extension RoomEffects.Target {
+  func includes(_ slot: Slot) -> Bool {
+    switch self {
+    case .all: true
+    case .only(let one): one == slot
+    case .except(let one): one != slot
+    }
+  }
+}

@@ -1,0 +1,287 @@
+// Executing events, live and in replay: the guest is called, then the host's part is settled. One path for both, so
+// that replay follows the record (I-5).
+import Core
+import Wire
+
+/// How an event came out.
+enum Settlement {
+  case applied
+  case refused
+  case quarantined(RoomFault.Kind)
+}
+
+extension Worker {
+  /// Executes one durable event of a room that is ready, and starts a repair where its code fails.
+  mutating func perform(
+    _ room: AnyRoom, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, budget: RoomBudget
+  ) {
+    var reader = ByteReader(bytes)
+    guard let (head, event) = try? reader.takeEvent() else {
+      preconditionFailure("an event of room \(room.id) that was checked when it was staged does not decode")
+    }
+    let s = Int(room.shard.rawValue)
+    if budget != .decided { shards[s]!.store.enter(room.id, head.seq) }
+    let fault = run(room, head, event, batch, time, budget, bytes)
+    if budget != .decided { shards[s]!.store.leave() }
+    counters.events += 1
+    if let fault { beginRepair(room, bytes, time, fault, budget) }
+  }
+
+  /// Nil, or the fault, with the instance spoiled and nothing settled.
+  private mutating func run(
+    _ room: AnyRoom, _ head: EventHead, _ event: RoomEvent, _ batch: BatchNumber, _ time: Int64, _ budget: RoomBudget,
+    _ bytes: UnsafeRawBufferPointer
+  ) -> RoomFault? {
+    if case .created(let creation) = event {
+      room.host = RoomHost(creation, time: time)
+      room.settings = engine.module(creation.module)
+      do throws(EngineError) {
+        room.instance = try engine.make(creation.module, limits: creation.limits)
+      } catch {
+        return RoomFault(kind: .memory, text: error.description)
+      }
+      awaken(room)
+    }
+    let eventTime = max(room.awake.time, time)
+    let outcome = callGuest(room, event, eventTime, budget)
+    switch outcome {
+    case .none: settle(room, head.seq, event, eventTime, .applied)
+    case .applied(let fuel):
+      if tooMany(engine.effects.commands) {
+        return RoomFault(kind: .output, text: "one event sent more than \(Limits.outputsPerEventMax) messages")
+      }
+      remember(room, bytes, batch, eventTime, fuel)
+      settle(room, head.seq, event, eventTime, .applied)
+    case .refused(let fuel):
+      remember(room, bytes, batch, eventTime, fuel)
+      settle(room, head.seq, event, eventTime, .refused)
+    case .failed(let fault): return fault
+    }
+    return nil
+  }
+
+  private func tooMany(_ commands: [RoomEffects.Command]) -> Bool { commands.count > Limits.outputsPerEventMax }
+
+  /// The guest call of an event, with the context of the room; nil where the event is none of the guest's business.
+  private mutating func callGuest(
+    _ room: AnyRoom, _ event: RoomEvent, _ time: Int64, _ budget: RoomBudget
+  ) -> RoomOutcome? {
+    guard let host = room.host else { preconditionFailure("room \(room.id) has no host state") }
+    engine.context = RoomContext(
+      time: time, tick: event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
+    return engine.deliver(event, to: &room.instance!, returns: event.returns(in: host), budget: budget)
+  }
+
+  private mutating func remember(
+    _ room: AnyRoom, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, _ fuel: UInt64
+  ) {
+    TailItem.put(batch, time, bytes, into: &room.tail)
+    let cost = fuel + RoomCost.fuelPerEvent + UInt64(bytes.count) * RoomCost.fuelPerByte
+    room.tailCost += cost
+    tailCost += cost
+  }
+
+  // MARK: Settling
+
+  /// The host's part of an event, once its outcome is known. The same in replay.
+  mutating func settle(
+    _ room: AnyRoom, _ seq: EventSeq, _ event: RoomEvent, _ time: Int64, _ outcome: Settlement
+  ) {
+    room.awake.eventSeq = seq
+    room.awake.time = time
+    if room.stagedEvent < seq { room.stagedEvent = seq }
+    if case .applied = outcome {
+      room.awake.random = engine.context.random
+      room.awake.nextTimer = engine.context.nextTimer
+    }
+    switch event {
+    case .created: break
+    case .joined(let joining): settleJoin(room, joining, outcome)
+    case .attached(let slot, let generation): settleAttached(room, slot, generation, outcome)
+    case .input(let slot, let number, _, _): settleInput(room, slot, number, outcome)
+    case .rejected(let slot, let number, _):
+      room.awake.members[Int(slot.rawValue)]?.lastSeq = number
+      verdict(room, slot, InputVerdict(seq: number, kind: .rejected), "the input is too large")
+      oweAck(room, slot)
+    case .leave(let slot, let number):
+      room.awake.members[Int(slot.rawValue)]?.lastSeq = number
+      if case .applied = outcome { carryOut(room, sender: nil, number: number) }
+      endMembership(room, slot, .left)
+    case .removed(let slot, let reason):
+      if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+      endMembership(room, slot, reason)
+    case .suspended(let slot):
+      room.awake.members[Int(slot.rawValue)]?.suspended = true
+      if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+      let c = room.claim(slot)
+      room.claims[c].isChanging = false
+      if room.claims[c].link < 0 { room.claims[c].graceSince = now.monotonic }
+      schedule(room)
+    case .tick(let number, _):
+      room.awake.tick = number
+      if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+    case .timer(let id, _):
+      room.awake.timers.removeAll { $0.id == id }
+      room.stagedTimers.removeAll { $0 == id }
+      if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+    case .frozen(let reason): settleFrozen(room, reason)
+    }
+    if case .quarantined = outcome {
+      room.awake.blame(event.blamed)
+    }
+  }
+
+  private mutating func settleInput(_ room: AnyRoom, _ slot: Slot, _ number: InputSeq, _ outcome: Settlement) {
+    if number.rawValue > 0 { room.awake.members[Int(slot.rawValue)]?.lastSeq = number }
+    switch outcome {
+    case .applied: carryOut(room, sender: slot, number: number)
+    case .refused:
+      var reason: [UInt8] = []
+      let effects = engine.effects
+      for case .refuse(let range) in effects.commands { reason = Array(effects.bytes[range]) }
+      verdict(
+        room, slot, InputVerdict(seq: number, kind: .refused), String(decoding: reason, as: UTF8.self))
+    case .quarantined:
+      verdict(
+        room, slot, InputVerdict(seq: number, kind: .quarantined), "it made the room's code fail and was undone")
+    }
+    counters.inputs += 1
+    if number.rawValue > 0 { oweAck(room, slot) }
+  }
+
+  private mutating func settleJoin(_ room: AnyRoom, _ joining: RoomEvent.Joining, _ outcome: Settlement) {
+    let pending = room.joining.firstIndex { $0.slot == joining.slot }.map { room.joining.remove(at: $0).answer }
+    switch outcome {
+    case .applied:
+      let c = room.claim(joining.slot)
+      room.claims[c] = Claim()
+      room.awake.put(
+        Member(
+          membership: joining.membership, player: Array(joining.player), generation: joining.generation),
+        at: joining.slot)
+      carryOut(room, sender: nil, number: InputSeq(0))
+      if room.claims[c].link < 0, pending != nil { room.claims[c].unclaimedSince = now.monotonic }
+      if let pending { answer(room, pending) }
+      schedule(room)
+    case .refused:
+      let effects = engine.effects
+      var reason = "the room refused"
+      for case .refuse(let range) in effects.commands {
+        reason = String(decoding: effects.bytes[range], as: UTF8.self)
+      }
+      if let pending { refuse(pending, room.shard, .byRoom, reason) }
+    case .quarantined:
+      if let pending { refuse(pending, room.shard, .failed, "joining made the room's code fail and was undone") }
+    }
+  }
+
+  private mutating func settleAttached(
+    _ room: AnyRoom, _ slot: Slot, _ generation: Generation, _ outcome: Settlement
+  ) {
+    room.awake.members[Int(slot.rawValue)]?.generation = generation
+    room.awake.members[Int(slot.rawValue)]?.suspended = false
+    if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+    let c = room.claim(slot)
+    room.claims[c].isChanging = false
+    // An older connection's outputs stop here; the newer one's begin with its answer.
+    release(room, c)
+    room.claims[c].unclaimedSince = now.monotonic
+    schedule(room)
+  }
+
+  private mutating func endMembership(_ room: AnyRoom, _ slot: Slot, _ reason: LeaveReason) {
+    guard let member = room.host?[slot] else { return }
+    let c = room.claim(slot)
+    let gone: LinkToGateway.GoneReason =
+      switch reason {
+      case .left: .left
+      case .kicked: .kicked
+      case .expired: .expired
+      }
+    if room.claims[c].link >= 0 {
+      let link = room.claims[c].link
+      links[link].out.putAck(room.shard, epoch(room.shard), room.claims[c].route, member.lastSeq)
+      links[link].out.putGone(
+        room.shard, epoch(room.shard), room.claims[c].route, last: member.lastSeq, known: true, gone)
+      release(room, c)
+    }
+    room.claims[c] = Claim()
+    room.awake.end(slot, reason: gone.rawValue)
+    if room.awake.memberCount == 0 { room.idleSince = now.monotonic }
+    schedule(room)
+  }
+
+  private mutating func settleFrozen(_ room: AnyRoom, _ reason: RoomEvent.FreezeReason) {
+    room.awake.frozen = reason
+    room.isEnding = false
+    for c in room.claims.indices where room.claims[c].link >= 0 {
+      notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is frozen: \(reason)")
+    }
+    reports.append(.frozen(room: room.id, reason, text: "its state is intact; it takes no more events"))
+  }
+
+  /// The cumulative acknowledgement goes out after everything else of this turn that belongs before it.
+  mutating func oweAck(_ room: AnyRoom, _ slot: Slot) {
+    let c = room.claim(slot)
+    guard room.claims[c].link >= 0, !room.claims[c].ackIsDue else { return }
+    room.claims[c].ackIsDue = true
+    acksDue.append((room, slot))
+  }
+}
+
+/// What replaying costs besides fuel, in fuel: measured on the reference machine at about 12 fuel a nanosecond.
+enum RoomCost {
+  static let fuelPerEvent: UInt64 = 3_000
+  static let fuelPerByte: UInt64 = 10
+  static let fuelPerMillisecond: UInt64 = 12_000_000
+}
+
+extension RoomEvent {
+  var tickNumber: UInt64? {
+    if case .tick(let number, _) = self { return number }
+    return nil
+  }
+  /// Whether an `attached` event ends a suspension.
+  func returns(in host: RoomHost) -> Bool {
+    if case .attached(let slot, _) = self { return host[slot]?.suspended ?? false }
+    return false
+  }
+  /// Whom a failure of this event is blamed on; nil: the room itself.
+  var blamed: Slot? {
+    switch self {
+    case .input(let slot, _, _, _), .leave(let slot, _), .attached(let slot, _), .suspended(let slot),
+      .removed(let slot, _), .rejected(let slot, _, _):
+      slot
+    case .joined(let joining): joining.slot
+    case .created, .tick, .timer, .frozen: nil
+    }
+  }
+}
+
+extension RoomEngine {
+  /// Calls the guest as the event says; nil where it says nothing to the guest.
+  mutating func deliver(
+    _ event: RoomEvent, to instance: inout Instance, returns: Bool, budget: RoomBudget
+  ) -> RoomOutcome? {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    switch event {
+    case .created(let creation): return call(&instance, .create, payload: creation.parameters, budget: budget)
+    case .joined(let joining):
+      var payload: [UInt8] = []
+      payload.putBlob(joining.player)
+      payload.append(contentsOf: joining.parameters)
+      return payload.withUnsafeBytes { call(&instance, .join(joining.slot), payload: $0, budget: budget) }
+    case .attached(let slot, _):
+      return returns ? call(&instance, .returned(slot), payload: nothing, budget: budget) : nil
+    case .input(let slot, _, let stamp, let payload):
+      return call(&instance, .message(slot, stamp: stamp), payload: payload, budget: budget)
+    case .leave(let slot, _): return call(&instance, .leave(slot, .left), payload: nothing, budget: budget)
+    case .removed(let slot, let reason): return call(&instance, .leave(slot, reason), payload: nothing, budget: budget)
+    case .suspended(let slot): return call(&instance, .suspended(slot), payload: nothing, budget: budget)
+    case .tick(let number, let skipped):
+      return call(&instance, .tick(number: number, skipped: skipped), payload: nothing, budget: budget)
+    case .timer(let id, let payload): return call(&instance, .timer(id), payload: payload, budget: budget)
+    case .rejected, .frozen: return nil
+    }
+  }
+}

@@ -1,0 +1,215 @@
+// The events of a room as the journal holds them. The live path executes exactly these bytes.
+package import Core
+
+/// One input to a room. Buffers are borrowed.
+package enum RoomEvent {
+  case created(Creation)
+  case joined(Joining)
+  /// A newer connection, or the end of a suspension.
+  case attached(Slot, Generation)
+  case input(Slot, InputSeq, stamp: UInt64, payload: UnsafeRawBufferPointer)
+  case rejected(Slot, InputSeq, code: UInt8)
+  case leave(Slot, InputSeq)
+  case removed(Slot, LeaveReason)
+  case suspended(Slot)
+  case tick(number: UInt64, skipped: UInt32)
+  case timer(TimerID, payload: UnsafeRawBufferPointer)
+  case frozen(FreezeReason)
+
+  package struct Creation {
+    package var module: ModuleHash
+    package var limits: RoomLimits
+    package var seed: UInt64
+    package var name: UnsafeRawBufferPointer
+    package var key: UnsafeRawBufferPointer
+    package var parameters: UnsafeRawBufferPointer
+  }
+  package struct Joining {
+    package var slot: Slot
+    package var membership: Membership
+    package var generation: Generation
+    package var player: UnsafeRawBufferPointer
+    package var parameters: UnsafeRawBufferPointer
+  }
+  package enum FreezeReason: UInt8, Sendable, Hashable {
+    case ticksFail = 1
+    case membersFail = 2
+    /// What was decided came out differently in replay; the record is intact.
+    case diverged = 3
+    /// The module's bytes are gone, or the engine cannot run them.
+    case moduleMissing = 4
+  }
+}
+
+/// An event's place: u8 kind, u64 room, u64 eventSeq go before its body.
+package struct EventHead {
+  package var room: RoomID
+  package var seq: EventSeq
+  package init(room: RoomID, seq: EventSeq) {
+    self.room = room
+    self.seq = seq
+  }
+}
+
+extension [UInt8] {
+  package mutating func putEvent(_ head: EventHead, _ event: RoomEvent) {
+    append(event.kind)
+    put(head.room)
+    put(head.seq)
+    switch event {
+    case .created(let c):
+      append(contentsOf: c.module.bytes)
+      putLimits(c.limits)
+      put(c.seed)
+      putBlob(c.name)
+      putBlob(c.key)
+      putBlob(c.parameters)
+    case .joined(let j):
+      put(j.slot)
+      put(j.membership.session)
+      put(j.membership.joinID)
+      put(j.generation)
+      putBlob(j.player)
+      putBlob(j.parameters)
+    case .attached(let slot, let generation):
+      put(slot)
+      put(generation)
+    case .input(let slot, let seq, let stamp, let payload):
+      put(slot)
+      put(seq)
+      put(stamp)
+      putBlob(payload)
+    case .rejected(let slot, let seq, let code):
+      put(slot)
+      put(seq)
+      append(code)
+    case .leave(let slot, let seq):
+      put(slot)
+      put(seq)
+    case .removed(let slot, let reason):
+      put(slot)
+      append(reason.rawValue)
+    case .suspended(let slot): put(slot)
+    case .tick(let number, let skipped):
+      put(number)
+      put(skipped)
+    case .timer(let id, let payload):
+      put(id)
+      putBlob(payload)
+    case .frozen(let reason): append(reason.rawValue)
+    }
+  }
+
+  mutating func putLimits(_ limits: RoomLimits) {
+    put(limits.fuel)
+    put(limits.memoryBytes)
+    put(limits.stackBytes)
+    put(limits.outputBytes)
+  }
+}
+
+extension RoomEvent {
+  package var kind: UInt8 {
+    switch self {
+    case .created: 1
+    case .joined: 2
+    case .attached: 3
+    case .input: 4
+    case .rejected: 5
+    case .leave: 6
+    case .removed: 7
+    case .suspended: 8
+    case .tick: 9
+    case .timer: 10
+    case .frozen: 11
+    }
+  }
+}
+
+extension ByteReader {
+  mutating func takeLimits() throws(DecodingError) -> RoomLimits {
+    RoomLimits(fuel: try take(), memoryBytes: try take(), stackBytes: try take(), outputBytes: try take())
+  }
+  mutating func takeHash() throws(DecodingError) -> ModuleHash { ModuleHash(Array(try take(bytes: 32))) }
+  mutating func takeCode<T: RawRepresentable<UInt8>>(_: T.Type = T.self) throws(DecodingError) -> T {
+    guard let value = T(rawValue: try take()) else { throw DecodingError("has an unknown code") }
+    return value
+  }
+
+  package mutating func takeEvent() throws(DecodingError) -> (EventHead, RoomEvent) {
+    let kind: UInt8 = try take()
+    let head = EventHead(room: try take(), seq: try take())
+    switch kind {
+    case 1:
+      return (
+        head,
+        .created(
+          .init(
+            module: try takeHash(), limits: try takeLimits(), seed: try take(), name: try takeBlob(),
+            key: try takeBlob(), parameters: try takeBlob()))
+      )
+    case 2:
+      return (
+        head,
+        .joined(
+          .init(
+            slot: try take(), membership: Membership(session: try take(), joinID: try take()), generation: try take(),
+            player: try takeBlob(), parameters: try takeBlob()))
+      )
+    case 3: return (head, .attached(try take(), try take()))
+    case 4: return (head, .input(try take(), try take(), stamp: try take(), payload: try takeBlob()))
+    case 5: return (head, .rejected(try take(), try take(), code: try take()))
+    case 6: return (head, .leave(try take(), try take()))
+    case 7: return (head, .removed(try take(), try takeCode()))
+    case 8: return (head, .suspended(try take()))
+    case 9: return (head, .tick(number: try take(), skipped: try take()))
+    case 10: return (head, .timer(try take(), payload: try takeBlob()))
+    case 11: return (head, .frozen(try takeCode()))
+    default: throw DecodingError("event kind \(kind) is unknown")
+    }
+  }
+}
+
+/// A verdict on an event written earlier; changes no place in the order.
+package struct Annotation: Sendable, Hashable {
+  package var room: RoomID
+  package var event: EventSeq
+  package var fault: RoomFault.Kind
+  /// The event's outputs may have left already: the room's timeline rises with it.
+  package var raisesTimeline: Bool
+
+  package init(room: RoomID, event: EventSeq, fault: RoomFault.Kind, raisesTimeline: Bool) {
+    self.room = room
+    self.event = event
+    self.fault = fault
+    self.raisesTimeline = raisesTimeline
+  }
+  package static let bytes = 18
+  package func encode(into out: inout [UInt8]) {
+    out.put(room)
+    out.put(event)
+    out.append(fault.rawValue)
+    out.append(raisesTimeline ? 1 : 0)
+  }
+  package init(_ r: inout ByteReader) throws(DecodingError) {
+    room = try r.take()
+    event = try r.take()
+    fault = try r.takeCode()
+    raisesTimeline = try r.take(UInt8.self) != 0
+  }
+}
+
+/// The head of a batch record: u64 number, i64 time in microseconds since 1970; then events.
+package struct BatchHead: Sendable {
+  package var number: BatchNumber
+  package var time: Int64
+  package static let bytes = 16
+  package init(number: BatchNumber, time: Int64) {
+    self.number = number
+    self.time = time
+  }
+  package init(_ r: inout ByteReader) throws(DecodingError) {
+    number = try r.take()
+    time = try r.take()
+  }
+}

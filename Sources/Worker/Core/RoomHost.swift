@@ -1,0 +1,224 @@
+// What the host knows of a room: everything durable but the guest's memory. Changed by events only, so replay agrees.
+package import Core
+
+/// One member. Who is connected where is not here: that is no part of the room's history (`Claim`).
+package struct Member: Hashable, Sendable {
+  package var membership: Membership
+  package var player: [UInt8]
+  package var generation: Generation
+  package var suspended = false
+  /// The highest input number that was decided.
+  package var lastSeq = InputSeq(0)
+  /// The number of the last output that was meant for it.
+  package var lastOut = OutSeq(0)
+}
+
+/// How a membership ended, kept so that late frames can be answered.
+package struct Tombstone: Hashable, Sendable {
+  package var membership: Membership
+  package var last: InputSeq
+  package var reason: UInt8
+  package var time: Int64
+}
+
+package struct RoomTimer: Hashable, Sendable {
+  package var id: TimerID
+  /// Microseconds since 1970.
+  package var due: Int64
+  package var payload: [UInt8]
+}
+
+/// A quarantine or its like, with whom it is blamed on (nil: ticks and timers).
+package struct Blame: Hashable, Sendable {
+  package var slot: Slot?
+  package var time: Int64
+}
+
+package struct RoomHost {
+  package var module: ModuleHash
+  package var limits: RoomLimits
+  package var name: [UInt8]
+  package var key: [UInt8]
+  package var eventSeq = EventSeq(0)
+  package var outSeq = OutSeq(0)
+  /// The room's own part of its timeline.
+  package var ownTimeline: UInt32 = 1
+  /// Of the last event, in microseconds since 1970.
+  package var time: Int64
+  package var tick: UInt64 = 0
+  package var random: RandomState
+  package var nextTimer = TimerID(1)
+  /// By slot.
+  package var members: [Member?] = []
+  package var memberCount = 0
+  package var tombstones: [Tombstone] = []
+  /// By (due, id).
+  package var timers: [RoomTimer] = []
+  package var blames: [Blame] = []
+  package var frozen: RoomEvent.FreezeReason?
+  package var ring = OutputRing()
+
+  init(_ creation: RoomEvent.Creation, time: Int64) {
+    module = creation.module
+    limits = creation.limits
+    name = Array(creation.name)
+    key = Array(creation.key)
+    self.time = time
+    random = RandomState(seed: creation.seed)
+  }
+
+  func slot(of membership: Membership) -> Slot? {
+    for i in members.indices where members[i]?.membership == membership { return Slot(UInt32(i)) }
+    return nil
+  }
+  func tombstone(of membership: Membership) -> Tombstone? { tombstones.last { $0.membership == membership } }
+  subscript(slot: Slot) -> Member? {
+    let i = Int(slot.rawValue)
+    return i < members.count ? members[i] : nil
+  }
+  mutating func put(_ member: Member, at slot: Slot) {
+    let i = Int(slot.rawValue)
+    while members.count <= i { members.append(nil) }
+    precondition(members[i] == nil, "slot \(slot) is taken")
+    members[i] = member
+    memberCount += 1
+  }
+  mutating func end(_ slot: Slot, reason: UInt8) {
+    let i = Int(slot.rawValue)
+    guard i < members.count, let member = members[i] else { return }
+    members[i] = nil
+    memberCount -= 1
+    while let last = members.last, last == nil { members.removeLast() }
+    tombstones.removeAll { $0.time < time - Limits.tombstoneSeconds * 1_000_000 }
+    if tombstones.count >= Limits.tombstonesMax { tombstones.removeFirst() }
+    tombstones.append(Tombstone(membership: member.membership, last: member.lastSeq, reason: reason, time: time))
+  }
+  mutating func add(_ timer: RoomTimer) {
+    let at = timers.firstIndex { ($0.due, $0.id) > (timer.due, timer.id) } ?? timers.count
+    timers.insert(timer, at: at)
+  }
+  /// Remembers a failure; what it blames falls out of the window by event time.
+  mutating func blame(_ slot: Slot?) {
+    blames.removeAll { $0.time < time - Limits.quarantineWindowSeconds * 1_000_000 }
+    blames.append(Blame(slot: slot, time: time))
+  }
+}
+
+/// The snapshot record, format 1: u8 version, u64 room, host state, u32 + guest image.
+package struct RoomSnapshot {
+  package static let version: UInt8 = 1
+  package var room: RoomID
+  package var host: RoomHost
+  package var image: UnsafeRawBufferPointer
+
+  /// Everything before the image; `image` is appended by the caller as a blob.
+  static func encodeHost(_ room: RoomID, _ h: RoomHost, into out: inout [UInt8]) {
+    out.append(version)
+    out.put(room)
+    out.append(contentsOf: h.module.bytes)
+    out.putLimits(h.limits)
+    out.putBlob(h.name)
+    out.putBlob(h.key)
+    out.put(h.eventSeq)
+    out.put(h.outSeq)
+    out.put(h.ownTimeline)
+    out.put(h.time)
+    out.put(h.tick)
+    out.put(h.random.words.0)
+    out.put(h.random.words.1)
+    out.put(h.random.words.2)
+    out.put(h.random.words.3)
+    out.put(h.nextTimer)
+    out.put(UInt32(h.members.count))
+    for member in h.members {
+      guard let member else {
+        out.append(0)
+        continue
+      }
+      out.append(member.suspended ? 2 : 1)
+      out.put(member.membership.session)
+      out.put(member.membership.joinID)
+      out.putBlob(member.player)
+      out.put(member.generation)
+      out.put(member.lastSeq)
+      out.put(member.lastOut)
+    }
+    out.put(UInt32(h.tombstones.count))
+    for t in h.tombstones {
+      out.put(t.membership.session)
+      out.put(t.membership.joinID)
+      out.put(t.last)
+      out.append(t.reason)
+      out.put(t.time)
+    }
+    out.put(UInt32(h.timers.count))
+    for t in h.timers {
+      out.put(t.id)
+      out.put(t.due)
+      out.putBlob(t.payload)
+    }
+    out.put(UInt32(h.blames.count))
+    for b in h.blames {
+      out.put(b.slot?.rawValue ?? UInt32.max)
+      out.put(b.time)
+    }
+    out.append(h.frozen?.rawValue ?? 0)
+    h.ring.encode(into: &out)
+  }
+
+  package init(_ bytes: UnsafeRawBufferPointer) throws(DecodingError) {
+    var r = ByteReader(bytes)
+    let version: UInt8 = try r.take()
+    guard version == Self.version else { throw DecodingError("snapshot format \(version) is unknown") }
+    room = try r.take()
+    let creation = RoomEvent.Creation(
+      module: try r.takeHash(), limits: try r.takeLimits(), seed: 0, name: try r.takeBlob(), key: try r.takeBlob(),
+      parameters: UnsafeRawBufferPointer(start: nil, count: 0))
+    var h = RoomHost(creation, time: 0)
+    h.eventSeq = try r.take()
+    h.outSeq = try r.take()
+    h.ownTimeline = try r.take()
+    h.time = try r.take()
+    h.tick = try r.take()
+    h.random = RandomState(words: (try r.take(), try r.take(), try r.take(), try r.take()))
+    h.nextTimer = try r.take()
+    try Self.takeMembers(&r, into: &h)
+    for _ in 0..<(try r.take(UInt32.self)) {
+      h.tombstones.append(
+        Tombstone(
+          membership: Membership(session: try r.take(), joinID: try r.take()), last: try r.take(),
+          reason: try r.take(), time: try r.take()))
+    }
+    for _ in 0..<(try r.take(UInt32.self)) {
+      h.timers.append(RoomTimer(id: try r.take(), due: try r.take(), payload: Array(try r.takeBlob())))
+    }
+    for _ in 0..<(try r.take(UInt32.self)) {
+      let slot: UInt32 = try r.take()
+      h.blames.append(Blame(slot: slot == UInt32.max ? nil : Slot(slot), time: try r.take()))
+    }
+    let frozen: UInt8 = try r.take()
+    h.frozen = RoomEvent.FreezeReason(rawValue: frozen)
+    h.ring = try OutputRing(&r)
+    host = h
+    image = try r.takeBlob()
+  }
+
+  private static func takeMembers(_ r: inout ByteReader, into h: inout RoomHost) throws(DecodingError) {
+    let count: UInt32 = try r.take()
+    guard count <= Limits.membersMax else { throw DecodingError("snapshot with \(count) members") }
+    for i in 0..<count {
+      let state: UInt8 = try r.take()
+      guard state != 0 else {
+        h.members.append(nil)
+        continue
+      }
+      var member = Member(
+        membership: Membership(session: try r.take(), joinID: try r.take()), player: Array(try r.takeBlob()),
+        generation: try r.take())
+      member.suspended = state == 2
+      member.lastSeq = try r.take()
+      member.lastOut = try r.take()
+      h.put(member, at: Slot(i))
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// The seam between a worker and a shard's journal.
+package import Core
+
+/// The kinds of records that a worker writes into a shard's log. 1…15 are the journal's own.
+package enum RecordKind {
+  /// Events of one write to one shard: `BatchRecord`.
+  package static let batch: UInt8 = 16
+  /// Verdicts on events written earlier: `Annotation`s.
+  package static let annotations: UInt8 = 17
+  /// One room's whole state: `RoomSnapshot`.
+  package static let snapshot: UInt8 = 18
+  /// A tail that is copied forward, not executed.
+  package static let tail: UInt8 = 19
+}
+
+/// The log took nothing, or cannot be read: the worker reports it and exits; a new owner starts from what is durable.
+package struct StoreError: Error, Sendable, CustomStringConvertible {
+  package var description: String
+  package init(_ description: String) { self.description = description }
+}
+
+/// One shard's log, owned under its epoch. Synchronous: after `write` returns, what was appended is durable at the
+/// configured level. Whatever cannot promise that (a replicated log) calls `Worker.execute` later instead.
+package protocol ShardStore {
+  var epoch: ShardEpoch { get }
+  /// The end of what was appended.
+  var end: LogPosition { get }
+  /// The oldest record that is still kept.
+  var oldest: LogPosition { get }
+  /// A checkpoint is due: a new segment was begun, or enough was written since the last.
+  var needsCheckpoint: Bool { get }
+  /// Whether so many more bytes fit. `reserve`: into the part kept for leaves, attaches, annotations and cleaning.
+  func hasRoom(bytes: Int, reserve: Bool) -> Bool
+  /// Adds a record to the next write.
+  mutating func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) throws(StoreError) -> LogPosition
+  /// Adds a checkpoint to the next write.
+  mutating func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError)
+  mutating func write() throws(StoreError)
+  /// Reads one record's payload.
+  func read(at position: LogPosition) throws(StoreError) -> [UInt8]
+  /// Reads all records from a position on, in order.
+  func scan(
+    from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+  ) throws(StoreError)
+  /// Nothing before the position is needed any more. Syncs what was written before it lets go of anything.
+  mutating func release(upTo position: LogPosition) throws(StoreError)
+  /// A clean end; nothing may follow.
+  mutating func close() throws(StoreError)
+
+  /// The black box: survives the process's death. `enter` before an event is executed, `leave` when it has returned.
+  mutating func enter(_ room: RoomID, _ event: EventSeq)
+  mutating func leave()
+}
+
+/// What a new owner found when it took a shard.
+package struct ShardAdoption: Sendable {
+  /// Rises whenever history may have been cut.
+  package var cut: UInt32
+  /// Where the last checkpoint is, or nil: scan from the oldest record.
+  package var checkpoint: LogPosition?
+  /// Another engine than today's wrote the end of the log.
+  package var engineChanged: Bool
+  /// What was executing when the last owner died, and the one before it.
+  package var suspect: Suspect?
+  package var previousSuspect: Suspect?
+
+  package struct Suspect: Hashable, Sendable {
+    package var room: RoomID
+    package var event: EventSeq
+    package init(room: RoomID, event: EventSeq) {
+      self.room = room
+      self.event = event
+    }
+  }
+  package init(
+    cut: UInt32, checkpoint: LogPosition?, engineChanged: Bool, suspect: Suspect? = nil, previousSuspect: Suspect? = nil
+  ) {
+    self.cut = cut
+    self.checkpoint = checkpoint
+    self.engineChanged = engineChanged
+    self.suspect = suspect
+    self.previousSuspect = previousSuspect
+  }
+}

@@ -1,0 +1,265 @@
+// From a link's bytes to staged events: numbers are checked here, and nothing is decided.
+import Core
+package import Wire
+
+extension Worker {
+  /// Takes whole records from `bytes`; returns how many bytes were taken. Stops early when the batch is full.
+  package mutating func receive(_ link: Int, _ bytes: UnsafeRawBufferPointer) throws(LinkError) -> Int {
+    var reader = LinkReader(bytes)
+    while stagedInputs < Limits.inputsPerBatchMax {
+      guard let (header, body) = try reader.next() else { break }
+      try take(link, header, try LinkToWorker(header, body))
+    }
+    return reader.consumed
+  }
+
+  private mutating func take(_ link: Int, _ header: LinkHeader, _ record: LinkToWorker) throws(LinkError) {
+    switch record {
+    case .hello(let gateway, let loop, let loops): greet(link, gateway, loop, loops)
+    case .confirm(let records): try confirm(link, records: records)
+    case .inspect(let request, let what):
+      let json = inspect(String(decoding: what, as: UTF8.self))
+      links[link].out.putInspected(request: request, json: json)
+    default:
+      // What speaks of another epoch is void, read or unread (I-8).
+      let s = Int(header.shard.rawValue)
+      guard s < shards.count, let epoch = shards[s]?.store.epoch, epoch == header.epoch else { return }
+      switch record {
+      case .input(let route, let seq, let stamp, let payload): takeInput(link, route, seq, stamp, payload)
+      case .leave(let route, let seq): takeLeave(link, route, seq)
+      case .join(let join): takeJoin(link, header.shard, join)
+      case .attach(let attach): takeAttach(link, header.shard, attach)
+      case .detach(let route, let generation): takeDetach(link, route, generation)
+      case .complete: takeComplete(link, s)
+      case .hello, .confirm, .inspect: break
+      }
+    }
+  }
+
+  // MARK: Numbered and unnumbered inputs
+
+  private mutating func takeInput(
+    _ link: Int, _ route: Route, _ seq: InputSeq, _ stamp: UInt64, _ payload: UnsafeRawBufferPointer
+  ) {
+    guard let (room, slot) = target(link, route) else { return }
+    let c = Int(slot.rawValue)
+    guard mayStage(room, c, seq) else { return }
+    stagedInputs += 1
+    if seq.rawValue > 0 {
+      room.claims[c].stagedSeq = seq
+      if payload.count > Limits.inputBytesMax {
+        stage(room, .rejected(slot, seq, code: 1))
+        return
+      }
+    } else if payload.count > Limits.inputBytesMax {
+      return
+    }
+    stage(room, .input(slot, seq, stamp: stamp, payload: payload))
+  }
+
+  private mutating func takeLeave(_ link: Int, _ route: Route, _ seq: InputSeq) {
+    guard let (room, slot) = target(link, route) else { return }
+    let c = Int(slot.rawValue)
+    guard seq.rawValue > 0, mayStage(room, c, seq, isLeave: true) else { return }
+    room.claims[c].stagedSeq = seq
+    room.claims[c].isChanging = true
+    stage(room, .leave(slot, seq))
+  }
+
+  private func target(_ link: Int, _ route: Route) -> (AnyRoom, Slot)? {
+    guard let target = links[link].targets[route.rawValue] else { return nil }
+    let c = Int(target.slot.rawValue)
+    // Another attachment took the membership over: this one is void.
+    guard c < target.room.claims.count, target.room.claims[c].link == link, target.room.claims[c].route == route else {
+      return nil
+    }
+    return (target.room, target.slot)
+  }
+
+  /// Rules 1.2 and 1.3: only the next number is taken; busy takes none; a gap is said once.
+  private mutating func mayStage(_ room: AnyRoom, _ c: Int, _ seq: InputSeq, isLeave: Bool = false) -> Bool {
+    let link = room.claims[c].link
+    let route = room.claims[c].route
+    if seq.rawValue == 0 {
+      return !room.claims[c].isWaitingForNumber && !room.claims[c].isChanging && room.busy == nil
+        && shards[Int(room.shard.rawValue)]!.hasSpace
+    }
+    let next = InputSeq(room.claims[c].stagedSeq.rawValue + 1)
+    if seq < next {
+      if let member = room.host?[Slot(UInt32(c))], member.lastSeq.rawValue > 0 {
+        links[link].out.putAck(room.shard, epoch(room.shard), route, member.lastSeq)
+      }
+      return false
+    }
+    guard seq == next else {
+      if !room.claims[c].isWaitingForNumber {
+        room.claims[c].isWaitingForNumber = true
+        links[link].out.putExpected(room.shard, epoch(room.shard), route, next)
+      }
+      return false
+    }
+    guard !room.claims[c].isChanging else { return false }
+    let busy: LinkBusy?
+    if isLeave {
+      busy = room.busy == .outputs ? nil : room.busy
+    } else if !shards[Int(room.shard.rawValue)]!.hasSpace {
+      busy = .noSpace
+    } else {
+      busy = room.stagedCount >= Limits.inputsPerRoomPerBatchMax ? .queue : room.busy
+    }
+    if let busy {
+      room.claims[c].isWaitingForNumber = true
+      links[link].out.putBusy(
+        room.shard, epoch(room.shard), route, seq, retryMilliseconds: Limits.retryBusyMilliseconds, busy)
+      return false
+    }
+    room.claims[c].isWaitingForNumber = false
+    return true
+  }
+
+  // MARK: Staging
+
+  /// Adds an event to its shard's batch. Its number is the room's next.
+  mutating func stage(_ room: AnyRoom, _ event: RoomEvent) {
+    let s = Int(room.shard.rawValue)
+    if shards[s]!.batch.isEmpty {
+      shards[s]!.lastBatch = BatchNumber(shards[s]!.lastBatch.rawValue + 1)
+      shards[s]!.batchTime = now.wall
+      shards[s]!.batch.put(shards[s]!.lastBatch)
+      shards[s]!.batch.put(now.wall)
+    }
+    room.stagedEvent = EventSeq(room.stagedEvent.rawValue + 1)
+    room.stagedCount += 1
+    let start = shards[s]!.batch.count
+    shards[s]!.batch.putEvent(EventHead(room: room.id, seq: room.stagedEvent), event)
+    steps.append(.event(room, offset: start, end: shards[s]!.batch.count))
+  }
+
+  // MARK: Joining
+
+  private mutating func takeJoin(_ link: Int, _ shard: ShardID, _ join: LinkToWorker.JoinRequest) {
+    let answer = PendingAnswer(
+      link: link, linkLife: links[link].life, route: join.route, membership: join.membership,
+      generation: join.generation, timeline: Timeline(0), lastOut: OutSeq(0))
+    let id = map.room(module: join.module, key: join.key)
+    guard map.shard(of: id) == shard, join.key.count <= Limits.roomKeyBytesMax,
+      join.parameters.count <= Limits.joinParametersBytesMax, join.player.count <= Limits.playerNameBytesMax
+    else {
+      refuse(answer, shard, .malformed, "the join's key, parameters or player name is too long")
+      return
+    }
+    let s = Int(shard.rawValue)
+    let room: AnyRoom
+    if let known = shards[s]!.rooms[id] {
+      room = known
+      wake(room)
+    } else {
+      guard let made = create(id, shard, join, answer) else { return }
+      room = made
+    }
+    if room.phase == .stopped {
+      refuse(answer, shard, .frozen, "the room is frozen: its history cannot be replayed by this server")
+      return
+    }
+    guard room.phase == .ready else {
+      room.waiting.append(answer)
+      pendingJoins[answer.membership] = PendingJoin(player: Array(join.player), parameters: Array(join.parameters))
+      return
+    }
+    stageJoin(room, answer, player: join.player, parameters: join.parameters)
+  }
+
+  /// A new room with its `created` event staged, or nil with the join refused.
+  private mutating func create(
+    _ id: RoomID, _ shard: ShardID, _ join: LinkToWorker.JoinRequest, _ answer: PendingAnswer
+  ) -> AnyRoom? {
+    let s = Int(shard.rawValue)
+    guard let settings = engine.module(named: String(decoding: join.module, as: UTF8.self)) else {
+      refuse(answer, shard, .unknownModule, "no module '\(String(decoding: join.module, as: UTF8.self))' is loaded")
+      return nil
+    }
+    guard awakeRooms.count < Limits.liveRoomsMax else {
+      refuse(answer, shard, .tooManyRooms, "this worker hosts \(awakeRooms.count) rooms, its limit")
+      return nil
+    }
+    guard shards[s]!.hasSpace else {
+      refuse(answer, shard, .busy, "there is no disk space for new rooms", retry: Limits.retryBusyMilliseconds)
+      return nil
+    }
+    let room = AnyRoom(id: id, shard: shard)
+    shards[s]!.rooms[id] = room
+    room.phase = .ready
+    room.settings = settings
+    // The seed is on record with the event: any number will do that differs by room and time.
+    var seed = RandomState(seed: id.rawValue ^ UInt64(bitPattern: now.wall))
+    stage(
+      room,
+      .created(
+        .init(
+          module: settings.hash, limits: settings.limits, seed: seed.next(), name: join.module, key: join.key,
+          parameters: join.parameters)))
+    return room
+  }
+
+  mutating func stageJoin(
+    _ room: AnyRoom, _ answer: PendingAnswer, player: some Collection<UInt8>, parameters: some Collection<UInt8>
+  ) {
+    if let i = room.joining.firstIndex(where: { $0.answer.membership == answer.membership }) {
+      // Resent while the first is on its way: the newest connection gets the answer.
+      if answer.generation >= room.joining[i].answer.generation { room.joining[i].answer = answer }
+      return
+    }
+    if room.host?.slot(of: answer.membership) != nil || room.host?.tombstone(of: answer.membership) != nil {
+      attach(room, answer)
+      return
+    }
+    if let frozen = room.host?.frozen {
+      refuse(answer, room.shard, .frozen, "the room is frozen (\(frozen))")
+      return
+    }
+    guard shards[Int(room.shard.rawValue)]!.hasSpace else {
+      refuse(
+        answer, room.shard, .busy, "there is no disk space for new members", retry: Limits.retryBusyMilliseconds)
+      return
+    }
+    guard let slot = freeSlot(room) else {
+      refuse(answer, room.shard, .full, "the room is full")
+      return
+    }
+    room.joining.append((slot, answer))
+    let player = Array(player)
+    let parameters = Array(parameters)
+    player.withUnsafeBytes { player in
+      parameters.withUnsafeBytes { parameters in
+        stage(
+          room,
+          .joined(
+            .init(
+              slot: slot, membership: answer.membership, generation: answer.generation, player: player,
+              parameters: parameters)))
+      }
+    }
+  }
+
+  private func freeSlot(_ room: AnyRoom) -> Slot? {
+    let limit = min(Int(room.settings?.membersMax ?? 0), Limits.membersMax)
+    var i: UInt32 = 0
+    while Int(i) < limit {
+      let slot = Slot(i)
+      if room.host?[slot] == nil, !room.joining.contains(where: { $0.slot == slot }) { return slot }
+      i += 1
+    }
+    return nil
+  }
+
+  mutating func refuse(
+    _ answer: PendingAnswer, _ shard: ShardID, _ reason: LinkToGateway.JoinRefusal, _ text: String, retry: UInt32 = 0
+  ) {
+    guard isOpen(answer) else { return }
+    links[answer.link].out.putRefused(
+      shard, epoch(shard), answer.route, reason, retryMilliseconds: retry, text: text)
+  }
+  func isOpen(_ answer: PendingAnswer) -> Bool {
+    links[answer.link].isOpen && links[answer.link].life == answer.linkLife
+  }
+}

@@ -1,0 +1,248 @@
+// What comes due by itself: ticks, timers, claims and grace; snapshots, checkpoints, cleaning and passivation.
+package import Core
+import Wire
+
+extension Worker {
+  /// Stages what is due. Call between `receive` and `write`.
+  package mutating func stage() {
+    wakeSome()
+    stageKicks()
+    while stagedInputs < Limits.inputsPerBatchMax, let (due, room) = due.take(upTo: now.monotonic) {
+      guard room.dueAt == due else { continue }
+      room.dueAt = Int64.max
+      guard room.phase == .ready else { continue }
+      stageClaims(room)
+      stageTimers(room)
+      stageTick(room)
+      schedule(room)
+    }
+  }
+
+  /// When the owner's loop must turn again at the latest, in monotonic microseconds; nil: only when something comes.
+  package var nextDue: Int64? { hasUrgentWork ? now.monotonic : due.first }
+
+  /// Puts the room into the queue for its next due thing.
+  mutating func schedule(_ room: AnyRoom) {
+    guard room.phase == .ready, let host = room.host else { return }
+    var at = Int64.max
+    for i in host.members.indices {
+      guard let member = host.members[i], i < room.claims.count, !room.claims[i].isChanging else { continue }
+      if let since = room.claims[i].unclaimedSince, !member.suspended {
+        at = min(at, since + Limits.claimSeconds * 1_000_000)
+      }
+      if let since = room.claims[i].graceSince, member.suspended, room.claims[i].link < 0 {
+        at = min(at, since + Limits.graceSeconds * 1_000_000)
+      }
+    }
+    if host.frozen == nil {
+      if let timer = host.timers.first { at = min(at, now.monotonic + max(0, timer.due - now.wall)) }
+      if ticks(room, host) { at = min(at, room.nextTick) }
+    }
+    if host.memberCount == 0, host.timers.isEmpty, room.settings?.ticksWhenEmpty != true {
+      at = min(at, room.idleSince + Limits.passivateSeconds * 1_000_000)
+    }
+    guard at != Int64.max, at < room.dueAt || room.dueAt <= now.monotonic else { return }
+    at = max(at, now.monotonic + (at <= now.monotonic ? 1_000 : 0))
+    room.dueAt = at
+    due.put(room, due: at)
+  }
+
+  private func ticks(_ room: AnyRoom, _ host: RoomHost) -> Bool {
+    guard let settings = room.settings, settings.ticksPerSecond > 0 else { return false }
+    return host.memberCount > 0 || settings.ticksWhenEmpty
+  }
+
+  private mutating func stageClaims(_ room: AnyRoom) {
+    guard let host = room.host else { return }
+    for i in host.members.indices {
+      guard let member = host.members[i], i < room.claims.count, !room.claims[i].isChanging,
+        room.claims[i].link < 0
+      else { continue }
+      let slot = Slot(UInt32(i))
+      if !member.suspended, let since = room.claims[i].unclaimedSince,
+        now.monotonic - since >= Limits.claimSeconds * 1_000_000
+      {
+        room.claims[i].isChanging = true
+        stage(room, .suspended(slot))
+      } else if member.suspended, let since = room.claims[i].graceSince,
+        now.monotonic - since >= Limits.graceSeconds * 1_000_000
+      {
+        remove(room, slot, .expired)
+      }
+    }
+  }
+
+  private mutating func stageTimers(_ room: AnyRoom) {
+    guard let host = room.host, room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return }
+    var fired = 0
+    for timer in host.timers {
+      guard timer.due <= now.wall, fired < Limits.timersPerTurnMax else { break }
+      guard !room.stagedTimers.contains(timer.id) else { continue }
+      room.stagedTimers.append(timer.id)
+      fired += 1
+      timer.payload.withUnsafeBytes { stage(room, .timer(timer.id, payload: $0)) }
+    }
+  }
+
+  /// A room makes up a few ticks after a gap, then skips and is told how many (protocol §8.2).
+  private mutating func stageTick(_ room: AnyRoom) {
+    guard let host = room.host, ticks(room, host), now.monotonic >= room.nextTick else { return }
+    let period = Int64(1_000_000) / Int64(room.settings!.ticksPerSecond)
+    guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else {
+      // The room's clock stands still while it may not run.
+      room.nextTick = now.monotonic + period
+      return
+    }
+    let missed = (now.monotonic - room.nextTick) / period
+    var skipped = missed >= Int64(Limits.ticksMadeUpMax) ? missed - Int64(Limits.ticksMadeUpMax) + 1 : 0
+    if host.tick == 0 && room.stagedTick == 0 { skipped = 0 }
+    room.nextTick += (skipped + 1) * period
+    room.stagedTick = max(room.stagedTick, host.tick) + 1
+    stage(room, .tick(number: room.stagedTick, skipped: UInt32(clamping: skipped)))
+    stagedInputs += 1
+  }
+
+  // MARK: After execution
+
+  /// Snapshots within the replay budget, checkpoints, cleaning and passivation. Call after `execute`.
+  package mutating func upkeep() throws(StoreError) {
+    let budget = UInt64(Limits.replayBudgetMilliseconds) * RoomCost.fuelPerMillisecond
+    var taken = 0
+    while tailCost > budget, taken < 16 {
+      guard let room = awakeRooms.filter({ canSnapshot($0) }).max(by: { $0.tailCost < $1.tailCost }),
+        room.tailCost > 0
+      else { break }
+      try snapshot(room)
+      taken += 1
+    }
+    for s in shards.indices where shards[s] != nil {
+      if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
+    }
+    try passivateIdle()
+  }
+
+  private func canSnapshot(_ room: AnyRoom) -> Bool {
+    room.phase == .ready && room.stagedCount == 0 && room.host != nil
+  }
+
+  /// Writes the room's whole state; its tail begins anew. Calls nothing in the guest, consumes no number.
+  mutating func snapshot(_ room: AnyRoom) throws(StoreError) {
+    precondition(canSnapshot(room), "a snapshot in the middle of an event")
+    let s = Int(room.shard.rawValue)
+    let bytes = encodeSnapshot(room)
+    guard shards[s]!.store.hasRoom(bytes: bytes.count, reserve: true) else { return }
+    room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
+    try shards[s]!.store.write()
+    room.tailStart = nil
+    room.tail.removeAll(keepingCapacity: true)
+    tailCost -= room.tailCost
+    room.tailCost = 0
+    counters.snapshots += 1
+  }
+
+  /// The room's state as a snapshot record holds it: equal bytes are equal states.
+  package func encodeSnapshot(_ room: Room<Engine.Instance>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    RoomSnapshot.encodeHost(room.id, room.awake, into: &bytes)
+    let length = bytes.count
+    bytes.put(UInt32(0))
+    engine.image(of: room.instance!, into: &bytes)
+    bytes.patch(UInt32(bytes.count - length - 4), at: length)
+    return bytes
+  }
+
+  /// Where each room's snapshot and tail are. Rooms whose tail begins far back, or whose snapshot stands in a segment
+  /// that is to go, are brought forward first, so that the log can be let go of from its oldest end.
+  private mutating func checkpoint(_ s: Int) throws(StoreError) {
+    let end = shards[s]!.store.end
+    let oldest = shards[s]!.store.oldest
+    let keep = LogPosition(end.rawValue > Limits.logKeptBytes ? end.rawValue - Limits.logKeptBytes : 0)
+    if oldest < keep { try bringForward(s, from: keep) }
+    let scan = shards[s]!.rooms.values.compactMap(\.tailStart).min() ?? shards[s]!.store.end
+    let bytes = shards[s]!.encodeCheckpoint(scanFrom: scan)
+    var failure: StoreError?
+    bytes.withUnsafeBytes { buffer in
+      do throws(StoreError) { try shards[s]!.store.appendCheckpoint(buffer) } catch { failure = error }
+    }
+    if let failure { throw failure }
+    try shards[s]!.store.write()
+    counters.checkpoints += 1
+    let needed = shards[s]!.rooms.values.reduce(scan) { min($0, $1.snapshot ?? $0) }
+    if needed > oldest { try shards[s]!.store.release(upTo: needed) }
+  }
+
+  private mutating func bringForward(_ s: Int, from keep: LogPosition) throws(StoreError) {
+    for room in shards[s]!.rooms.values.sorted(by: { $0.id < $1.id }) {
+      let first = min(room.snapshot ?? room.tailStart ?? keep, room.tailStart ?? keep)
+      guard first < keep else { continue }
+      if canSnapshot(room) {
+        try snapshot(room)
+      } else if room.phase == .asleep || room.phase == .stopped {
+        try copyForward(s, room)
+      }
+    }
+  }
+
+  /// Copies a room's snapshot and tail as they stand: nothing is executed, so a room that cannot run keeps its record.
+  private mutating func copyForward(_ s: Int, _ room: AnyRoom) throws(StoreError) {
+    guard let position = room.snapshot else { return }
+    let bytes = try shards[s]!.store.read(at: position)
+    guard shards[s]!.store.hasRoom(bytes: bytes.count + room.found.count + 64, reserve: true) else { return }
+    room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
+    room.tailStart = nil
+    if !room.found.isEmpty {
+      var tail: [UInt8] = []
+      tail.put(room.id)
+      tail.put(UInt32(room.foundAnnotations.count))
+      for key in room.foundAnnotations.keys.sorted() { room.foundAnnotations[key]!.encode(into: &tail) }
+      tail.append(contentsOf: room.found)
+      room.tailStart = try shards[s]!.append(RecordKind.tail, tail)
+    }
+    try shards[s]!.store.write()
+  }
+
+  /// Rooms that nobody needs leave memory, a few a turn.
+  private mutating func passivateIdle() throws(StoreError) {
+    guard now.monotonic >= nextPassivation else { return }
+    nextPassivation = now.monotonic + 1_000_000
+    var taken = 0
+    for room in awakeRooms where canSnapshot(room) && isIdle(room) {
+      guard taken < 64 else { break }
+      try passivate(room)
+      taken += 1
+    }
+  }
+
+  private func isIdle(_ room: AnyRoom) -> Bool {
+    guard let host = room.host, host.memberCount == 0, host.timers.isEmpty, host.frozen == nil,
+      room.settings?.ticksWhenEmpty != true, room.joining.isEmpty
+    else { return false }
+    return now.monotonic - room.idleSince >= Limits.passivateSeconds * 1_000_000
+  }
+
+  private mutating func passivate(_ room: AnyRoom) throws(StoreError) {
+    if !room.tail.isEmpty || room.tailStart != nil || room.snapshot == nil { try snapshot(room) }
+    guard room.tailStart == nil, let instance = room.instance.take() else { return }
+    engine.discard(instance)
+    room.phase = .asleep
+    room.host = nil
+    room.tail = []
+    room.claims = []
+    room.described = nil
+    room.wasActive = false
+    awakeRooms.removeAll { $0 === room }
+    counters.passivations += 1
+  }
+
+  /// A clean stop of all shards: snapshots of what is awake make the next start quick, then the logs are closed.
+  package mutating func close() throws(StoreError) {
+    for s in shards.indices where shards[s] != nil {
+      for room in awakeRooms where Int(room.shard.rawValue) == s && canSnapshot(room) && room.tailStart != nil {
+        try snapshot(room)
+      }
+      try checkpoint(s)
+      try shards[s]!.store.close()
+      shards[s] = nil
+    }
+  }
+}

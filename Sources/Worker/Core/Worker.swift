@@ -1,0 +1,296 @@
+// The worker: hosts rooms, one event at a time, exactly once. A value behind two seams, `RoomEngine` and `ShardStore`;
+// its clock comes in. One turn of its owner's loop is
+//
+//   beginTurn(now) → receive(link, bytes)… → stage() → write() → execute() → upkeep() → take what is in `links`
+//
+// Nothing is executed before the batch that holds it is durable, so nothing derived from an event can leave earlier
+// than the event itself (I-1). After `write` has thrown, the worker is finished: its owner exits.
+package import Core
+package import Wire
+
+package typealias LinkBusy = LinkToGateway.Busy
+
+/// What the worker's owner is told beside the links' bytes.
+package enum WorkerReport: Sendable {
+  case quarantined(room: RoomID, event: EventSeq, fault: RoomFault, bundle: CrashBundle)
+  case frozen(room: RoomID, RoomEvent.FreezeReason, text: String)
+  case removedMember(room: RoomID, slot: Slot)
+  case adopted(ShardID, rooms: Int, active: Int)
+  case failed(room: RoomID, text: String)
+}
+
+/// What a crash bundle holds (format 1); the owner writes it to a file.
+package struct CrashBundle: Sendable {
+  package var room: RoomID
+  package var shard: ShardID
+  package var module: ModuleHash
+  package var moduleName: String
+  package var key: String
+  package var event: EventSeq
+  package var fault: RoomFault
+  package var engine: String
+  /// The snapshot record before the tail; empty where the room began without one.
+  package var snapshot: [UInt8]
+  /// `TailItem`s since then.
+  package var tail: [UInt8]
+  package var culprit: [UInt8]
+}
+
+struct Link<Instance> {
+  struct Target {
+    var room: Room<Instance>
+    var slot: Slot
+    var generation: Generation
+  }
+  /// Rises with each use of the place, so that answers to an older link are dropped.
+  var life: UInt64
+  var isOpen = true
+  var gateway = GatewayEpoch(0)
+  var loop: UInt16 = 0
+  var loops: UInt16 = 0
+  var out: [UInt8] = []
+  var targets: [UInt32: Target] = [:]
+  /// Rooms whose outputs are not confirmed yet, oldest first.
+  var unconfirmed: [Room<Instance>] = []
+  var firstUnconfirmed = 0
+  var confirmed: UInt64 = 0
+}
+
+struct Shard<Instance, Store: ShardStore> {
+  var store: Store
+  var cut: UInt32
+  var engineChanged: Bool
+  var suspect: ShardAdoption.Suspect?
+  var previousSuspect: ShardAdoption.Suspect?
+  var rooms: [RoomID: Room<Instance>] = [:]
+  var lastBatch = BatchNumber(0)
+  /// Being staged; empty or headed.
+  var batch: [UInt8] = []
+  /// Being executed.
+  var executing: [UInt8] = []
+  var batchTime: Int64 = 0
+  var executingTime: Int64 = 0
+  var executingBatch = BatchNumber(0)
+  var batchPosition = LogPosition(0)
+  var annotations: [UInt8] = []
+  var annotated: [Room<Instance>] = []
+  var hasSpace = true
+  /// Loops of the current gateway that have sent their complete lists since the adoption.
+  var completeLoops: Set<UInt16> = []
+  /// Where the checkpoint is that the adoption began with.
+  var checkpointAt = LogPosition(0)
+  /// Rooms to be woken after the adoption.
+  var waking: [Room<Instance>] = []
+}
+
+package struct Worker<Engine: RoomEngine, Store: ShardStore> {
+  typealias AnyRoom = Room<Engine.Instance>
+  enum Step {
+    case event(AnyRoom, offset: Int, end: Int)
+    case answer(AnyRoom, PendingAnswer)
+  }
+
+  package var engine: Engine
+  package let map: ShardMap
+  var shards: [Shard<Engine.Instance, Store>?]
+  var links: [Link<Engine.Instance>] = []
+  var linkLives: UInt64 = 0
+  var gateway = GatewayEpoch(0)
+  var gatewayLoops: UInt16 = 0
+  var now = Now(wall: 0, monotonic: 0)
+
+  var steps: [Step] = []
+  var executingSteps: [Step] = []
+  var stagedInputs = 0
+  var acksDue: [(AnyRoom, Slot)] = []
+  var repairing: [AnyRoom] = []
+  /// Joins whose room was not ready, by membership.
+  var pendingJoins: [Membership: PendingJoin] = [:]
+  var pendingKicks: [PendingKick<Engine.Instance>] = []
+  var due = DueQueue<AnyRoom>()
+  var awakeRooms: [AnyRoom] = []
+  var tailCost: UInt64 = 0
+  var nextPassivation: Int64 = 0
+  package var reports: [WorkerReport] = []
+  package internal(set) var counters = WorkerCounters()
+
+  package init(engine: Engine, map: ShardMap) {
+    self.engine = engine
+    self.map = map
+    shards = (0..<map.count).map { _ in nil }
+  }
+
+  // MARK: A turn
+
+  package mutating func beginTurn(_ now: Now) {
+    precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
+    self.now = now
+    stagedInputs = 0
+    for s in shards.indices where shards[s] != nil {
+      shards[s]!.hasSpace = shards[s]!.store.hasRoom(bytes: 2 * Limits.clientFrameBytesMax, reserve: false)
+    }
+  }
+
+  /// Appends what is staged to the log, one write per shard touched. Durable when it returns.
+  package mutating func write() throws(StoreError) {
+    for s in shards.indices where shards[s] != nil {
+      try writeShard(s)
+    }
+  }
+
+  private mutating func writeShard(_ s: Int) throws(StoreError) {
+    guard !shards[s]!.annotations.isEmpty || !shards[s]!.batch.isEmpty else { return }
+    if !shards[s]!.annotations.isEmpty {
+      _ = try shards[s]!.append(RecordKind.annotations, shards[s]!.annotations)
+      shards[s]!.annotations.removeAll(keepingCapacity: true)
+    }
+    if !shards[s]!.batch.isEmpty {
+      shards[s]!.batchPosition = try shards[s]!.append(RecordKind.batch, shards[s]!.batch)
+      (shards[s]!.batch, shards[s]!.executing) = (shards[s]!.executing, shards[s]!.batch)
+      shards[s]!.executingTime = shards[s]!.batchTime
+      shards[s]!.executingBatch = shards[s]!.lastBatch
+      shards[s]!.batch.removeAll(keepingCapacity: true)
+      counters.batches += 1
+    }
+    try shards[s]!.store.write()
+    counters.writes += 1
+    for room in shards[s]!.annotated { room.repair?.annotationIsDurable = true }
+    shards[s]!.annotated.removeAll(keepingCapacity: true)
+  }
+
+  /// Runs what `write` has made durable.
+  package mutating func execute() {
+    swap(&steps, &executingSteps)
+    for step in executingSteps {
+      switch step {
+      case .event(let room, let offset, let end):
+        let s = Int(room.shard.rawValue)
+        room.stagedCount -= 1
+        if room.tailStart == nil { room.tailStart = shards[s]!.batchPosition }
+        let time = shards[s]!.executingTime
+        if room.phase == .ready {
+          // The buffer is taken out of the shard while its bytes are read: nothing else may touch it.
+          let buffer = shards[s]!.executing
+          buffer.withUnsafeBytes {
+            perform(
+              room, UnsafeRawBufferPointer(rebasing: $0[offset..<end]), shards[s]!.executingBatch, time, budget: .live)
+          }
+        } else {
+          room.backlog.append(
+            .event(
+              bytes: Array(shards[s]!.executing[offset..<end]), batch: shards[s]!.executingBatch, time: time))
+        }
+      case .answer(let room, let answer):
+        if room.phase == .ready { self.answer(room, answer) } else { room.backlog.append(.answer(answer)) }
+      }
+    }
+    executingSteps.removeAll(keepingCapacity: true)
+    continueRepairs()
+    sendAcks()
+  }
+
+  mutating func sendAcks() {
+    for (room, slot) in acksDue {
+      let c = Int(slot.rawValue)
+      guard c < room.claims.count, room.claims[c].ackIsDue else { continue }
+      room.claims[c].ackIsDue = false
+      guard room.claims[c].link >= 0, let member = room.host?[slot] else { continue }
+      links[room.claims[c].link].out.putAck(
+        room.shard, epoch(room.shard), room.claims[c].route, member.lastSeq)
+    }
+    acksDue.removeAll(keepingCapacity: true)
+  }
+
+  func epoch(_ shard: ShardID) -> ShardEpoch { shards[Int(shard.rawValue)]?.store.epoch ?? ShardEpoch(0) }
+  func timeline(_ room: AnyRoom) -> Timeline {
+    Timeline(cut: shards[Int(room.shard.rawValue)]!.cut, own: room.host?.ownTimeline ?? 0)
+  }
+
+  // MARK: Links
+
+  /// A gateway loop, or control, connected. Answers with all shards that are served.
+  package mutating func openLink() -> Int {
+    linkLives += 1
+    let i: Int
+    if let free = links.firstIndex(where: { !$0.isOpen }) {
+      i = free
+      links[i] = Link(life: linkLives)
+    } else {
+      i = links.count
+      links.append(Link(life: linkLives))
+    }
+    for s in shards.indices where shards[s] != nil {
+      links[i].out.putServing(ShardID(UInt16(s)), shards[s]!.store.epoch)
+    }
+    return i
+  }
+
+  package mutating func closeLink(_ link: Int) {
+    guard links[link].isOpen else { return }
+    links[link].isOpen = false
+    for target in links[link].targets.values.sorted(by: { ($0.room.id, $0.slot) < ($1.room.id, $1.slot) }) {
+      unclaim(target.room, target.slot, link: link)
+    }
+    for i in links[link].firstUnconfirmed..<links[link].unconfirmed.count {
+      links[link].unconfirmed[i].unconfirmed -= 1
+    }
+    links[link].targets = [:]
+    links[link].unconfirmed = []
+    links[link].firstUnconfirmed = 0
+    links[link].out = []
+  }
+
+  /// What waits to be sent on a link; the caller takes it.
+  package mutating func takeOutput(_ link: Int, _ body: (UnsafeRawBufferPointer) -> Int) {
+    guard links[link].isOpen, !links[link].out.isEmpty else { return }
+    let sent = links[link].out.withUnsafeBytes { body($0) }
+    if sent == links[link].out.count {
+      links[link].out.removeAll(keepingCapacity: true)
+    } else {
+      links[link].out.removeFirst(sent)
+    }
+  }
+  package func pendingOutput(_ link: Int) -> Int { links[link].isOpen ? links[link].out.count : 0 }
+
+  mutating func confirm(_ link: Int, records: UInt64) throws(LinkError) {
+    let waiting = links[link].unconfirmed.count - links[link].firstUnconfirmed
+    guard records >= links[link].confirmed, records - links[link].confirmed <= UInt64(waiting) else {
+      throw LinkError("confirms \(records) outputs of which \(links[link].confirmed) were and \(waiting) can be")
+    }
+    let count = Int(records - links[link].confirmed)
+    for i in 0..<count { links[link].unconfirmed[links[link].firstUnconfirmed + i].unconfirmed -= 1 }
+    links[link].confirmed = records
+    links[link].firstUnconfirmed += count
+    if links[link].firstUnconfirmed == links[link].unconfirmed.count {
+      links[link].unconfirmed.removeAll(keepingCapacity: true)
+      links[link].firstUnconfirmed = 0
+    } else if links[link].firstUnconfirmed > 4096 {
+      links[link].unconfirmed.removeFirst(links[link].firstUnconfirmed)
+      links[link].firstUnconfirmed = 0
+    }
+  }
+}
+
+extension Shard {
+  mutating func append(_ kind: UInt8, _ bytes: [UInt8]) throws(StoreError) -> LogPosition {
+    var result: Result<LogPosition, StoreError>?
+    bytes.withUnsafeBytes { buffer in
+      do throws(StoreError) { result = .success(try store.append(kind, buffer)) } catch { result = .failure(error) }
+    }
+    return try result!.get()
+  }
+}
+
+/// Rising counts since the worker began.
+package struct WorkerCounters: Sendable, Hashable {
+  package var events: UInt64 = 0
+  package var inputs: UInt64 = 0
+  package var outputs: UInt64 = 0
+  package var batches: UInt64 = 0
+  package var writes: UInt64 = 0
+  package var snapshots: UInt64 = 0
+  package var checkpoints: UInt64 = 0
+  package var quarantines: UInt64 = 0
+  package var divergences: UInt64 = 0
+  package var passivations: UInt64 = 0
+}
