@@ -3,3 +3,4 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "process.h"
+#include "event.h"
