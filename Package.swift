@@ -73,7 +73,7 @@ var targets: [Target] = [
     "GatewayShell", path: "Sources/Gateway/Shell",
     ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", nio, nioPosix, nioHTTP1, nioWebSocket, nioSSL, crypto, protobuf]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CHost", "Wire", "SupervisionCore"]),
-  library("Control", ["Core", "CHost", "Wire", hummingbird, nio, nioPosix, logging]),
+  library("Control", ["Core", "Wire", hummingbird, nio, nioPosix, logging]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
   library(
     "OneUpClient", path: "Sources/OneUpClient/Shell",
@@ -87,8 +87,8 @@ var targets: [Target] = [
   program(
     "oneup",
     [
-      "Core", "Wire", "Journal", "Sandbox", "WorkerShell", "GatewayShell", "SupervisionShell", "Control", "Drill",
-      arguments, configuration,
+      "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayShell", "SupervisionCore",
+      "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
   program("oneup-sim", path: "Sources/oneup-sim", ["Simulation", arguments]),
 
@@ -101,10 +101,10 @@ var targets: [Target] = [
   tests("GatewayTests", ["Core", "Wire", "GatewayCore"]),
   tests("GatewayShellTests", ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", "GatewayShell", nio, nioPosix, nioSSL, protobuf]),
   tests("ClientTests", ["Core", "ClientCore"]),
+  tests("DrillTests", ["Core", "ClientCore", "Drill", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
   tests("ControlTests", ["Core", "Wire", "Control", "oneup"]),
-  tests("ControlTests", ["Core", "Wire", "Control"]),
 ]
 
 // ONEUP_ONLY=Core,Journal,JournalTests builds a part of the package; the C shim is always in it.
