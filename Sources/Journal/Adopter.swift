@@ -53,16 +53,12 @@ struct Adopter<FS: FileSystem> {
   private func find(_ survey: Survey<FS>, _ window: ReadWindow<FS>) throws(FileError) -> Found {
     let line = try LogLine(survey, window)
     guard let last = line.segments.last else {
-      let zero = LogPoint(position: LogPosition(0), check: 0)
-      return Found(line: line, end: nil, base: zero, endPoint: zero)
+      return Found(line: line, end: nil, base: line.base, endPoint: line.base)
     }
     let isOtherBoot = last.header.boot != identity.boot
     let failed = options.lastOwnerFailed || survey.lastOwnerFailed
     let end = try LogEnd(line, window, mayBeTorn: isOtherBoot || failed)
-    let first = line.segments[0]
-    var base = line.mark ?? LogPoint(position: first.start, check: first.check)
-    if base.position < first.start { base = LogPoint(position: first.start, check: first.check) }
-    return Found(line: line, end: end, base: base, endPoint: end.point, isOtherBoot: isOtherBoot)
+    return Found(line: line, end: end, base: line.base, endPoint: end.point, isOtherBoot: isOtherBoot)
   }
 
   private func describe(_ survey: Survey<FS>, _ found: Found, assigned: ShardEpoch) -> Adoption {

@@ -5,13 +5,15 @@ package import Core
 
 package struct DurableMark: Sendable, Hashable {
   private static let magic: UInt64 = 0x6B72_614D_7055_6E4F  // "OnUpMark"
-  static let encodedBytes = 8 + 8 + 8 + 4 + 8 + 4
+  static let encodedBytes = 8 + 8 + 8 + 4 + 8 + 1 + 4
 
   /// The segment it was written into.
   package var number: UInt64
   package var point: LogPoint
   /// Below the mark.
   package var lastCheckpoint: LogPosition?
+  /// The record that ends at the mark is `closed`.
+  package var isClosed: Bool
 
   /// The offset of one of the two places.
   static func offset(turn: Int) -> Int { SegmentHeader.pageBytes * (1 + turn % 2) }
@@ -24,6 +26,7 @@ package struct DurableMark: Sendable, Hashable {
     bytes.put(point.position)
     bytes.put(point.check)
     bytes.put(lastCheckpoint?.rawValue ?? UInt64.max)
+    bytes.put(UInt8(isClosed ? 1 : 0))
     bytes.put(CRC32C.of(bytes))
     return bytes
   }
@@ -41,13 +44,15 @@ package struct DurableMark: Sendable, Hashable {
       point = LogPoint(position: try reader.take(), check: try reader.take())
       let checkpoint: UInt64 = try reader.take()
       lastCheckpoint = checkpoint == .max ? nil : LogPosition(checkpoint)
+      isClosed = try reader.take(UInt8.self) == 1
     } catch { return nil }
     guard self.number == number else { return nil }
   }
 
-  init(number: UInt64, point: LogPoint, lastCheckpoint: LogPosition?) {
+  init(number: UInt64, point: LogPoint, lastCheckpoint: LogPosition?, isClosed: Bool) {
     self.number = number
     self.point = point
     self.lastCheckpoint = lastCheckpoint
+    self.isClosed = isClosed
   }
 }

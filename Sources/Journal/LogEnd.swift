@@ -20,11 +20,9 @@ package struct LogEnd<FS: FileSystem> {
   /// the log ends at the first bad record. Otherwise only an incomplete last record is cut; anything else is damage.
   init(_ line: LogLine<FS>, _ window: ReadWindow<FS>, mayBeTorn: Bool) throws(FileError) {
     precondition(!line.segments.isEmpty, "an empty log has no end to look for")
-    let first = line.segments[0]
-    var from = line.mark ?? LogPoint(position: first.start, check: first.check)
-    if from.position < first.start { from = LogPoint(position: first.start, check: first.check) }
-    var cursor = LogCursor(line.segments, window: window, at: from.position, check: from.check)
-    point = LogPoint(position: from.position, check: from.check)
+    point = line.base
+    isClosed = line.isClosedAtMark
+    var cursor = LogCursor(line.segments, window: window, at: point.position, check: point.check)
     while true {
       switch try cursor.next() {
       case .record(let position, let frame, _):

@@ -9,7 +9,9 @@ package struct LogLine<FS: FileSystem> {
   var void: [UInt64]
   /// The newest durable mark; nil if none was ever made (or the log is empty).
   var mark: LogPoint?
-  /// At or below the mark.
+  /// The record that ends at the mark is `closed`.
+  var isClosedAtMark = false
+  /// Below the mark.
   var lastCheckpoint: LogPosition?
 
   /// Reads the copies of an adoption that is not known to be durable; nothing else.
@@ -46,16 +48,32 @@ package struct LogLine<FS: FileSystem> {
 
   private mutating func findMark(_ survey: Survey<FS>) {
     mark = nil
+    isClosedAtMark = false
     lastCheckpoint = nil
     for (index, segment) in segments.enumerated() {
-      if let base = segment.header.predecessor?.base, base.position >= (mark?.position ?? LogPosition(0)) { mark = base }
+      if let base = segment.header.predecessor?.base, base.position >= (mark?.position ?? LogPosition(0)) {
+        mark = base
+        isClosedAtMark = false
+      }
       if let checkpoint = segment.header.lastCheckpoint { lastCheckpoint = max(lastCheckpoint ?? checkpoint, checkpoint) }
       let end = index + 1 < segments.count ? segments[index + 1].start : segment.capacityEnd
       guard let own = survey.marks[segment.number], own.point.position >= segment.start, own.point.position <= end
       else { continue }
-      if own.point.position >= (mark?.position ?? LogPosition(0)) { mark = own.point }
+      if own.point.position >= (mark?.position ?? LogPosition(0)) {
+        mark = own.point
+        isClosedAtMark = own.isClosed
+      }
       if let checkpoint = own.lastCheckpoint { lastCheckpoint = max(lastCheckpoint ?? checkpoint, checkpoint) }
     }
+  }
+
+  /// What a recovery starts from: the mark, or the start of what is kept.
+  var base: LogPoint {
+    guard let first = segments.first else { return LogPoint(position: LogPosition(0), check: 0) }
+    let position = max(mark?.position ?? first.start, first.start)
+    guard let holder = segments.last(where: { $0.start <= position }) else { preconditionFailure("it is not below") }
+    // At a segment's start, what follows is chained to the header.
+    return LogPoint(position: position, check: holder.start == position ? holder.check : mark?.check ?? 0)
   }
 
   private func firstUnfinishedAdoption(_ window: ReadWindow<FS>) throws(FileError) -> Int? {

@@ -38,7 +38,7 @@ extension ShardJournal {
   /// Into the segment that holds it; durable with that segment's next sync.
   mutating func writeMark() throws(JournalError) {
     guard let holder = segments.last(where: { $0.start <= mark.position }) else { return }
-    let note = DurableMark(number: holder.number, point: mark, lastCheckpoint: durableCheckpoint)
+    let note = DurableMark(number: holder.number, point: mark, lastCheckpoint: durableCheckpoint, isClosed: isClosing)
     do throws(FileError) {
       try fileSystem.writeBytes(holder.file, note.encoded(), at: DurableMark.offset(turn: markTurn))
     } catch { throw fail(error) }

@@ -129,6 +129,7 @@ extension ShardJournal {
     let start = buffer.count
     Record.open(RecordKind.closed, in: &buffer)
     close(start, RecordKind.closed)
+    isClosing = true
     // The tail of every segment is kept free for it.
     try put()
     try sync()

@@ -50,6 +50,8 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   /// Release only when this is durable: the copies that were made for it.
   var releaseAfter = LogPosition(0)
 
+  /// `closed` is the last record.
+  var isClosing = false
   var failure: FileError?
 
   /// Takes the directory's lock, finds the log, and makes a segment of the new epoch. At `disk` it is durable then.
