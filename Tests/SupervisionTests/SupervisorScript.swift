@@ -10,7 +10,7 @@ struct SupervisorScript {
   var lines: [String] = []
   /// Who lives, as the kernel would know, and what each was told to own.
   var living: [Instance: ChildRole] = [:]
-  var owned: [Instance: Set<ShardID>] = [:]
+  var owned: [Instance: [ShardID: ShardEpoch]] = [:]
   var exited: Int32?
 
   init(shards: Int = 4, workers: Int = 2, _ adjust: (inout SupervisionSettings) -> Void = { _ in }) {
@@ -40,8 +40,8 @@ struct SupervisorScript {
       lines.append("adopt \(instance): \(list)")
       for each in shards {
         precondition(
-          !owned.contains { $0.key != instance && $0.value.contains(each.shard) }, "two living owners of one shard")
-        owned[instance, default: []].insert(each.shard)
+          !owned.contains { $0.key != instance && $0.value[each.shard] != nil }, "two living owners of one shard")
+        owned[instance, default: [:]][each.shard] = each.epoch
       }
     case .send(let instance, .stop): lines.append("stop \(instance)")
     case .send(let instance, .response(_, let body)):
@@ -79,14 +79,16 @@ struct SupervisorScript {
   /// The worker serves all it was given.
   mutating func serve(_ number: UInt32) {
     let instance = Instance(number)
-    for shard in (owned[instance] ?? []).sorted() {
-      handle(.message(instance, .adopted(shard, epoch(shard), rooms: 10, events: 5, microseconds: 100)))
+    for (shard, assigned) in (owned[instance] ?? [:]).sorted(by: { $0.key < $1.key }) {
+      // The journals had come to epoch 99 before this life of the server.
+      let epoch = max(assigned, ShardEpoch(100))
+      handle(.message(instance, .adopted(shard, epoch, rooms: 10, events: 5, microseconds: 100)))
     }
   }
-  private func epoch(_ shard: ShardID) -> ShardEpoch { ShardEpoch(100 + UInt32(time / 1_000_000)) }
   mutating func die(_ number: UInt32, _ death: Death = .killed(signal: 9)) {
     handle(.died(Instance(number), death, jitter: 0))
   }
+  var servesAll: Bool { supervisor.servesAll }
   mutating func look() -> [String] {
     defer { lines = [] }
     return lines

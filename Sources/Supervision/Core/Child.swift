@@ -47,6 +47,15 @@ package enum Death: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
+/// Why a child is to die, and when at the latest.
+struct Doom: Sendable {
+  var cause: String
+  var killAt: Int64
+  var killed = false
+  /// The cause stands even if the child dies before it is killed.
+  var isSure: Bool
+}
+
 struct Child: Sendable {
   enum Phase: String, Sendable {
     case starting
@@ -67,8 +76,7 @@ struct Child: Sendable {
   /// When each counter last rose.
   var roseAt: [Int64] = []
   var beatAt: Int64
-  /// Why it is being killed, and when at the latest.
-  var doom: (cause: String, killAt: Int64, killed: Bool)?
+  var doom: Doom?
   /// A fault asked for its death: it tells nothing about the process's health.
   var invited: String?
 

@@ -46,7 +46,8 @@ extension Supervisor {
         ])
       })
     if kind == .allKill {
-      perishAt = now.monotonic + 20_000
+      // The answer still has to reach the one who asked.
+      perishAt = now.monotonic + 50_000
       actions.append(.log(.warning, "fault all-kill: every process dies now"))
     } else {
       for i in hit {

@@ -38,7 +38,7 @@ extension Supervisor {
       if children.contains(where: { $0.role == role }) {
         guard now.monotonic >= stage.until else { return }
         for i in children.indices where children[i].role == role && children[i].doom?.killed != true {
-          children[i].doom = ("did not stop in time", now.monotonic, true)
+          children[i].doom = Doom(cause: "did not stop in time", killAt: now.monotonic, killed: true, isSure: true)
           actions.append(
             .log(.warning, "\(children[i].roleName) \(children[i].instance) did not stop in time; it is killed"))
           actions.append(.signal(children[i].instance, .kill))

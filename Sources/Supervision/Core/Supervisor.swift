@@ -74,8 +74,9 @@ package struct Supervisor: Sendable {
     case .message(let instance, let message): received(message, from: instance, now, &actions)
     case .broken(let instance, let reason):
       guard let i = index(of: instance), children[i].doom == nil else { break }
-      children[i].doom = ("broke its channel: \(reason)", now.monotonic, true)
-      actions.append(.signal(instance, .kill))
+      // Mostly because it is dying: then its death says more than the channel.
+      children[i].doom = Doom(
+        cause: "broke its channel: \(reason)", killAt: now.monotonic + Self.brokenMilliseconds * 1_000, isSure: false)
     case .died(let instance, let death, let jitter): died(instance, death, jitter, now, &actions)
     case .tick: tick(now, &actions)
     case .stop: stop(now, &actions)
@@ -85,6 +86,8 @@ package struct Supervisor: Sendable {
 
   /// The longest time between two ticks: a longer one shows that the supervisor itself was away.
   static let tickMilliseconds: Int64 = 500
+  /// How long a child whose channel is over may take to die by itself.
+  static let brokenMilliseconds: Int64 = 200
 
   /// When `tick` is due, in monotonic microseconds.
   package var nextWake: Int64 {
@@ -162,12 +165,15 @@ package struct Supervisor: Sendable {
   ) {
     guard let i = index(of: instance) else { return }
     let child = children.remove(at: i)
-    let cause = child.invited ?? child.doom?.cause ?? "\(death)"
+    let doom = child.doom.flatMap { $0.isSure || $0.killed ? $0.cause : nil }
+    let cause = child.invited ?? doom ?? "\(death)"
     if let place = child.place { places[place].owner = nil }
     for shard in shards.indices where shards[shard].servedBy == instance { shards[shard].servedBy = nil }
     // First of all: every moment before this is part of the players' pause.
-    if stopping == nil { fillPlaces(now, &actions) }
-    if child.role == .worker, child.phase != .starting { announce(&actions) }
+    if stopping == nil {
+      fillPlaces(now, &actions)
+      if child.role == .worker, child.phase != .starting { announce(&actions) }
+    }
     guard stopping == nil else {
       if child.phase != .stopping || death != .exited(0) {
         actions.append(.log(.warning, "\(child.roleName) \(instance) \(death) during the stop"))
@@ -240,7 +246,7 @@ package struct Supervisor: Sendable {
       case .ready where !child.awaited.isEmpty: "had not adopted its shards after \(settings.adoptMilliseconds) ms"
       default: "hung: no beat for \((now.monotonic - child.slowestRoseAt) / 1_000) ms"
       }
-    children[i].doom = (cause, now.monotonic + settings.dumpMilliseconds * 1_000, false)
+    children[i].doom = Doom(cause: cause, killAt: now.monotonic + settings.dumpMilliseconds * 1_000, isSure: true)
     actions.append(.log(.warning, "\(child.roleName) \(child.instance) \(cause); it is dumped and killed"))
     actions.append(.signal(child.instance, .dump))
   }

@@ -1,0 +1,142 @@
+import Foundation
+import SupervisionShell
+import Testing
+
+@Suite(.serialized) struct SupervisorProcessTests {
+  @Test func killedWorkersAreReplacedByTheSpare() throws {
+    let server = try SupervisedServer()
+    for round in 1...3 {
+      let before = try #require(server.waitUntilWhole(), "\(server.log)")
+      let victim = try #require(before.processes.processes.first { $0.role == "worker" })
+      let spare = try #require(before.processes.processes.first { $0.role == "spare" })
+      kill(victim.pid, SIGKILL)
+      let after = try #require(server.waitForView { $0.recoveries.count == round }, "\(server.log)")
+      let recovery = try #require(after.recoveries.last)
+      #expect(recovery.instance == victim.instance && recovery.replacement == spare.instance)
+      #expect(recovery.shards == victim.shards && recovery.cause.contains("KILL"))
+    }
+    let whole = try #require(server.waitUntilWhole())
+    let shards = whole.processes.processes.flatMap(\.shards).sorted()
+    #expect(shards == [0, 1, 2, 3])
+  }
+
+  @Test func aStoppedWorkerIsAHang() throws {
+    let server = try SupervisedServer(hangMilliseconds: 400)
+    let before = try #require(server.waitUntilWhole(), "\(server.log)")
+    let victim = try #require(before.processes.processes.first { $0.role == "worker" })
+    kill(victim.pid, SIGSTOP)
+    let after = try #require(server.waitForView { !$0.recoveries.isEmpty }, "\(server.log)")
+    #expect(after.recoveries[0].cause.hasPrefix("hung"))
+    #expect(!SupervisedServer.lives(victim.pid))
+  }
+
+  @Test func gatewayControlAndSpareComeBack() throws {
+    let server = try SupervisedServer()
+    for role in ["gateway", "spare", "control"] {
+      let before = try #require(server.waitUntilWhole(), "\(server.log)")
+      let victim = try #require(before.processes.processes.first { $0.role == role })
+      kill(victim.pid, SIGKILL)
+      let after = try #require(
+        server.waitForView { view in
+          view.processes.processes.contains { $0.role == role && $0.instance != victim.instance && $0.state != "starting" }
+        }, "\(server.log)")
+      #expect(after.processes.served)
+    }
+    // The gateway's life is counted on disk.
+    let epoch = try String(contentsOfFile: server.data + "/gateway-epoch", encoding: .utf8)
+    #expect(epoch == "2\n")
+  }
+
+  @Test func childrenDieWithTheirSupervisor() throws {
+    let server = try SupervisedServer()
+    let before = try #require(server.waitUntilWhole(), "\(server.log)")
+    kill(server.process.processIdentifier, SIGKILL)
+    #expect(server.waitForExit() != nil)
+    let deadline = Date(timeIntervalSinceNow: 10)
+    while before.processes.processes.contains(where: { SupervisedServer.lives($0.pid) }), Date() < deadline {
+      usleep(5_000)
+    }
+    #expect(!before.processes.processes.contains { SupervisedServer.lives($0.pid) })
+  }
+
+  @Test func termStopsInOrder() throws {
+    let server = try SupervisedServer()
+    let before = try #require(server.waitUntilWhole(), "\(server.log)")
+    kill(server.process.processIdentifier, SIGTERM)
+    #expect(server.waitForExit() == 0, "\(server.log)")
+    #expect(!before.processes.processes.contains { SupervisedServer.lives($0.pid) })
+    #expect(server.log.contains("Stopped."))
+  }
+
+  @Test func oneServerPerDataDirectory() throws {
+    let server = try SupervisedServer()
+    _ = try #require(server.waitUntilWhole(), "\(server.log)")
+    #expect(throws: StartError.self) { try DataDirectory(server.data, shards: nil) }
+    do {
+      _ = try DataDirectory(server.data, shards: nil)
+    } catch {
+      #expect("\(error)".contains("kill \(server.process.processIdentifier)"))
+    }
+  }
+}
+
+@Suite struct DataDirectoryTests {
+  private func temporary() -> String { NSTemporaryDirectory() + "oneup-data-\(UUID().uuidString)" }
+
+  @Test func whatWasMadeStays() throws {
+    let path = temporary()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var first: DataDirectory? = try DataDirectory(path + "/deep/er", shards: 5)
+    let identity = try #require(first?.identity)
+    #expect(identity.shards == 5 && identity.map != nil)
+    let token = try String(contentsOfFile: try #require(first?.adminTokenPath), encoding: .utf8)
+    let mode = try FileManager.default.attributesOfItem(atPath: try #require(first?.adminTokenPath))[.posixPermissions]
+    #expect(mode as? Int == 0o600)
+    #expect(try first?.nextGatewayEpoch() == 1)
+    first = nil
+    let second = try DataDirectory(path + "/deep/er", shards: nil)
+    #expect(second.identity == identity)
+    #expect(try String(contentsOfFile: second.adminTokenPath, encoding: .utf8) == token)
+    #expect(try second.nextGatewayEpoch() == 2)
+  }
+
+  @Test func anotherNumberOfShardsIsRefused() throws {
+    let path = temporary()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    _ = try DataDirectory(path, shards: 5)
+    #expect(throws: StartError.self) { try DataDirectory(path, shards: 6) }
+  }
+
+  @Test func socketsOfALongPathLiveElsewhere() throws {
+    let path = temporary() + "/" + String(repeating: "x", count: 100)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let directory = try DataDirectory(path, shards: nil)
+    defer { try? FileManager.default.removeItem(atPath: directory.run) }
+    #expect(directory.socket(ofWorker: .max).utf8.count < 108)
+    #expect(try String(contentsOfFile: path + "/run.path", encoding: .utf8) == directory.run + "\n")
+  }
+
+  @Test func aTakenPortIsSaidInASentence() throws {
+    let (sockets, taken) = try Listener.open(Endpoint(host: "127.0.0.1", port: 0), count: 2, option: "listen")
+    defer { for fd in sockets { close(fd) } }
+    #expect(sockets.count == 2 && taken.port != 0)
+    do {
+      _ = try Listener.open(taken, count: 1, option: "listen")
+      Issue.record("a taken port was opened")
+    } catch {
+      #expect("\(error)".contains("taken") && "\(error)".contains("--listen"))
+    }
+  }
+
+  @Test func endpointsAreReadAsPeopleWriteThem() {
+    #expect(Endpoint("127.0.0.1:7777") == Endpoint(host: "127.0.0.1", port: 7_777))
+    #expect(Endpoint("[::1]:80")?.description == "[::1]:80")
+    #expect(Endpoint(":9")?.host == "0.0.0.0")
+    #expect(Endpoint("host") == nil && Endpoint("host:99999") == nil && Endpoint("host:x") == nil)
+  }
+
+  @Test func settingsOfAChildComeBack() {
+    let configuration = RoleConfiguration(["a": "1", "path": "/x=y"])
+    #expect(RoleConfiguration(text: configuration.text) == configuration)
+  }
+}
