@@ -59,6 +59,7 @@ var targets: [Target] = [
 
   // What decides: pure cores, no NIO, no Foundation.
   library("WorkerCore", path: "Sources/Worker/Core", ["Core", "Wire"]),
+  library("WorkerStore", path: "Sources/Worker/Store", ["Core", "Journal", "WorkerCore"]),
   library("GatewayCore", path: "Sources/Gateway/Core", ["Core", "Wire"]),
   library("SupervisionCore", path: "Sources/Supervision/Core", ["Core", "Wire"]),
 
@@ -79,7 +80,7 @@ var targets: [Target] = [
     "OneUpClient", path: "Sources/OneUpClient/Shell",
     ["Core", "ClientCore", "ClientMessages", nio, nioPosix, protobuf]),
   library("Drill", ["Core", "ClientCore", nio, nioPosix, nioHTTP1]),
-  library("Simulation", ["Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "GatewayCore", "SupervisionCore"]),
+  library("Simulation", ["Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "WorkerStore", "GatewayCore"]),
   .target(name: "OneUpRoom", path: "Sources/OneUpRoom", exclude: ["Support"], swiftSettings: strict),
   library("Tally", path: "Modules/tally/Sources", ["OneUpRoom"]),
   library("Faulty", path: "Modules/faulty/Sources", ["OneUpRoom"]),
@@ -90,7 +91,7 @@ var targets: [Target] = [
       "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayShell", "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
-  program("oneup-sim", path: "Sources/oneup-sim", ["Simulation", arguments]),
+  program("oneup-sim", path: "Sources/oneup-sim", ["Simulation"]),
 
   tests("CoreTests", ["Core"]),
   tests("JournalTests", ["Core", "Journal", "SimulatedFiles"]),
@@ -104,6 +105,7 @@ var targets: [Target] = [
   tests("DrillTests", ["Core", "ClientCore", "Drill", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
+  tests("SimulationTests", ["Core", "Journal", "WorkerCore", "WorkerStore", "Simulation"]),
   tests("ControlTests", ["Core", "Wire", "Control", "oneup"]),
 ]
 

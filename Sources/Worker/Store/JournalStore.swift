@@ -1,0 +1,105 @@
+// A shard's journal behind the worker's seam. At `disk` a write is a write and a sync; at `process` it is a write, and
+// the owner's loop has the rest synced about once a second, on whatever thread it likes.
+package import Core
+package import Journal
+package import WorkerCore
+
+package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
+  private var journal: ShardJournal<FS>
+  private let box: BlackBoxView<Box>
+  private let durability: Durability
+
+  private init(_ journal: consuming ShardJournal<FS>, _ box: BlackBoxView<Box>, _ durability: Durability) {
+    self.journal = journal
+    self.box = box
+    self.durability = durability
+  }
+
+  /// Takes the shard's directory, which must exist; `locked` while another process holds it. The box is read only once
+  /// the lock is held.
+  package static func adopt(
+    _ fileSystem: FS, directory: String, identity: JournalIdentity, assigned: ShardEpoch, box: Box,
+    options: JournalOptions = JournalOptions()
+  ) throws(JournalError) -> (JournalStore, ShardAdoption) {
+    let journal = try ShardJournal.adopt(
+      fileSystem, directory: directory, identity: identity, assigned: assigned, options: options)
+    let found = journal.adoption
+    let view = BlackBoxView(box)
+    let (suspect, previous) = view.takeOver(identity.boot)
+    let adoption = ShardAdoption(
+      cut: found.cutCounter, checkpoint: found.lastCheckpoint,
+      engineChanged: found.lastEngine.map { $0 != identity.engine } ?? false, suspect: suspect,
+      previousSuspect: previous)
+    return (JournalStore(journal, view, identity.durability), adoption)
+  }
+
+  package var shard: ShardID { journal.shard }
+  package var adoption: Adoption { journal.adoption }
+
+  // MARK: ShardStore
+
+  package var epoch: ShardEpoch { journal.epoch }
+  package var end: LogPosition { journal.nextPosition }
+  package var oldest: LogPosition { journal.oldestPosition }
+  package var needsCheckpoint: Bool { journal.needsCheckpoint }
+
+  package func hasRoom(bytes: Int, reserve: Bool) -> Bool {
+    (reserve || journal.hasSpace) && journal.canAppend(bytes, records: 4, useReserve: reserve)
+  }
+  package func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) throws(StoreError) -> LogPosition {
+    journal.append(kind, payload)
+  }
+  package func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError) {
+    journal.append(Journal.RecordKind.checkpoint, payload)
+  }
+  package func write() throws(StoreError) {
+    try stated { () throws(JournalError) in
+      try journal.write()
+      if durability == .disk { try journal.sync() }
+    }
+  }
+  package func read(at position: LogPosition) throws(StoreError) -> [UInt8] {
+    try stated { () throws(JournalError) in try journal.read(at: position).payload }
+  }
+  package func scan(
+    from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+  ) throws(StoreError) {
+    do {
+      try journal.scan(from: position, body)
+    } catch let error as StoreError { throw error } catch { throw StoreError("\(error)") }
+  }
+  package func release(upTo position: LogPosition) throws(StoreError) { journal.release(upTo: position) }
+  package func close() throws(StoreError) { try stated { () throws(JournalError) in try journal.close() } }
+  package func enter(_ room: RoomID, _ event: EventSeq) { box.enter(room, event) }
+  package func leave() { box.leave() }
+
+  private func stated<R>(_ body: () throws(JournalError) -> R) throws(StoreError) -> R {
+    do throws(JournalError) { return try body() } catch { throw StoreError("shard \(shard): \(error)") }
+  }
+
+  // MARK: What waits for a disk, in parts for another thread (see `ShardJournal`)
+
+  package func syncWork() throws(JournalError) -> SyncWork<FS>? { try journal.syncWork() }
+  package func noteSynced(_ work: SyncWork<FS>) throws(JournalError) { try journal.noteSynced(work) }
+  package func noteSyncFailed(_ error: FileError) -> JournalError { journal.noteSyncFailed(error) }
+  package func preparationWork() -> PreparationWork<FS>? { journal.preparationWork() }
+  package func notePrepared(_ segment: PreparedSegment<FS>) { journal.notePrepared(segment) }
+  package func notePreparationFailed(_ error: FileError) { journal.notePreparationFailed(error) }
+  package func removalWork() -> RemovalWork<FS>? { journal.removalWork() }
+  /// A sealed segment waits for its sync: have it synced now rather than at the next second.
+  package var hasSealedUnsynced: Bool { journal.hasSealedUnsynced }
+  package var durablePosition: LogPosition { journal.durablePosition }
+  package var writtenPosition: LogPosition { journal.writtenPosition }
+
+  /// The next segment, and removals, here and now: a failure of either only means that it is tried again.
+  package func prepareAndRemove() {
+    if let work = preparationWork() {
+      do throws(FileError) { notePrepared(try work.run()) } catch { notePreparationFailed(error) }
+    }
+    if let work = removalWork() {
+      do throws(FileError) { try work.run() } catch {}
+    }
+  }
+  /// Everything written becomes durable. An error poisons the journal: its owner must exit.
+  package func sync() throws(StoreError) { try stated { () throws(JournalError) in try journal.sync() } }
+}
