@@ -101,6 +101,7 @@ void wasm_valtype_vec_new_empty(wasm_valtypes *);
 wasm_functype *wasm_functype_new(wasm_valtypes *parameters, wasm_valtypes *results);
 void wasm_functype_delete(wasm_functype *);
 typedef wasm_trap *(*wasmtime_host_function)(void *env, wasmtime_caller *, wasmtime_val_raw *, size_t);
+wasmtime_context *wasmtime_caller_context(wasmtime_caller *);
 wasmtime_linker *wasmtime_linker_new(wasm_engine *);
 void wasmtime_linker_delete(wasmtime_linker *);
 wasmtime_error *wasmtime_linker_define_func_unchecked(
@@ -138,6 +139,7 @@ wasmtime_error *wasmtime_global_set(wasmtime_context *, const wasmtime_global *,
 // Errors and traps.
 void wasmtime_error_delete(wasmtime_error *);
 void wasmtime_error_message(const wasmtime_error *, wasm_bytes *);
+void wasmtime_error_wasm_trace(const wasmtime_error *, wasm_frames *);
 void wasm_byte_vec_delete(wasm_bytes *);
 wasm_trap *wasmtime_trap_new(const char *, size_t);
 bool wasmtime_trap_code(const wasm_trap *, uint8_t *);

@@ -64,7 +64,8 @@ public struct Faulty: Room {
 
   @inline(never) func recurseWithoutEnd(_ depth: Int32) -> Int32 {
     if depth == Int32.min { return 0 }
-    return recurseWithoutEnd(depth &+ 1) ^ depth &* 3
+    // What comes back chooses an element, so that no compiler makes a loop of this.
+    return numbers[Int(recurseWithoutEnd(depth &+ 1) & 1)] &+ depth
   }
 
   @inline(never) mutating func burn(millions: UInt32) {

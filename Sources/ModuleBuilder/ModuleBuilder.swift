@@ -1,0 +1,91 @@
+// From a module's directory to WebAssembly and its manifest: what `oneup build PATH` does.
+internal import Core
+internal import Foundation
+package import Sandbox
+
+/// Something that keeps a module from being built, with what helps. Compilers' own words are passed on as they are.
+package struct BuildError: Error, Sendable, CustomStringConvertible {
+  package var description: String
+  init(_ description: String) { self.description = description }
+}
+
+package struct BuiltModule: Sendable {
+  package var manifest: ModuleManifest
+  /// The paths of `name.wasm` and `name.json`.
+  package var module: String
+  package var manifestPath: String
+}
+
+package enum ModuleBuilder {
+  /// Builds the module in `directory` (its module.json and Sources) into `output`, which is made if missing. Both files
+  /// appear whole or not at all, the manifest last.
+  /// `sdk`: the SDK's sources; else the environment's ONEUP_SDK; else Sources/OneUpRoom in a directory above the module's.
+  package static func build(
+    directory: String, output: String, sdk: String? = nil
+  ) throws(BuildError) -> BuiltModule {
+    let description = try ModuleDescription(directory: directory)
+    let toolchain = try Toolchain()
+    let sdk = try SDK(path: try SDK.find(sdk, above: directory), toolchain: toolchain)
+    let scratch = try Scratch()
+    let sources = try swiftFiles(in: directory + "/Sources")
+    guard !sources.isEmpty else {
+      throw BuildError("there are no Swift files in \(directory)/Sources: put the room there")
+    }
+    let exports = scratch.path + "/Exports.swift"
+    try write(Array(Exports.source(room: description.room).utf8), to: exports)
+    let object = scratch.path + "/module.o"
+    try toolchain.compileSwift(
+      sources + [exports], moduleName: description.room + "Module", extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
+    let linked = scratch.path + "/module.wasm"
+    try toolchain.link([object, sdk.object, sdk.support], to: linked)
+    return try finish(description, linked, output)
+  }
+
+  private static func finish(
+    _ description: ModuleDescription, _ linked: String, _ output: String
+  ) throws(BuildError) -> BuiltModule {
+    let bytes = try read(linked)
+    do throws(ModuleRefusal) { _ = try ModuleShape(checking: bytes) } catch {
+      throw BuildError("the module was built but no server would take it: \(error)")
+    }
+    let manifest = ModuleManifest(name: description.name, version: description.version, module: bytes)
+    try makeDirectory(output)
+    let base = output + "/" + description.name
+    try write(bytes, to: base + ".wasm")
+    try write(manifest.json(), to: base + ".json")
+    return BuiltModule(manifest: manifest, module: base + ".wasm", manifestPath: base + ".json")
+  }
+
+  /// In all folders below, sorted, so that a build depends on the sources alone.
+  static func swiftFiles(in directory: String) throws(BuildError) -> [String] {
+    guard let found = FileManager.default.enumerator(atPath: directory) else {
+      throw BuildError("\(directory) cannot be read")
+    }
+    return found.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.sorted().map { directory + "/" + $0 }
+  }
+  static func read(_ path: String) throws(BuildError) -> [UInt8] {
+    do { return Array(try Data(contentsOf: URL(fileURLWithPath: path))) } catch {
+      throw BuildError("could not read \(path): \(error.localizedDescription)")
+    }
+  }
+  static func write(_ bytes: [UInt8], to path: String) throws(BuildError) {
+    do { try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+      throw BuildError("could not write \(path): \(error.localizedDescription)")
+    }
+  }
+  static func makeDirectory(_ path: String) throws(BuildError) {
+    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+      throw BuildError("could not make \(path): \(error.localizedDescription)")
+    }
+  }
+}
+
+/// A directory that is gone when the build is over.
+final class Scratch {
+  let path: String
+  init() throws(BuildError) {
+    path = NSTemporaryDirectory() + "/oneup-build-" + UUID().uuidString
+    try ModuleBuilder.makeDirectory(path)
+  }
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}

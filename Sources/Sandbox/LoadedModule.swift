@@ -1,0 +1,73 @@
+// A module that rooms can be made of.
+internal import CWasmtime
+internal import Core
+
+final class LoadedModule {
+  let hash: ModuleHash
+  let shape: ModuleShape
+  let manifest: ModuleManifest
+  /// Compiled, and with its imports resolved.
+  let compiled: OpaquePointer
+  let prepared: OpaquePointer
+  /// By `RoomExport`.
+  let has: [Bool]
+  /// Set when the module has been asked, right after it was prepared.
+  var settings: ModuleSettings
+  /// Pages of `SandboxLimits.imagePageBytes` that hold something in a fresh instance, ascending.
+  var startPages: [Int] = []
+
+  init(
+    _ manifest: ModuleManifest, hash: ModuleHash, shape: ModuleShape, compiled: OpaquePointer, machine: Machine,
+    limits: RoomLimits
+  ) throws(EngineError) {
+    var prepared: OpaquePointer?
+    if let error = wasmtime_linker_instantiate_pre(machine.linker, compiled, &prepared) {
+      wasmtime_module_delete(compiled)
+      throw EngineError("the module does not fit the host: \(errorText(taking: error))")
+    }
+    guard let prepared else { preconditionFailure("wasmtime reported success without a prepared module") }
+    self.hash = hash
+    self.shape = shape
+    self.manifest = manifest
+    self.compiled = compiled
+    self.prepared = prepared
+    has = RoomExport.allCases.map { shape.roomExports.contains($0.name) }
+    settings = ModuleSettings(
+      name: manifest.name, version: manifest.version, hash: hash, ticksPerSecond: 0, membersMax: 0,
+      ticksWhenEmpty: false, limits: limits)
+  }
+
+  deinit {
+    wasmtime_instance_pre_delete(prepared)
+    wasmtime_module_delete(compiled)
+  }
+
+  /// Reads the structure that `oneup_settings` points to; docs/room-abi.md describes it.
+  func read(_ bytes: UnsafeRawBufferPointer) throws(EngineError) {
+    do throws(DecodingError) {
+      var reader = ByteReader(bytes)
+      let size: UInt32 = try reader.take()
+      guard size >= 20 else { throw DecodingError("says it has \(size) bytes; 20 are the least") }
+      settings.ticksPerSecond = try reader.take()
+      settings.membersMax = try reader.take()
+      let flags: UInt32 = try reader.take()
+      settings.ticksWhenEmpty = flags & 1 != 0
+      let memoryKiB: UInt32 = try reader.take()
+      if memoryKiB != 0 { settings.limits.memoryBytes = try limit(memoryKiB: memoryKiB) }
+    } catch { throw EngineError("the module's settings are not right: the structure \(error)") }
+    guard settings.ticksPerSecond <= SandboxLimits.ticksPerSecondMax else {
+      throw EngineError("the module wants \(settings.ticksPerSecond) ticks a second; \(SandboxLimits.ticksPerSecondMax) are the most")
+    }
+    guard settings.membersMax >= 1, settings.membersMax <= UInt32(Limits.membersMax) else {
+      throw EngineError("the module wants \(settings.membersMax) members; 1 to \(Limits.membersMax) are possible")
+    }
+  }
+
+  private func limit(memoryKiB: UInt32) throws(DecodingError) -> UInt32 {
+    let (bytes, over) = memoryKiB.multipliedReportingOverflow(by: 1024)
+    guard !over, bytes >= SandboxLimits.roomMemoryBytesMin, bytes <= SandboxLimits.roomMemoryBytesMax else {
+      throw DecodingError("asks for \(memoryKiB) KiB of memory; 64 to \(SandboxLimits.roomMemoryBytesMax / 1024) are possible")
+    }
+    return bytes
+  }
+}

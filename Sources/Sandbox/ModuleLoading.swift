@@ -1,0 +1,116 @@
+// How modules get into the engine, and how old rooms find the builds they were made with.
+internal import CWasmtime
+package import Core
+
+/// What came of looking through a directory.
+package struct LoadReport: Sendable {
+  /// Those that are new since the last look, or newest again.
+  package var loaded: [ModuleSettings] = []
+  /// Files that were not accepted, and why.
+  package var refused: [(file: String, reason: String)] = []
+}
+
+extension WasmEngine {
+  /// Looks through a directory for `name.json` beside `name.wasm`. Look again at any time: what is unchanged costs the
+  /// reading of its manifest. Of two builds with one name the one that was loaded last is the newest.
+  package func load(directory: String) throws(EngineError) -> LoadReport {
+    var report = LoadReport()
+    for file in try Files.names(in: directory) where file.hasSuffix(".json") && !file.hasPrefix(".") {
+      do throws(EngineError) {
+        if let settings = try loadPair(directory + "/" + file.dropLast(5)) { report.loaded.append(settings) }
+      } catch { report.refused.append((file, error.description)) }
+    }
+    return report
+  }
+
+  /// nil: it is the newest of its name already.
+  private func loadPair(_ path: String) throws(EngineError) -> ModuleSettings? {
+    guard let json = try Files.read(path + ".json", bytesMax: SandboxLimits.manifestBytesMax) else {
+      throw EngineError("\(path).json is gone")
+    }
+    let manifest = try ModuleManifest(json: json)
+    if let hash = ModuleHash(hex: manifest.sha256), newest[manifest.name] == hash, modules[hash]?.manifest == manifest {
+      return nil
+    }
+    guard let bytes = try Files.read(path + ".wasm", bytesMax: SandboxLimits.moduleBytesMax) else {
+      throw EngineError("there is no \(path).wasm beside its manifest")
+    }
+    return try load(bytes, manifest)
+  }
+
+  /// Accepts a module, keeps a copy, and makes it the newest of its name.
+  @discardableResult
+  package func load(_ bytes: [UInt8], _ manifest: ModuleManifest) throws(EngineError) -> ModuleSettings {
+    let module = try accept(bytes, manifest)
+    if let kept = options.keptDirectory { try keep(module, bytes, in: kept) }
+    modules[module.hash] = module
+    newest[manifest.name] = module.hash
+    return module.settings
+  }
+
+  /// From memory, or from the kept builds.
+  func loaded(_ hash: ModuleHash) throws(EngineError) -> LoadedModule {
+    if let module = modules[hash] { return module }
+    guard let kept = options.keptDirectory,
+      let json = try Files.read("\(kept)/\(hash).json", bytesMax: SandboxLimits.manifestBytesMax),
+      let bytes = try Files.read("\(kept)/\(hash).wasm", bytesMax: SandboxLimits.moduleBytesMax)
+    else { throw EngineError("the module \(hash) is not here any more; push that build again") }
+    let module = try accept(bytes, try ModuleManifest(json: json))
+    guard module.hash == hash else { throw EngineError("the kept module \(hash) has been changed on disk") }
+    modules[hash] = module
+    return module
+  }
+
+  private func keep(_ module: LoadedModule, _ bytes: [UInt8], in directory: String) throws(EngineError) {
+    let path = "\(directory)/\(module.hash)"
+    if try Files.read(path + ".json", bytesMax: SandboxLimits.manifestBytesMax) == module.manifest.json() { return }
+    try writeWhole(bytes, path + ".wasm")
+    try writeWhole(module.manifest.json(), path + ".json")
+  }
+  private func writeWhole(_ bytes: [UInt8], _ path: String) throws(EngineError) {
+    let result: Result<Void, EngineError> = bytes.withUnsafeBytes { bytes in
+      do throws(EngineError) { return .success(try Files.write(bytes, to: path)) } catch { return .failure(error) }
+    }
+    try result.get()
+  }
+
+  /// Checks, compiles and asks the module for its settings.
+  private func accept(_ bytes: [UInt8], _ manifest: ModuleManifest) throws(EngineError) -> LoadedModule {
+    let hash = ModuleHash(of: bytes)
+    guard manifest.sha256.lowercased() == hash.description else {
+      throw EngineError("the module's bytes are not those of its manifest (\(hash), not \(manifest.sha256)): build or copy it again")
+    }
+    guard manifest.abi == roomABIVersion else {
+      throw EngineError("the module speaks version \(manifest.abi) of the room interface and this server \(roomABIVersion): build it again with this server's SDK")
+    }
+    let shape: ModuleShape
+    do throws(ModuleRefusal) { shape = try ModuleShape(checking: bytes) } catch { throw EngineError(error.description) }
+    let compiled = try cache.module(hash, bytes, machine)
+    let module = try LoadedModule(
+      manifest, hash: hash, shape: shape, compiled: compiled, machine: machine, limits: options.limits)
+    try ask(module)
+    return module
+  }
+
+  /// Its start state and its settings, from an instance that is thrown away.
+  private func ask(_ module: LoadedModule) throws(EngineError) {
+    var limits = options.limits
+    limits.memoryBytes = SandboxLimits.roomMemoryBytesMax
+    let block = try InstanceBlock.make(module, limits, machine)
+    defer { InstanceBlock.free(block) }
+    module.startPages = RoomImage.usedPages(block.pointee.wholeMemory())
+    try inspect(block, .abi)
+    guard UInt32(bitPattern: arguments[0].i32) == roomABIVersion else {
+      throw EngineError("the module says it speaks version \(arguments[0].i32) of the room interface, not \(roomABIVersion)")
+    }
+    try inspect(block, .settings)
+    let address = Int(UInt32(bitPattern: arguments[0].i32))
+    let memory = UnsafeRawBufferPointer(block.pointee.wholeMemory())
+    guard address + 20 <= memory.count else { throw EngineError("oneup_settings points outside the module's memory") }
+    try module.read(UnsafeRawBufferPointer(rebasing: memory[address..<min(address + 64, memory.count)]))
+    let start = Int(module.shape.memoryPagesMin) * RoomImage.wasmPage
+    guard start <= Int(module.settings.limits.memoryBytes) else {
+      throw EngineError("the module starts with \(start) bytes of memory, over its limit of \(module.settings.limits.memoryBytes)")
+    }
+  }
+}

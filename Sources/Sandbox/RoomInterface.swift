@@ -1,0 +1,63 @@
+// The room interface of docs/room-abi.md: which functions a module exports and may import, and their types.
+
+package let roomABIVersion: UInt32 = 1
+/// The only module name that imports may have.
+package let hostModuleName = "oneup"
+
+package enum WasmType: UInt8, Sendable {
+  case i32 = 0x7F
+  case i64 = 0x7E
+  case f32 = 0x7D
+  case f64 = 0x7C
+}
+
+struct WasmSignature: Hashable, Sendable, CustomStringConvertible {
+  var parameters: [WasmType]
+  var results: [WasmType]
+  init(_ parameters: [WasmType], _ results: [WasmType] = []) {
+    self.parameters = parameters
+    self.results = results
+  }
+  var description: String {
+    "(" + parameters.map { "\($0)" }.joined(separator: ", ") + ") -> (" + results.map { "\($0)" }.joined(separator: ", ") + ")"
+  }
+}
+
+/// What a module exports; called by its number.
+enum RoomExport: Int, CaseIterable {
+  case abi, settings, buffer, create, join, leave, suspended, returned, message, tick, timer, describe, check
+
+  var name: String { "oneup_\(self)" }
+  /// The others are simply not called when they are missing.
+  var isRequired: Bool { self == .abi || self == .settings || self == .buffer }
+  var signature: WasmSignature {
+    switch self {
+    case .abi, .settings, .check: WasmSignature([], [.i32])
+    case .buffer, .create: WasmSignature([.i32], [.i32])
+    case .join: WasmSignature([.i32, .i32], [.i32])
+    case .leave, .timer: WasmSignature([.i32, .i32])
+    case .suspended, .returned, .describe: WasmSignature([.i32])
+    case .message: WasmSignature([.i32, .i64, .i32], [.i32])
+    case .tick: WasmSignature([.i64, .i32])
+    }
+  }
+}
+
+/// What a module may import. A game that imports anything else is refused.
+enum HostImport: Int, CaseIterable {
+  case send, reply, refuse, random, after, cancel, kick, log, time, tick, state, outOfMemory
+
+  var name: String { self == .outOfMemory ? "out_of_memory" : "\(self)" }
+  var signature: WasmSignature {
+    switch self {
+    case .send: WasmSignature([.i32, .i32, .i32, .i32, .i32])
+    case .reply, .refuse, .state: WasmSignature([.i32, .i32])
+    case .random, .time, .tick: WasmSignature([], [.i64])
+    case .after: WasmSignature([.i64, .i32, .i32], [.i32])
+    case .cancel: WasmSignature([.i32])
+    case .kick, .log: WasmSignature([.i32, .i32, .i32])
+    case .outOfMemory: WasmSignature([])
+    }
+  }
+  static func named(_ name: String) -> HostImport? { allCases.first { $0.name == name } }
+}

@@ -1,0 +1,33 @@
+// The bounds of game code, with unit and reason.
+package import Core
+
+package enum SandboxLimits {
+  /// What a room gets when nothing else is said; recorded with it.
+  package static let room = RoomLimits(
+    fuel: 50_000_000, memoryBytes: 16 * 1_048_576, stackBytes: 262_144,
+    outputBytes: UInt32(Limits.outputBytesPerEventMax))
+  /// The most memory a module's settings may ask for.
+  package static let roomMemoryBytesMax: UInt32 = 64 * 1_048_576
+  /// The smallest memory limit that makes sense: one page.
+  package static let roomMemoryBytesMin: UInt32 = 65_536
+  /// What each request to the host counts beside its bytes, so that empty ones are bounded too.
+  package static let requestBytes = 16
+
+  /// Copies for `describe` and `check`, and settings being read: places beside the rooms'.
+  package static let scratchInstances = 2
+  /// The watchdog's unit: this much of the thread's CPU time is one tick.
+  package static let watchdogTickMilliseconds = 10
+  /// Far above what `fuel` can take, so that it trips for the environment's sake only.
+  package static let watchdogTicks: UInt64 = 50
+
+  /// A module's bytes.
+  package static let moduleBytesMax = 32 * 1_048_576
+  package static let manifestBytesMax = 65_536
+  package static let ticksPerSecondMax: UInt32 = 240
+  /// Frames of a backtrace that are kept.
+  package static let backtraceFramesMax = 32
+  /// Mutable globals of a module; each is read and written with every image.
+  package static let mutableGlobalsMax = 256
+  /// Granule of an image. Small, so that a quiet room costs little.
+  package static let imagePageBytes = 4096
+}

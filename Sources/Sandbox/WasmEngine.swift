@@ -1,0 +1,104 @@
+// Runs rooms in wasmtime: the engine of production.
+internal import CWasmtime
+package import Core
+
+/// Called from one thread at a time; the watchdog counts the CPU time of the thread that calls.
+/// Every instance must have been discarded before the engine goes.
+package final class WasmEngine: RoomEngine {
+  package typealias Instance = WasmInstance
+
+  let options: EngineOptions
+  let machine: Machine
+  let cache: CompileCache
+  let watchdog: Watchdog
+  let host: UnsafeMutablePointer<HostState>
+  /// Arguments and result of the call into a guest.
+  let arguments: UnsafeMutablePointer<wasmtime_val_raw>
+  static let argumentsMax = 3
+  var modules: [ModuleHash: LoadedModule] = [:]
+  var newest: [String: ModuleHash] = [:]
+  /// Made and not discarded, without the throw-away copies.
+  package private(set) var rooms = 0
+
+  package init(_ options: EngineOptions = EngineOptions()) throws(EngineError) {
+    precondition(options.roomsMax > 0, "an engine is for one room at least")
+    self.options = options
+    let host = UnsafeMutablePointer<HostState>.allocate(capacity: 1)
+    host.initialize(to: HostState())
+    let arguments = UnsafeMutablePointer<wasmtime_val_raw>.allocate(capacity: WasmEngine.argumentsMax)
+    arguments.initialize(repeating: wasmtime_val_raw(), count: WasmEngine.argumentsMax)
+    self.host = host
+    self.arguments = arguments
+    machine = try Machine(options, host: host)
+    cache = try CompileCache(options.cacheDirectory)
+    if let kept = options.keptDirectory { try Files.makeDirectory(kept) }
+    watchdog = try Watchdog(machine.engine)
+  }
+
+  deinit {
+    precondition(rooms == 0, "\(rooms) rooms were not discarded before their engine")
+    watchdog.stop()
+    modules = [:]
+    host.deinitialize(count: 1)
+    host.deallocate()
+    arguments.deallocate()
+  }
+
+  package var identity: String { machine.identity }
+  package var effects: RoomEffects {
+    _read { yield host.pointee.effects }
+    _modify { yield &host.pointee.effects }
+  }
+  package var context: RoomContext {
+    _read { yield host.pointee.context }
+    _modify { yield &host.pointee.context }
+  }
+
+  package func module(named name: String) -> ModuleSettings? { newest[name].flatMap { modules[$0]?.settings } }
+  package func module(_ hash: ModuleHash) -> ModuleSettings? { (try? loaded(hash))?.settings }
+
+  // MARK: Instances
+
+  package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> WasmInstance {
+    guard rooms < options.roomsMax else {
+      throw EngineError("this worker has its \(options.roomsMax) rooms; raise the limit or add a worker")
+    }
+    let block = try InstanceBlock.make(try loaded(module), try checked(limits), machine)
+    rooms += 1
+    return WasmInstance(block: block)
+  }
+
+  package func restore(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> WasmInstance {
+    let instance = try make(module, limits: limits)
+    do throws(EngineError) { try RoomImage.restore(image, into: instance.block) } catch {
+      discard(instance)
+      throw error
+    }
+    return instance
+  }
+
+  package func discard(_ instance: consuming WasmInstance) {
+    precondition(rooms > 0, "an instance was discarded twice")
+    rooms -= 1
+    InstanceBlock.free(instance.block)
+  }
+
+  package func image(of instance: borrowing WasmInstance, into bytes: inout [UInt8]) {
+    let block = instance.block
+    precondition(!block.pointee.isSpoiled, "a failed instance has no state worth keeping")
+    RoomImage.append(block, to: &bytes)
+  }
+
+  private func checked(_ limits: RoomLimits) throws(EngineError) -> RoomLimits {
+    guard limits.stackBytes == options.limits.stackBytes else {
+      throw EngineError(
+        "the room was recorded with a stack of \(limits.stackBytes) bytes and this engine gives \(options.limits.stackBytes); set the stack limit back to serve it")
+    }
+    guard limits.memoryBytes <= SandboxLimits.roomMemoryBytesMax else {
+      throw EngineError("the room's memory limit of \(limits.memoryBytes) bytes is over \(SandboxLimits.roomMemoryBytesMax)")
+    }
+    return limits
+  }
+}
