@@ -1,0 +1,262 @@
+// The drill: load, faults, and a verdict.
+import Core
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// Runs a drill to its end. Throws where it could not be held: that is no verdict on the server.
+package func runDrill(_ options: DrillOptions) async throws -> DrillReport {
+  try options.check()
+  signal(SIGPIPE, SIG_IGN)
+  let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  do {
+    let report: DrillReport
+    switch options.target {
+    case .running(let server, let http, let token):
+      let control = ControlClient(address: http, token: token, group: group)
+      report = try await Drill(options, server, control, nil, group).run()
+    case .own(let program, let durability):
+      let own = try OwnServer(program: program, durability: durability)
+      report = try await holdWithOwnServer(options, own, group)
+    }
+    try await group.shutdownGracefully()
+    return report
+  } catch {
+    try? await group.shutdownGracefully()
+    throw error
+  }
+}
+
+/// The server's directory stays behind where something is wrong, for a look at its log and its data.
+private func holdWithOwnServer(
+  _ options: DrillOptions, _ own: OwnServer, _ group: any EventLoopGroup
+) async throws -> DrillReport {
+  do {
+    let any = Address(host: "127.0.0.1", port: 0)
+    let ready = try await own.start(listen: any, http: any)
+    let listen = try Address(argument: ready.listen)
+    let control = ControlClient(
+      address: try Address(argument: ready.http), token: try own.token(), group: group)
+    var report = try await Drill(options, listen, control, own, group).run()
+    report.durability = "\(own.durability)"
+    if !report.isClean { report.notes.append("the server's log and data are kept in \(own.directory)") }
+    await own.stop(keeping: !report.isClean)
+    return report
+  } catch {
+    await own.stop(keeping: true)
+    throw DrillError("\(error) (the server's log and data are kept in \(own.directory))")
+  }
+}
+
+/// One drill against a server that is up.
+struct Drill {
+  let options: DrillOptions
+  let server: Address
+  let control: ControlClient
+  let own: OwnServer?
+  let fleet: Fleet
+  static let joinSeconds: Int64 = 60
+  static let drainSeconds: Int64 = 30
+  /// Probes begin so long before a fault.
+  static let probeLeadMicroseconds: Int64 = 50_000
+  /// And go on for so long after it, longer where something still waits.
+  static let probeMicroseconds: Int64 = 1_000_000
+
+  init(
+    _ options: DrillOptions, _ server: Address, _ control: ControlClient, _ own: OwnServer?, _ group: any EventLoopGroup
+  ) throws {
+    self.options = options
+    self.server = server
+    self.control = control
+    self.own = own
+    let makesTrouble = options.faults.contains { $0.kind.command != nil }
+    fleet = Fleet(
+      loop: group.next(), address: try SocketAddress.makeAddressResolvingHost(server.host, port: server.port),
+      players: options.players, rooms: options.rooms, troublemakers: makesTrouble ? 1 : 0)
+  }
+
+  func run() async throws -> DrillReport {
+    let progress = Progress(isShown: options.showsProgress)
+    try await fleet.on { $0.start() }
+    try await joinAll(progress)
+    let places = try await Places(control, rooms: options.rooms)
+
+    let start = Fleet.now() + 100_000
+    let (rate, length) = (options.rate, Int64(options.seconds) * 1_000_000)
+    try await fleet.on { $0.beginLoad(at: start, rate: rate, microseconds: length) }
+    var marks: [FaultMark] = []
+    for (kind, at) in FaultPlan.schedule(options.faults, seconds: options.seconds) {
+      let due = start + at * 1_000
+      try await wait(until: due - Self.probeLeadMicroseconds, start, progress)
+      marks.append(try await make(kind, due, places))
+      progress.faults += 1
+      try await watchProbes(marks[marks.count - 1], start, progress)
+    }
+    try await wait(until: start + length, start, progress)
+    await drain(start, progress)
+    let end = Fleet.now()
+    try await readLists(progress)
+    progress.clear()
+    let report = try await judge(marks, start: start, end: end)
+    try await fleet.on { $0.stop() }
+    return report
+  }
+
+  // MARK: Steps
+
+  private func joinAll(_ progress: Progress) async throws {
+    let deadline = Fleet.now() + Self.joinSeconds * 1_000_000
+    while true {
+      let (ready, all, notes) = try await fleet.on { ($0.readyCount, $0.bots.count, $0.oracle.notes) }
+      progress.show("joining: \(ready) of \(all)")
+      if ready == all { return }
+      guard Fleet.now() < deadline else {
+        let why = notes.isEmpty ? "" : "; first of all: \(notes[0])"
+        throw DrillError("only \(ready) of \(all) bots could join on \(server) within \(Self.joinSeconds) s\(why)")
+      }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
+  private func wait(until time: Int64, _ start: Int64, _ progress: Progress) async throws {
+    while true {
+      let left = time - Fleet.now()
+      if left <= 0 { return }
+      try await Task.sleep(for: .microseconds(min(left, 200_000)))
+      if progress.isDue { try await show(start, progress) }
+    }
+  }
+
+  private func show(_ start: Int64, _ progress: Progress) async throws {
+    let (sent, acked, p99, disconnects) = try await fleet.on {
+      ($0.oracle.sent, $0.oracle.acknowledged, $0.histogram.percentile(0.99), $0.disconnects)
+    }
+    let elapsed = max(Double(Fleet.now() - start) / 1_000_000, 0)
+    progress.show(
+      "\(fixed(elapsed, 1)) s  sent \(sent)  acked \(acked)  p99 \(fixed(Double(p99) / 1_000, 1)) ms  faults \(progress.faults)  disconnects \(disconnects)")
+  }
+
+  /// Until every player and probe has seen all, or no longer than the drain may last.
+  private func drain(_ start: Int64, _ progress: Progress) async {
+    let deadline = Fleet.now() + Self.drainSeconds * 1_000_000
+    while Fleet.now() < deadline {
+      if (try? await fleet.on({ $0.openCount == 0 && $0.oracle.isCaughtUp })) != false { return }
+      try? await Task.sleep(for: .milliseconds(20))
+      if progress.isDue { try? await show(start, progress) }
+    }
+  }
+
+  // MARK: Faults
+
+  private func make(_ kind: FaultKind, _ due: Int64, _ places: Places) async throws -> FaultMark {
+    let rooms = options.rooms
+    let all = Array(repeating: true, count: rooms)
+    try await fleet.on { $0.probe(all) }
+    let lead = due - Fleet.now()
+    if lead > 0 { try await Task.sleep(for: .microseconds(lead)) }
+    let at = Fleet.now()
+    var affected = all
+    if let command = kind.command {
+      try await fleet.on { $0.trouble(0, command: command) }
+      affected = try await places.neighbours(of: "drill-faulty-0", control)
+    } else {
+      do {
+        let killed = try await control.fault(kind)
+        if !kind.hitsConnections { affected = places.rooms(in: Set(killed.flatMap { $0.shards ?? [] })) }
+      } catch where kind == .allKill {
+        // Whether it was done shows below: the server must have ended.
+      }
+      if kind == .allKill { try await restart() }
+    }
+    let hit = affected
+    try await fleet.on { $0.probe(hit) }
+    return FaultMark(kind: kind, at: at, affected: affected)
+  }
+
+  private func restart() async throws {
+    guard let own else { preconditionFailure("all-kill is refused without a server of our own") }
+    guard try await own.exited(until: Fleet.now() + 10_000_000) else {
+      throw DrillError("all-kill: the server lives on 10 s later")
+    }
+    _ = try await own.start(listen: server, http: control.address)
+  }
+
+  private func watchProbes(_ mark: FaultMark, _ start: Int64, _ progress: Progress) async throws {
+    try await wait(until: mark.at + Self.probeMicroseconds, start, progress)
+    let deadline = mark.at + PauseJudge.windowMicroseconds
+    while Fleet.now() < deadline, try await fleet.on({ $0.probesWait(at: Fleet.now()) }) {
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    let none = Array(repeating: false, count: options.rooms)
+    try await fleet.on { $0.probe(none) }
+  }
+
+  // MARK: The verdict
+
+  private func readLists(_ progress: Progress) async throws {
+    let deadline = Fleet.now() + Self.drainSeconds * 1_000_000
+    for room in 0..<options.rooms {
+      progress.show("reading room \(room + 1) of \(options.rooms)")
+      guard let list = try await readList(room, deadline) else { continue }
+      try await fleet.on { $0.oracle.list(room: room, list) }
+    }
+  }
+
+  /// Nil: no full answer by the deadline.
+  private func readList(_ room: Int, _ deadline: Int64) async throws -> [UInt64]? {
+    var list: [UInt64] = []
+    while true {
+      let from = UInt32(list.count)
+      try await fleet.on { $0.query(room: room, from: from, count: 1_024) }
+      var reply: [UInt8]?
+      while reply == nil {
+        reply = try await fleet.on { $0.bots[$0.players + room].replies.first }
+        if reply == nil {
+          if Fleet.now() >= deadline { return nil }
+          try await Task.sleep(for: .milliseconds(1))
+        }
+      }
+      guard let reply, let part = ListPart(reply), part.from == from else { return nil }
+      list += part.operations
+      if list.count >= part.total || part.operations.isEmpty { return list }
+    }
+  }
+
+  private func judge(_ marks: [FaultMark], start: Int64, end: Int64) async throws -> DrillReport {
+    let options = options
+    return try await fleet.on { fleet in
+      let verdict = fleet.oracle.judge()
+      var report = DrillReport()
+      (report.players, report.rooms, report.rate, report.seconds) =
+        (options.players, options.rooms, options.rate, options.seconds)
+      (report.sent, report.acked, report.unacked) = (verdict.sent, verdict.acked, verdict.unacked)
+      (report.lost, report.duplicated, report.reordered) = (verdict.lost, verdict.duplicated, verdict.reordered)
+      (report.outputsLost, report.outputsDoubled) = (verdict.outputsLost, verdict.outputsDoubled)
+      (report.resets, report.errors, report.notes) = (verdict.resets, verdict.errors, verdict.notes)
+      report.disconnects = fleet.disconnects
+      fleet.measure(marks, start: start, end: end, seconds: options.seconds, into: &report)
+      return report
+    }
+  }
+}
+
+/// A room's answer to a query.
+struct ListPart: Equatable {
+  var total: Int
+  var from: UInt32
+  var operations: [UInt64]
+
+  init?(_ reply: [UInt8]) {
+    let header = 13
+    guard reply.count >= header, reply[0] == 2 else { return nil }
+    let parts = reply.withUnsafeBytes { bytes in
+      (1..<4).map { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0 * 4 - 3, as: UInt32.self)) }
+    }
+    guard reply.count == header + 8 * Int(parts[2]) else { return nil }
+    total = Int(parts[0])
+    from = parts[1]
+    operations = reply.withUnsafeBytes { bytes in
+      (0..<Int(parts[2])).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: header + 8 * $0, as: UInt64.self)) }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// What a drill found, and its form as JSON.
+import FoundationEssentials
+
+package struct DrillReport: Sendable {
+  package struct Fault: Sendable {
+    package var kind: FaultKind
+    package var atSeconds: Double
+    /// Players whose room or connection was hit.
+    package var affected: Int
+    package var pause: Spread
+  }
+  /// A stretch of the drill, for the charts.
+  package struct Moment: Sendable {
+    package var acked = 0
+    package var p50 = 0.0
+    package var p99 = 0.0
+    package var max = 0.0
+    package var disconnects = 0
+  }
+
+  package var players = 0
+  package var rooms = 0
+  package var rate = 0.0
+  package var seconds = 0
+  /// "process", "disk", or "unknown" where the server was running before.
+  package var durability = "unknown"
+  package var sent = 0
+  package var acked = 0
+  package var unacked = 0
+  package var lost = 0
+  package var duplicated = 0
+  package var reordered = 0
+  package var outputsLost = 0
+  package var outputsDoubled = 0
+  package var resets = 0
+  package var disconnects = 0
+  package var errors = 0
+  package var throughputPerSecond = 0.0
+  package var latency = Spread()
+  package var pause = Spread()
+  package var faults: [Fault] = []
+  /// The first findings in words.
+  package var notes: [String] = []
+  package var moments: [Moment] = []
+  package static let momentMilliseconds = 200
+
+  package init() {}
+
+  /// Nothing that was acknowledged or shown is missing, doubled or out of order, and nothing is open.
+  package var isClean: Bool {
+    unacked == 0 && lost == 0 && duplicated == 0 && reordered == 0 && outputsLost == 0 && outputsDoubled == 0
+  }
+
+  /// One object; the names are a promise. Ends with a newline.
+  package var json: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(JSON(self)) else { preconditionFailure("a report of numbers can be encoded") }
+    return String(decoding: data, as: UTF8.self) + "\n"
+  }
+}
+
+private struct JSON: Encodable {
+  struct Latency: Encodable { var mean, p50, p99, p999, max: Double }
+  struct Pause: Encodable {
+    var p50, p99, max: Double
+    init(_ spread: Spread) { (p50, p99, max) = (spread.p50, spread.p99, spread.max) }
+  }
+  struct Fault: Encodable {
+    var kind: String
+    var at_s: Double
+    var affected: Int
+    var pause_ms: Pause
+  }
+  var players, rooms: Int
+  var rate: Double
+  var seconds: Int
+  var durability: String
+  var sent, acked, unacked, lost, duplicated, reordered, outputs_lost, outputs_doubled, resets, disconnects, errors: Int
+  var throughput_per_s: Double
+  var latency_ms: Latency
+  var pause_ms: Pause
+  var faults: [Fault]
+  var notes: [String]
+
+  init(_ r: DrillReport) {
+    (players, rooms, rate, seconds, durability) = (r.players, r.rooms, r.rate, r.seconds, r.durability)
+    (sent, acked, unacked, lost, duplicated, reordered) =
+      (r.sent, r.acked, r.unacked, r.lost, r.duplicated, r.reordered)
+    (outputs_lost, outputs_doubled, resets) = (r.outputsLost, r.outputsDoubled, r.resets)
+    (disconnects, errors, throughput_per_s) = (r.disconnects, r.errors, rounded(r.throughputPerSecond))
+    latency_ms = Latency(
+      mean: r.latency.mean, p50: r.latency.p50, p99: r.latency.p99, p999: r.latency.p999, max: r.latency.max)
+    pause_ms = Pause(r.pause)
+    faults = r.faults.map {
+      Fault(kind: $0.kind.rawValue, at_s: rounded($0.atSeconds), affected: $0.affected, pause_ms: Pause($0.pause))
+    }
+    notes = r.notes
+  }
+}
+
+/// To three places: milliseconds to the microsecond.
+func rounded(_ value: Double) -> Double { (value * 1_000).rounded() / 1_000 }

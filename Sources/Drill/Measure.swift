@@ -1,0 +1,47 @@
+// From what the bots kept to the report's figures.
+
+extension Fleet {
+  /// Precondition: on the loop, after the load.
+  func measure(_ marks: [FaultMark], start: Int64, end: Int64, seconds: Int, into report: inout DrillReport) {
+    let all = bots[..<players].flatMap { $0.samples.map(\.latency) }
+    report.latency = Spread(microseconds: all)
+    let loadEnd = start + Int64(seconds) * 1_000_000
+    let inTime = bots[..<(players + rooms)].reduce(0) { $0 + $1.samples.count { $0.acknowledged < loadEnd } }
+    report.throughputPerSecond = Double(inTime) / Double(seconds)
+
+    let judge = PauseJudge(
+      players: Array(bots[..<players]), probes: Array(bots[players..<players + rooms]), end: end,
+      usual: UInt32(report.latency.p50 * 1_000))
+    var pauses: [UInt32] = []
+    for (i, mark) in marks.enumerated() {
+      let some = judge.pauses(marks, i)
+      pauses += some
+      report.faults.append(
+        .init(
+          kind: mark.kind, atSeconds: Double(mark.at - start) / 1_000_000, affected: some.count,
+          pause: Spread(microseconds: some)))
+    }
+    report.pause = Spread(microseconds: pauses)
+    report.moments = moments(start, seconds)
+  }
+
+  private func moments(_ start: Int64, _ seconds: Int) -> [DrillReport.Moment] {
+    let width = Int64(DrillReport.momentMilliseconds) * 1_000
+    var latencies = [[UInt32]](repeating: [], count: seconds * 1_000 / DrillReport.momentMilliseconds)
+    for bot in bots[..<(players + rooms)] {
+      for sample in bot.samples {
+        let i = Int((sample.acknowledged - start) / width)
+        if latencies.indices.contains(i) { latencies[i].append(sample.latency) }
+      }
+    }
+    var moments = latencies.map { samples in
+      let spread = Spread(microseconds: samples)
+      return DrillReport.Moment(acked: samples.count, p50: spread.p50, p99: spread.p99, max: spread.max)
+    }
+    for time in disconnectTimes {
+      let i = Int((time - start) / width)
+      if moments.indices.contains(i) { moments[i].disconnects += 1 }
+    }
+    return moments
+  }
+}

@@ -1,0 +1,317 @@
+// The oracle: judges what players saw against what they did and what the rooms say in the end. It works on raw frames,
+// before any client has sorted them, and shares no code with what it judges.
+//
+// Rooms are of the module `tally`: an add is appended to the room's list and told to every member with its position,
+// so each member must see every position from its state on exactly once, and the list must hold each acknowledged add
+// exactly once, each player's in the order of sending.
+
+/// Everything is fed in the order in which it happened. Members are players and probes, by index.
+struct Oracle {
+  /// Unique in a drill: the member's index, then its count of adds from 1.
+  static func operation(member: Int, count: UInt32) -> UInt64 { UInt64(member) << 32 | UInt64(count) }
+
+  private enum Fate: UInt8 {
+    case open, acknowledged, refused
+  }
+  private struct Member {
+    let room: Int
+    var fates: [Fate] = []
+    var slot: UInt32?
+    var isGone = false
+    // The numbering: what the frames say of themselves.
+    var timeline: UInt64 = 0
+    var lastOut: UInt64 = 0
+    var lastIsState = false
+    var awaitsState = true
+    var gaps = 0
+    var numbersDoubled = 0
+    // The positions: what the room says in its outputs.
+    var states: [(total: UInt32, hash: UInt64)] = []
+    var next: UInt32 = 0
+    var missing: Set<UInt32> = []
+    var positionsDoubled = 0
+    var contradictions = 0
+  }
+  private struct Room {
+    /// The list's length before the drill's first add.
+    var base: UInt32?
+    /// The operation at `base + i`, as the first member to see it was told; 0: nobody yet.
+    var order: [UInt64] = []
+    var acknowledged = 0
+    var list: [UInt64]?
+  }
+
+  private var members: [Member]
+  private var rooms: [Room]
+  private(set) var sent = 0
+  private(set) var acknowledged = 0
+  private(set) var errors = 0
+  private(set) var notes: [String] = []
+  static let notesMax = 30
+  private static let positionMax: UInt32 = 16_000_000
+
+  init(rooms: Int, roomOfMember: [Int]) {
+    self.rooms = Array(repeating: Room(), count: rooms)
+    members = roomOfMember.map { Member(room: $0) }
+  }
+
+  // MARK: What players do
+
+  /// A member's next add leaves; returns its operation.
+  mutating func send(member: Int) -> UInt64 {
+    members[member].fates.append(.open)
+    sent += 1
+    return Self.operation(member: member, count: UInt32(members[member].fates.count))
+  }
+  mutating func acknowledge(_ operation: UInt64) { settle(operation, .acknowledged) }
+  /// Decided otherwise, and the sender told so.
+  mutating func refuse(_ operation: UInt64, _ reason: String) {
+    settle(operation, .refused)
+    complain("add \(name(operation)) was not applied: \(reason)")
+  }
+  private mutating func settle(_ operation: UInt64, _ fate: Fate) {
+    let (member, index) = (Int(operation >> 32), Int(operation & 0xFFFF_FFFF) - 1)
+    guard members[member].fates[index] == .open else { return }
+    members[member].fates[index] = fate
+    acknowledged += 1
+    if fate == .acknowledged { rooms[members[member].room].acknowledged += 1 }
+  }
+  /// The membership is over: what comes later is not for it.
+  mutating func gone(member: Int, _ reason: String) {
+    members[member].isGone = true
+    complain("member \(member) lost its membership: \(reason)")
+  }
+  mutating func complain(_ text: String) {
+    errors += 1
+    note(text)
+  }
+  private mutating func note(_ text: String) {
+    if notes.count < Self.notesMax { notes.append(text) }
+  }
+
+  // MARK: What players receive
+
+  mutating func attached(member: Int, slot: UInt32, timeline: UInt64) {
+    members[member].slot = slot
+    if members[member].timeline != timeline { members[member].awaitsState = true }
+    members[member].timeline = timeline
+  }
+
+  mutating func state(member m: Int, timeline: UInt64, asOf: UInt64, payload: UnsafeRawBufferPointer) {
+    guard payload.count == 12 else { return complain("a state of \(payload.count) bytes for member \(m)") }
+    let total = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
+    let hash = UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
+    members[m].timeline = timeline
+    members[m].awaitsState = false
+    members[m].lastOut = asOf
+    members[m].lastIsState = true
+    if members[m].states.isEmpty {
+      if rooms[members[m].room].base == nil { rooms[members[m].room].base = total }
+    } else if total < members[m].next {
+      complain("member \(m) got a state of \(total) adds after having seen \(members[m].next)")
+    }
+    members[m].states.append((total, hash))
+    members[m].missing = members[m].missing.filter { $0 >= total }
+    members[m].next = total
+  }
+
+  /// Any output; unnumbered ones have `seq` 0 and are not judged.
+  mutating func output(member m: Int, seq: UInt64, prev: UInt64, payload: UnsafeRawBufferPointer) {
+    guard seq != 0, checkNumber(m, seq, prev) else { return }
+    guard payload.count == 17, payload[0] == 1 else { return }
+    let position = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
+    let operation = UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 5, as: UInt64.self))
+    let slot = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: 13, as: UInt32.self))
+    let sender = Int(operation >> 32)
+    if sender < members.count, let known = members[sender].slot, known != slot {
+      complain("add \(name(operation)) is told as from slot \(slot), its sender has \(known)")
+    }
+    place(m, position)
+    record(m, position, operation)
+  }
+
+  /// Each number once, and each output's `prev` no later than what came last. False: not a new one.
+  private mutating func checkNumber(_ m: Int, _ seq: UInt64, _ prev: UInt64) -> Bool {
+    if members[m].awaitsState {
+      complain("member \(m) got output \(seq) before the state of its timeline")
+    } else if seq <= members[m].lastOut {
+      members[m].numbersDoubled += 1
+      note("member \(m) got output \(seq) after \(members[m].lastOut)")
+      return true
+    } else if prev > members[m].lastOut {
+      members[m].gaps += 1
+      note("member \(m) got output \(seq) after \(members[m].lastOut), but \(prev) lies between")
+    } else if prev < members[m].lastOut, !members[m].lastIsState {
+      complain("output \(seq) names \(prev) as the one before it for member \(m), which got \(members[m].lastOut)")
+    }
+    members[m].lastOut = seq
+    members[m].lastIsState = false
+    return true
+  }
+
+  private mutating func place(_ m: Int, _ position: UInt32) {
+    let next = members[m].next
+    if position == next {
+      members[m].next = next + 1
+    } else if position < next {
+      if members[m].missing.remove(position) == nil {
+        members[m].positionsDoubled += 1
+        note("member \(m) saw position \(position) again")
+      } else {
+        complain("member \(m) saw position \(position) after later ones")
+      }
+    } else if position < Self.positionMax {
+      members[m].missing.formUnion(next..<position)
+      members[m].next = position + 1
+      note("member \(m) saw position \(position) when \(next) was due")
+    } else {
+      complain("member \(m) saw position \(position)")
+    }
+  }
+
+  private mutating func record(_ m: Int, _ position: UInt32, _ operation: UInt64) {
+    let r = members[m].room
+    guard let base = rooms[r].base, position >= base, position < Self.positionMax else { return }
+    let i = Int(position - base)
+    if i == rooms[r].order.count {
+      rooms[r].order.append(operation)
+    } else if i < rooms[r].order.count {
+      if rooms[r].order[i] == 0 {
+        rooms[r].order[i] = operation
+      } else if rooms[r].order[i] != operation {
+        members[m].contradictions += 1
+        note("member \(m) saw \(name(operation)) at position \(position), another saw \(name(rooms[r].order[i]))")
+      }
+    } else {
+      rooms[r].order.append(contentsOf: repeatElement(0, count: i - rooms[r].order.count))
+      rooms[r].order.append(operation)
+    }
+  }
+
+  /// Every add was told, and every member has seen all that any has.
+  var isCaughtUp: Bool {
+    rooms.allSatisfy { $0.order.count >= $0.acknowledged }
+      && members.allSatisfy {
+        $0.isGone || $0.next == (rooms[$0.room].base ?? 0) + UInt32(rooms[$0.room].order.count)
+      }
+  }
+
+  // MARK: In the end
+
+  /// The room's whole list, from its first position, as it answered.
+  mutating func list(room: Int, _ operations: [UInt64]) { rooms[room].list = operations }
+
+  /// The verdict over everything; call once, after the lists.
+  mutating func judge() -> OracleVerdict {
+    var verdict = OracleVerdict()
+    verdict.sent = sent
+    verdict.acked = acknowledged
+    var counts = members.map { [UInt8](repeating: 0, count: $0.fates.count) }
+    for r in rooms.indices { judgeList(r, &counts, &verdict) }
+    for m in members.indices {
+      judgeFates(m, counts[m], &verdict)
+      judgeSeen(m, &verdict)
+    }
+    verdict.errors = errors
+    verdict.notes = notes
+    return verdict
+  }
+
+  private mutating func judgeList(_ r: Int, _ counts: inout [[UInt8]], _ verdict: inout OracleVerdict) {
+    guard let list = rooms[r].list else { return complain("the list of room \(r) could not be read") }
+    let base = Int(rooms[r].base ?? 0)
+    var latest: [Int: UInt64] = [:]
+    for (position, operation) in list.enumerated().dropFirst(base) {
+      let (member, count) = (Int(operation >> 32), operation & 0xFFFF_FFFF)
+      guard member < members.count, members[member].room == r, count >= 1, count <= members[member].fates.count else {
+        complain("room \(r) holds \(String(operation, radix: 16)) at \(position), which nobody sent to it")
+        continue
+      }
+      if counts[member][Int(count) - 1] > 0 {
+        verdict.duplicated += 1
+        note("add \(name(operation)) was applied again, at position \(position)")
+      } else if let last = latest[member], last > count {
+        verdict.reordered += 1
+        note("add \(name(operation)) comes after the later \(last)")
+      }
+      latest[member] = max(latest[member] ?? 0, count)
+      counts[member][Int(count) - 1] += counts[member][Int(count) - 1] < 2 ? 1 : 0
+      let i = position - base
+      if i < rooms[r].order.count, rooms[r].order[i] != 0, rooms[r].order[i] != operation {
+        verdict.outputsLost += 1
+        note("room \(r) holds \(name(operation)) at \(position), members were told \(name(rooms[r].order[i]))")
+      }
+    }
+  }
+
+  private mutating func judgeFates(_ m: Int, _ counts: [UInt8], _ verdict: inout OracleVerdict) {
+    for (i, fate) in members[m].fates.enumerated() {
+      let operation = Self.operation(member: m, count: UInt32(i + 1))
+      switch fate {
+      case .open: verdict.unacked += 1
+      case .acknowledged:
+        if counts[i] == 0 {
+          verdict.lost += 1
+          note("add \(name(operation)) was acknowledged and is not in the room")
+        }
+      case .refused:
+        if counts[i] > 0 { complain("add \(name(operation)) was refused and is in the room") }
+      }
+    }
+  }
+
+  private mutating func judgeSeen(_ m: Int, _ verdict: inout OracleVerdict) {
+    verdict.resets += max(members[m].states.count - 1, 0)
+    verdict.outputsDoubled += max(members[m].numbersDoubled, members[m].positionsDoubled)
+    guard let list = rooms[members[m].room].list else { return }
+    var unseen = members[m].missing.count
+    if !members[m].isGone {
+      let next = Int(members[m].next)
+      if next > list.count {
+        complain("member \(m) saw \(next) adds, the room holds \(list.count)")
+      } else if next < list.count {
+        unseen += list.count - next
+        note("member \(m) saw adds up to \(next) of \(list.count)")
+      }
+    }
+    verdict.outputsLost += max(unseen, members[m].gaps) + members[m].contradictions
+    for state in members[m].states.sorted(by: { $0.total < $1.total }) where !isPrefix(state, of: list) {
+      verdict.outputsLost += 1
+      note("member \(m) got a state of \(state.total) adds whose hash is not that of the list")
+    }
+  }
+
+  private func isPrefix(_ state: (total: UInt32, hash: UInt64), of list: [UInt64]) -> Bool {
+    guard state.total <= list.count else { return false }
+    return fnv1a(list.prefix(Int(state.total))) == state.hash
+  }
+
+  private func name(_ operation: UInt64) -> String { "\(operation >> 32)#\(operation & 0xFFFF_FFFF)" }
+}
+
+/// FNV-1a over the operations' bytes, little endian, in order.
+func fnv1a(_ operations: some Sequence<UInt64>) -> UInt64 {
+  var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+  for operation in operations {
+    for shift in stride(from: UInt64(0), to: 64, by: 8) {
+      hash = (hash ^ (operation >> shift & 0xFF)) &* 0x100_0000_01B3
+    }
+  }
+  return hash
+}
+
+/// What an oracle found.
+struct OracleVerdict: Sendable, Equatable {
+  var sent = 0
+  var acked = 0
+  var unacked = 0
+  var lost = 0
+  var duplicated = 0
+  var reordered = 0
+  var outputsLost = 0
+  var outputsDoubled = 0
+  var resets = 0
+  var errors = 0
+  /// The first findings in words.
+  var notes: [String] = []
+}

@@ -1,0 +1,159 @@
+// A server of the drill's own: a child process on free ports, with a data directory that goes when the drill is clean.
+import Core
+import FoundationEssentials
+import Glibc
+import Synchronization
+
+final class OwnServer: Sendable {
+  struct Ready: Decodable, Sendable {
+    var ready: Bool
+    var listen: String
+    var http: String
+  }
+  private struct Running {
+    var pid: pid_t
+    var output: Int32
+  }
+
+  let program: String
+  let durability: Durability
+  let directory: String
+  private let running = Mutex<Running?>(nil)
+  static let readySeconds: Int64 = 90
+
+  init(program: String, durability: Durability) throws(DrillError) {
+    self.program = program
+    self.durability = durability
+    let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array("\(base)/oneup-drill-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
+      throw DrillError("no temporary directory could be made in \(base): \(text(of: errno)); set TMPDIR")
+    }
+    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  var logPath: String { directory + "/server.log" }
+  private var dataPath: String { directory + "/data" }
+
+  /// Starts it and waits until it is ready. `listen` and `http` are the ports to take; 0: any.
+  func start(listen: Address, http: Address) async throws -> Ready {
+    let deadline = Fleet.now() + Self.readySeconds * 1_000_000
+    while true {
+      try spawn(listen, http)
+      if let line = try await firstLine(until: deadline) {
+        guard let ready = try? JSONDecoder().decode(Ready.self, from: Data(line)), ready.ready else {
+          throw DrillError("the server said \(String(decoding: line, as: UTF8.self)) instead of being ready; see \(logPath)")
+        }
+        return ready
+      }
+      // It ended: an old process may still hold the ports or the lock for a moment.
+      _ = try await exited(until: deadline)
+      guard listen.port != 0, Fleet.now() < deadline else {
+        throw DrillError("the server ended before it was ready; see \(logPath)")
+      }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+
+  /// The token for its control.
+  func token() throws(DrillError) -> String {
+    guard let bytes = try? Data(contentsOf: URL(filePath: dataPath + "/admin-token")) else {
+      throw DrillError("the server wrote no \(dataPath)/admin-token; see \(logPath)")
+    }
+    return String(decoding: bytes, as: UTF8.self).trimmed
+  }
+
+  /// Waits for its end; false: still running at the deadline.
+  func exited(until deadline: Int64) async throws -> Bool {
+    while let pid = running.withLock({ $0?.pid }) {
+      var status: Int32 = 0
+      if waitpid(pid, &status, WNOHANG) != 0 {
+        forget()
+        return true
+      }
+      if Fleet.now() >= deadline { return false }
+      try await Task.sleep(for: .milliseconds(5))
+    }
+    return true
+  }
+
+  /// Asks it to end; kills it after 15 s. With `keeping` the directory stays for a look at it.
+  func stop(keeping: Bool) async {
+    if let pid = running.withLock({ $0?.pid }) {
+      kill(pid, SIGTERM)
+      if (try? await exited(until: Fleet.now() + 15_000_000)) != true {
+        kill(pid, SIGKILL)
+        _ = try? await exited(until: Fleet.now() + 5_000_000)
+      }
+    }
+    if !keeping { try? FileManager.default.removeItem(atPath: directory) }
+  }
+
+  private func spawn(_ listen: Address, _ http: Address) throws(DrillError) {
+    var pipe: [Int32] = [0, 0]
+    guard Glibc.pipe(&pipe) == 0 else { throw DrillError("no pipe to the server: \(text(of: errno))") }
+    for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    _ = fcntl(pipe[0], F_SETFL, O_NONBLOCK)
+    let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard log >= 0 else { throw DrillError("\(logPath) cannot be written: \(text(of: errno))") }
+    defer {
+      close(log)
+      close(pipe[1])
+    }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_adddup2(&actions, pipe[1], 1)
+    posix_spawn_file_actions_adddup2(&actions, log, 2)
+    let words = [
+      program, "serve", "--dev", "--data", dataPath, "--listen", listen.description, "--http", http.description,
+      "--durability", "\(durability)",
+    ]
+    var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+    argv.append(nil)
+    defer { for word in argv { free(word) } }
+    var pid: pid_t = 0
+    let error = posix_spawn(&pid, program, &actions, nil, argv, environ)
+    guard error == 0 else {
+      close(pipe[0])
+      throw DrillError("\(program) serve could not be started: \(text(of: error))")
+    }
+    running.withLock { $0 = Running(pid: pid, output: pipe[0]) }
+  }
+
+  /// The first line of its output; nil: it ended without one.
+  private func firstLine(until deadline: Int64) async throws -> [UInt8]? {
+    guard let output = running.withLock({ $0?.output }) else { return nil }
+    var line: [UInt8] = []
+    var byte: UInt8 = 0
+    while Fleet.now() < deadline {
+      switch read(output, &byte, 1) {
+      case 1:
+        if byte == UInt8(ascii: "\n") { return line }
+        line.append(byte)
+      case 0: return nil
+      default:
+        guard errno == EAGAIN || errno == EINTR else { return nil }
+        try await Task.sleep(for: .milliseconds(2))
+      }
+    }
+    throw DrillError("the server was not ready within \(Self.readySeconds) s; see \(logPath)")
+  }
+
+  private func forget() {
+    running.withLock {
+      if let output = $0?.output { close(output) }
+      $0 = nil
+    }
+  }
+}
+
+private func text(of error: Int32) -> String { String(cString: strerror(error)) }
+
+extension String {
+  /// Without white space at both ends.
+  package var trimmed: String {
+    String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+  }
+}

@@ -1,0 +1,33 @@
+// The report for a terminal.
+
+extension DrillReport {
+  package var text: String {
+    var lines = [
+      "\(players) players in \(rooms) rooms, \(fixed(rate, 1)) adds a second each, \(seconds) s, durability \(durability)",
+      "",
+      row("sent", "\(sent)"), row("acked", "\(acked)"), row("unacked", "\(unacked)"), row("lost", "\(lost)"),
+      row("duplicated", "\(duplicated)"), row("reordered", "\(reordered)"), row("outputs lost", "\(outputsLost)"),
+      row("outputs doubled", "\(outputsDoubled)"), row("resets", "\(resets)"), row("disconnects", "\(disconnects)"),
+      row("errors", "\(errors)"), row("throughput", "\(fixed(throughputPerSecond, 0)) adds/s"),
+      row(
+        "latency",
+        "mean \(ms(latency.mean))  p50 \(ms(latency.p50))  p99 \(ms(latency.p99))  p99.9 \(ms(latency.p999))  max \(ms(latency.max))"),
+    ]
+    if !faults.isEmpty { lines.append(row("pause", spread(pause))) }
+    for fault in faults {
+      lines.append(
+        row(fault.kind.rawValue, "at \(fixed(fault.atSeconds, 1)) s, \(fault.affected) players: \(spread(fault.pause))"))
+    }
+    if !notes.isEmpty {
+      lines += ["", "Findings:"] + notes.map { "  \($0)" }
+    }
+    lines += ["", isClean ? "clean: nothing lost, doubled, out of order or open" : "NOT CLEAN"]
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func row(_ name: String, _ value: String) -> String {
+    name + String(repeating: " ", count: max(18 - name.count, 1)) + value
+  }
+  private func ms(_ value: Double) -> String { "\(fixed(value, value < 10 ? 2 : 1)) ms" }
+  private func spread(_ s: Spread) -> String { "p50 \(ms(s.p50))  p99 \(ms(s.p99))  max \(ms(s.max))" }
+}
