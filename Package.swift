@@ -69,7 +69,7 @@ var targets: [Target] = [
     name: "Sandbox", dependencies: ["Core", "CWasmtime"], path: "Sources/Sandbox",
     swiftSettings: strict, linkerSettings: wasmtimeLibrary),
   library("ModuleBuilder", ["Sandbox"]),
-  library("WorkerShell", path: "Sources/Worker/Shell", ["Core", "CHost", "Wire", "Journal", "WorkerCore", "Sandbox"]),
+  library("WorkerShell", path: "Sources/Worker/Shell", ["Core", "CHost", "Wire", "Journal", "WorkerCore", "WorkerStore", "Sandbox"]),
   library(
     "GatewayShell", path: "Sources/Gateway/Shell",
     ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", nio, nioPosix, nioHTTP1, nioWebSocket, nioSSL, crypto, protobuf]),

@@ -51,6 +51,10 @@ int oneup_wake_create(void) {
   int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   return fd < 0 ? -errno : fd;
 }
+int oneup_wake_create_blocking(void) {
+  int fd = eventfd(0, EFD_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
 void oneup_wake(int fd) {
   uint64_t one = 1;
   ssize_t ignored = write(fd, &one, sizeof one);

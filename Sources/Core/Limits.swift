@@ -8,6 +8,8 @@ package enum Limits {
   package static let inputBytesMax = 32_768
   /// One link record: a full state for a late joiner is the largest.
   package static let linkRecordBytesMax = 16 * 1_048_576
+  /// What waits for one gateway loop; beyond, its link is closed and the loop attaches anew.
+  package static let linkOutputBytesMax = 64 * 1_048_576
   /// One full state as a room describes it.
   package static let stateBytesMax = 8 * 1_048_576
   package static let playerNameBytesMax = 64

@@ -25,6 +25,8 @@ int oneup_poll_wait(int poll, struct oneup_event *events, int count, int64_t tim
 
 /// A non-blocking counter that makes a loop turn. -errno on failure.
 int oneup_wake_create(void);
+/// The same for a thread: clearing it waits until it was counted.
+int oneup_wake_create_blocking(void);
 void oneup_wake(int fd);
 /// Takes what was counted.
 void oneup_wake_clear(int fd);

@@ -19,23 +19,6 @@ package enum WorkerReport: Sendable {
   case failed(room: RoomID, text: String)
 }
 
-/// What a crash bundle holds (format 1); the owner writes it to a file.
-package struct CrashBundle: Sendable {
-  package var room: RoomID
-  package var shard: ShardID
-  package var module: ModuleHash
-  package var moduleName: String
-  package var key: String
-  package var event: EventSeq
-  package var fault: RoomFault
-  package var engine: String
-  /// The snapshot record before the tail; empty where the room began without one.
-  package var snapshot: [UInt8]
-  /// `TailItem`s since then.
-  package var tail: [UInt8]
-  package var culprit: [UInt8]
-}
-
 struct Link<Instance> {
   struct Target {
     var room: Room<Instance>
@@ -119,6 +102,9 @@ package struct Worker<Engine: RoomEngine, Store: ShardStore> {
     self.map = map
     shards = (0..<map.count).map { _ in nil }
   }
+
+  /// The batch takes no more inputs: what is left of a link's bytes waits for the next turn.
+  package var isFull: Bool { stagedInputs >= Limits.inputsPerBatchMax }
 
   // MARK: A turn
 

@@ -1,0 +1,51 @@
+// A second thread for what waits for the disk: syncs, the next segments, removals. The worker's thread never waits.
+internal import CHost
+internal import Glibc
+internal import Synchronization
+
+/// Work runs in the order it was given; what it returns runs on the worker's thread, in `collect`.
+final class Background<Result: Sendable>: Sendable {
+  private struct State {
+    var work: [@Sendable () -> Result] = []
+    var results: [Result] = []
+  }
+  private let state = Mutex(State())
+  private let needed = oneup_wake_create_blocking()
+  /// Readable when there are results.
+  let wake: Int32
+
+  init() throws(WorkerError) {
+    wake = oneup_wake_create()
+    guard wake >= 0, needed >= 0 else { throw WorkerError("cannot make an event descriptor") }
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, nil,
+      { argument in
+        Unmanaged<Background<Result>>.fromOpaque(argument!).takeRetainedValue().run()
+      }, Unmanaged.passRetained(self).toOpaque())
+    guard status == 0 else { throw WorkerError("cannot start the thread for disk work: error \(status)") }
+  }
+
+  func run(_ work: @escaping @Sendable () -> Result) {
+    state.withLock { $0.work.append(work) }
+    oneup_wake(needed)
+  }
+  func collect() -> [Result] {
+    oneup_wake_clear(wake)
+    return state.withLock { state in
+      defer { state.results = [] }
+      return state.results
+    }
+  }
+
+  private func run() -> Never {
+    while true {
+      oneup_wake_clear(needed)
+      while let work = state.withLock({ $0.work.isEmpty ? nil : $0.work.removeFirst() }) {
+        let result = work()
+        state.withLock { $0.results.append(result) }
+        oneup_wake(wake)
+      }
+    }
+  }
+}

@@ -1,0 +1,89 @@
+// What waits for the disk, done beside the worker's thread: background syncs, the next segments, removals.
+internal import Core
+internal import Journal
+internal import Sandbox
+internal import Wire
+internal import WorkerCore
+internal import WorkerStore
+
+enum DiskWork {
+  typealias FS = PosixFileSystem
+  static let everyMicroseconds: Int64 = 1_000_000
+
+  enum Result: Sendable {
+    case synced(ShardID, SyncWork<FS>)
+    case syncFailed(ShardID, FileError)
+    case prepared(ShardID, PreparedSegment<FS>)
+    case preparationFailed(ShardID, FileError)
+    case removed
+  }
+
+  static func sync(_ shard: ShardID, _ work: SyncWork<FS>) -> Result {
+    do throws(FileError) {
+      try work.run()
+      return .synced(shard, work)
+    } catch { return .syncFailed(shard, error) }
+  }
+  static func prepare(_ shard: ShardID, _ work: PreparationWork<FS>) -> Result {
+    do throws(FileError) { return .prepared(shard, try work.run()) } catch { return .preparationFailed(shard, error) }
+  }
+  /// What could not be removed is void all the same, and is tried again by the next owner.
+  static func remove(_ work: RemovalWork<FS>) -> Result {
+    do throws(FileError) { try work.run() } catch {}
+    return .removed
+  }
+}
+
+extension WorkerProcess {
+  /// Once a second, and soon after an adoption or a segment change: hands out what is to be done.
+  func diskWork(_ now: Now) throws(StoreError) {
+    guard now.monotonic >= nextDiskWork else { return }
+    nextDiskWork = now.monotonic + DiskWork.everyMicroseconds
+    for shard in worker.ownedShards {
+      guard let store = worker.store(shard) else { continue }
+      do throws(JournalError) {
+        if !syncing.contains(shard), let work = try store.syncWork() {
+          syncing.insert(shard)
+          background.run { DiskWork.sync(shard, work) }
+        }
+      } catch { throw StoreError("shard \(shard): \(error)") }
+      if let work = store.preparationWork() { background.run { DiskWork.prepare(shard, work) } }
+      if let work = store.removalWork() { background.run { DiskWork.remove(work) } }
+    }
+  }
+
+  func collectDiskWork() throws(StoreError) {
+    for result in background.collect() {
+      do throws(JournalError) {
+        switch result {
+        case .synced(let shard, let work):
+          syncing.remove(shard)
+          try worker.store(shard)?.noteSynced(work)
+        case .syncFailed(let shard, let error):
+          if let store = worker.store(shard) { throw store.noteSyncFailed(error) }
+        case .prepared(let shard, let segment): worker.store(shard)?.notePrepared(segment)
+        case .preparationFailed(let shard, let error):
+          worker.store(shard)?.notePreparationFailed(error)
+          log("no-space", "shard \(shard): no next segment could be prepared: \(error). Inputs are refused meanwhile.")
+        case .removed: break
+        }
+      } catch { throw StoreError("\(error)") }
+    }
+  }
+
+  func openStore(_ assignment: ShardAssignment) throws(StoreError) -> (Store, ShardAdoption) {
+    let digits = String(assignment.shard.rawValue)
+    let directory =
+      configuration.data + "/shards/" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+    do throws(FileError) { try fileSystem.createDirectory(directory) } catch { throw StoreError("\(error)") }
+    let box: MappedBox
+    do throws(WorkerError) { box = try MappedBox(path: directory + "/box") } catch { throw StoreError("\(error)") }
+    do throws(JournalError) {
+      return try Store.adopt(
+        fileSystem, directory: directory,
+        identity: JournalIdentity(
+          shard: assignment.shard, boot: boot, durability: configuration.durability, engine: engine.identity),
+        assigned: assignment.epoch, box: box)
+    } catch { throw StoreError("shard \(assignment.shard) cannot be taken over: \(error)") }
+  }
+}

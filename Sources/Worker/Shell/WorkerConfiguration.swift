@@ -1,0 +1,29 @@
+// What a worker is told at its start.
+package import Core
+
+package struct WorkerConfiguration: Sendable {
+  /// The server's data directory.
+  package var data: String
+  /// Of the Unix socket that gateway loops and control connect to.
+  package var socket: String
+  package var instance: UInt32
+  package var shards: ShardMap
+  package var durability: Durability
+  /// Where module builds are found; the newest of each name is given to new rooms.
+  package var modules: String
+  /// Modules that rooms may be made of only when this is set: `faulty`.
+  package var isDevelopment: Bool
+
+  package init(
+    data: String, socket: String, instance: UInt32, shards: ShardMap, durability: Durability, modules: String,
+    isDevelopment: Bool
+  ) {
+    self.data = data
+    self.socket = socket
+    self.instance = instance
+    self.shards = shards
+    self.durability = durability
+    self.modules = modules
+    self.isDevelopment = isDevelopment
+  }
+}

@@ -1,0 +1,263 @@
+// The worker's process: one thread that turns the core between the sockets and the disk. Every turn is one wait, one
+// read a link, one write a shard touched, one write a link.
+internal import CHost
+internal import Core
+internal import Glibc
+internal import Journal
+internal import Sandbox
+internal import Wire
+internal import WorkerCore
+internal import WorkerStore
+
+package final class WorkerProcess {
+  typealias Store = JournalStore<PosixFileSystem, MappedBox>
+  private enum Token {
+    static let supervisor: UInt64 = 0
+    static let listener: UInt64 = 1
+    static let background: UInt64 = 2
+    static let links: UInt64 = 16
+  }
+  private final class Peer {
+    let fd: Int32
+    var inbound = Inbound()
+    var wantsToWrite = false
+    init(fd: Int32) { self.fd = fd }
+  }
+
+  let configuration: WorkerConfiguration
+  private let crashes: CrashFiles
+  let engine: WasmEngine
+  var worker: Worker<WasmEngine, Store>
+  private var line = SupervisorLine()
+  private var poll: Poll
+  private let listener: Int32
+  let background: Background<DiskWork.Result>
+  /// By link.
+  private var peers: [Peer?] = []
+  let fileSystem = PosixFileSystem()
+  let boot: BootID
+  /// Shards whose background sync is under way.
+  var syncing: Set<ShardID> = []
+  private var turns: UInt64 = 0
+  private var nextBeat: Int64 = 0
+  var nextDiskWork: Int64 = 0
+  private var stopAt: Int64?
+  private var hasBacklog = false
+
+  /// Brings the engine up and listens; nothing is adopted yet.
+  package init(_ configuration: WorkerConfiguration) throws(WorkerError) {
+    Limits.check()
+    self.configuration = configuration
+    crashes = CrashFiles(directory: configuration.data + "/crashes")
+    do throws(EngineError) {
+      engine = try WasmEngine(
+        EngineOptions(
+          cacheDirectory: configuration.data + "/cache", keptDirectory: configuration.data + "/modules"))
+    } catch { throw WorkerError(error.description) }
+    guard let boot = BootID.ofThisMachine else { throw WorkerError("cannot read the kernel's boot id") }
+    self.boot = boot
+    worker = Worker(engine: engine, map: configuration.shards)
+    poll = try Poll()
+    background = try Background()
+    listener = oneup_listen_unix(configuration.socket)
+    guard listener >= 0 else {
+      throw WorkerError("cannot listen at \(configuration.socket): \(String(cString: strerror(-listener)))")
+    }
+    poll.add(line.descriptor, token: Token.supervisor)
+    poll.add(listener, token: Token.listener)
+    poll.add(background.wake, token: Token.background)
+    try loadModules()
+  }
+
+  private func loadModules() throws(WorkerError) {
+    do throws(EngineError) {
+      let report = try engine.load(directory: configuration.modules)
+      for (file, reason) in report.refused { log("module-refused", "\(file): \(reason)") }
+    } catch { throw WorkerError(error.description) }
+  }
+
+  func log(_ kind: String, _ text: String) { line.say(.event(kind: kind, text: text)) }
+
+  /// Turns until the supervisor says stop or goes. Returns the exit status.
+  package func run() -> Int32 {
+    line.say(.ready)
+    while true {
+      do throws(StoreError) {
+        if try turn() { return 0 }
+      } catch {
+        // What is not durable was never said: a new owner goes on from what is.
+        log("disk-failed", "\(error). This worker ends; another takes its shards over.")
+        line.flush()
+        return 74
+      }
+    }
+  }
+
+  private func clocks() -> Now {
+    var wall = timespec()
+    var monotonic = timespec()
+    clock_gettime(CLOCK_REALTIME, &wall)
+    clock_gettime(CLOCK_MONOTONIC, &monotonic)
+    return Now(
+      wall: Int64(wall.tv_sec) * 1_000_000 + Int64(wall.tv_nsec) / 1000,
+      monotonic: Int64(monotonic.tv_sec) * 1_000_000 + Int64(monotonic.tv_nsec) / 1000)
+  }
+
+  /// One turn; true when the worker has ended cleanly.
+  private func turn() throws(StoreError) -> Bool {
+    var now = clocks()
+    var wait = min(nextBeat, nextDiskWork)
+    if let due = worker.nextDue { wait = min(wait, due) }
+    var ready: [Poll.Ready] = []
+    poll.wait(microseconds: hasBacklog ? 0 : max(0, wait - now.monotonic)) { ready.append($0) }
+    now = clocks()
+    worker.beginTurn(now)
+    hasBacklog = false
+    for each in ready { try handle(each, now) }
+    receive()
+    worker.stage()
+    try worker.write()
+    worker.execute()
+    try worker.upkeep()
+    report(now)
+    flush()
+    try diskWork(now)
+    turns += 1
+    if now.monotonic >= nextBeat {
+      nextBeat = now.monotonic + Int64(SupervisorChannel.beatEveryMilliseconds) * 1000
+      line.say(.beat(counters: [turns]))
+    }
+    return try ended(now)
+  }
+
+  private func handle(_ ready: Poll.Ready, _ now: Now) throws(StoreError) {
+    switch ready.token {
+    case Token.supervisor: try obey(now)
+    case Token.listener: accept()
+    case Token.background: try collectDiskWork()
+    default:
+      let link = Int(ready.token - Token.links)
+      guard link < peers.count, let peer = peers[link], ready.isReadable || ready.isHungUp else { return }
+      if case .end = peer.inbound.fill(from: peer.fd) { drop(link) }
+    }
+  }
+
+  // MARK: The supervisor
+
+  private func obey(_ now: Now) throws(StoreError) {
+    for message in line.receive() {
+      switch message {
+      case .adopt(let shards): for each in shards { try adopt(each) }
+      case .stop: stopAt = now.monotonic
+      case .workers, .response: break
+      }
+    }
+    if !line.isOpen { stopAt = now.monotonic }
+  }
+
+  private func adopt(_ assignment: ShardAssignment) throws(StoreError) {
+    let began = clocks().monotonic
+    let before = worker.counters.events
+    let (store, adoption) = try openStore(assignment)
+    try worker.adopt(assignment.shard, store, adoption)
+    let rooms = worker.roomIDs.count
+    line.say(
+      .adopted(
+        assignment.shard, store.epoch, rooms: UInt32(clamping: rooms),
+        events: UInt32(clamping: worker.counters.events - before),
+        microseconds: UInt64(clamping: clocks().monotonic - began)))
+    nextDiskWork = 0
+  }
+
+  private func ended(_ now: Now) throws(StoreError) -> Bool {
+    guard stopAt != nil else { return false }
+    try worker.close()
+    flush()
+    line.flush()
+    unlink(configuration.socket)
+    return true
+  }
+
+  // MARK: Links
+
+  private func accept() {
+    while true {
+      let fd = oneup_accept(listener)
+      guard fd >= 0 else { return }
+      let link = worker.openLink()
+      while peers.count <= link { peers.append(nil) }
+      peers[link] = Peer(fd: fd)
+      poll.add(fd, token: Token.links + UInt64(link))
+    }
+  }
+
+  private func receive() {
+    for link in peers.indices {
+      guard let peer = peers[link] else { continue }
+      do throws(LinkError) {
+        try peer.inbound.consume { (bytes) throws(LinkError) in try worker.receive(link, bytes) }
+        if peer.inbound.count > 0, worker.isFull { hasBacklog = true }
+      } catch {
+        log("link-broken", "a link broke the rules and was closed: \(error)")
+        drop(link)
+      }
+    }
+  }
+
+  private func flush() {
+    for link in peers.indices {
+      guard let peer = peers[link], worker.pendingOutput(link) > 0 else { continue }
+      var isBroken = false
+      worker.takeOutput(link) { bytes in
+        var sent = 0
+        while sent < bytes.count {
+          let n = write(peer.fd, bytes.baseAddress! + sent, bytes.count - sent)
+          if n > 0 {
+            sent += n
+          } else {
+            isBroken = errno != EAGAIN && errno != EINTR
+            break
+          }
+        }
+        return sent
+      }
+      if isBroken || worker.pendingOutput(link) > Limits.linkOutputBytesMax {
+        drop(link)
+        continue
+      }
+      let wants = worker.pendingOutput(link) > 0
+      if wants != peer.wantsToWrite {
+        peer.wantsToWrite = wants
+        poll.change(peer.fd, token: Token.links + UInt64(link), wantsToWrite: wants)
+      }
+    }
+  }
+
+  private func drop(_ link: Int) {
+    guard let fd = peers[link]?.fd else { return }
+    poll.remove(fd)
+    close(fd)
+    peers[link] = nil
+    worker.closeLink(link)
+  }
+
+  // MARK: Reports
+
+  private func report(_ now: Now) {
+    guard !worker.reports.isEmpty else { return }
+    for report in worker.reports {
+      switch report {
+      case .quarantined(let room, let event, let fault, let bundle):
+        let name = crashes.write(bundle, time: now.wall)
+        log("quarantined", "event \(event) of room \(room) was undone: \(fault.text) (crash \(name))")
+      case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason): \(text)")
+      case .removedMember(let room, let slot):
+        log("member-removed", "the member at slot \(slot) of room \(room) kept making its code fail")
+      case .adopted(let shard, let rooms, let active):
+        log("shard-served", "shard \(shard): \(rooms) rooms, \(active) of them active")
+      case .failed(let room, let text): log("room-failed", "room \(room): \(text)")
+      }
+    }
+    worker.reports.removeAll(keepingCapacity: true)
+  }
+}
