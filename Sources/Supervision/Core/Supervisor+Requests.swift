@@ -10,6 +10,7 @@ extension Supervisor {
     var consequences: [SupervisionAction] = []
     let json: JSONText =
       switch verb {
+      case "served": .flag(servesAll)
       case "processes": processesView(now)
       case "recoveries": recoveriesView
       case "events": eventsView

@@ -1,0 +1,37 @@
+// What control is given at its start: where it serves, who may ask, and its ways to the other processes.
+package import Wire
+
+package struct ControlOptions: Sendable {
+  package var host: String
+  /// 0: any.
+  package var port: Int
+  package var adminToken: [UInt8]
+  /// The directory of the crash bundles and reports.
+  package var crashes: String
+  /// Where players connect; shown, not used.
+  package var playersAddress: String
+  /// Asks the supervisor; the answer is JSON.
+  package var ask: @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8]
+  /// The workers that can be connected to now.
+  package var workers: @Sendable () -> [WorkerAddress]
+  /// Called when the server listens, with its port.
+  package var serving: @Sendable (_ port: Int) -> Void
+
+  package init(
+    host: String, port: Int, adminToken: [UInt8], crashes: String, playersAddress: String,
+    ask: @escaping @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8],
+    workers: @escaping @Sendable () -> [WorkerAddress], serving: @escaping @Sendable (_ port: Int) -> Void
+  ) {
+    self.host = host
+    self.port = port
+    self.adminToken = adminToken
+    self.crashes = crashes
+    self.playersAddress = playersAddress
+    self.ask = ask
+    self.workers = workers
+    self.serving = serving
+  }
+
+  /// Only processes of this machine can ask.
+  var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+}

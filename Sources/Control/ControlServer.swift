@@ -1,0 +1,140 @@
+// Control: the HTTP interface of a server. It never parses anything that came from a player.
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import NIOPosix
+import Wire
+
+package struct ControlServer: Sendable {
+  private let options: ControlOptions
+  private let access: Access
+  private let group: MultiThreadedEventLoopGroup
+
+  package init(_ options: ControlOptions) {
+    self.options = options
+    access = Access(token: options.adminToken, isLoopback: options.isLoopback)
+    group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  }
+
+  /// Serves until the task is cancelled or the address cannot be listened on.
+  package func run() async throws {
+    var logger = Logger(label: "control")
+    logger.logLevel = .error
+    let application = Application(
+      router: router, configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port), serverName: "oneup"),
+      onServerRunning: { channel in options.serving(channel.localAddress?.port ?? options.port) },
+      eventLoopGroupProvider: .shared(group), logger: logger)
+    try await application.run()
+  }
+
+  /// Calls `body` each `milliseconds` on the loop that serves requests: what a beat must come from.
+  package func repeatOnLoop(milliseconds: Int64, _ body: @escaping @Sendable () -> Void) {
+    group.next().scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(milliseconds)) { _ in body() }
+  }
+
+  // MARK: Routes
+
+  private static let index = """
+    GET  /healthz        this process answers
+    GET  /readyz         200 when every shard is served, else 503
+    GET  /v1/processes   processes and shards
+    GET  /v1/rooms       live rooms of all workers
+    GET  /v1/recoveries  repaired deaths, with how long each took
+    GET  /v1/events      what the processes said about themselves
+    GET  /v1/crashes     crash bundles and reports; /v1/crashes/ID shows one
+    POST /v1/faults      {"kind": "worker-kill|worker-stop|gateway-kill|spare-kill|all-kill", "instance": N (optional)}
+                         needs: Authorization: Bearer <the data directory's admin-token>
+
+    """
+
+  private var router: Router<BasicRequestContext> {
+    let router = Router(context: BasicRequestContext.self)
+    // Says nothing about the server, so that a load balancer needs no token.
+    router.get("healthz") { _, _ in Self.text(.ok, "ok\n") }
+    router.get("readyz") { _, _ in
+      await isServed() ? Self.text(.ok, "ready\n") : Self.text(.serviceUnavailable, "not every shard is served\n")
+    }
+    router.get("/") { request, _ in guarded(.read, request) { Self.text(.ok, Self.index) } }
+    for verb in ["processes", "recoveries", "events"] {
+      router.get("v1/\(verb)") { request, _ in
+        await guarded(.read, request) { Self.json(.ok, await options.ask(verb, [])) }
+      }
+    }
+    router.get("v1/rooms") { request, _ in
+      await guarded(.read, request) { Self.json(.ok, await RoomsView.gather(options.workers(), group)) }
+    }
+    router.get("v1/crashes") { request, _ in
+      guarded(.read, request) { Self.json(.ok, Self.encode(CrashEntry.list(in: options.crashes))) }
+    }
+    router.get("v1/crashes/:id") { request, context in
+      guarded(.read, request) {
+        guard let id = context.parameters.get("id"), let report = CrashEntry.report(id, in: options.crashes) else {
+          return Self.json(.notFound, Self.encode(["error": "there is no such crash; ask /v1/crashes"]))
+        }
+        return Self.json(.ok, report)
+      }
+    }
+    router.post("v1/faults") { request, _ in await guarded(.change, request) { await fault(request) } }
+    return router
+  }
+
+  private func isServed() async -> Bool { await options.ask("served", []) == Array("true".utf8) }
+
+  private struct FaultRequest: Decodable {
+    var kind: String
+    var instance: UInt32?
+  }
+  private struct Refusal: Decodable { var error: String }
+
+  private func fault(_ request: Request) async -> Response {
+    guard let body = try? await request.body.collect(upTo: 4_096),
+      let wanted = try? JSONDecoder().decode(FaultRequest.self, from: Data(body.readableBytesView))
+    else {
+      return Self.json(
+        .badRequest, Self.encode(["error": #"the body must be JSON like {"kind":"worker-kill"}"#]))
+    }
+    let words = wanted.kind.filter { $0.isLetter || $0 == "-" } + (wanted.instance.map { " \($0)" } ?? "")
+    let answer = await options.ask("fault", Array(words.utf8))
+    let refused = (try? JSONDecoder().decode(Refusal.self, from: Data(answer))) != nil
+    return Self.json(refused ? .conflict : .ok, answer)
+  }
+
+  // MARK: Answers
+
+  private func guarded(
+    _ need: Access.Need, _ request: Request, _ answer: () async -> Response
+  ) async -> Response {
+    isAllowed(need, request) ? await answer() : Self.refused
+  }
+  private func guarded(_ need: Access.Need, _ request: Request, _ answer: () -> Response) -> Response {
+    isAllowed(need, request) ? answer() : Self.refused
+  }
+  private func isAllowed(_ need: Access.Need, _ request: Request) -> Bool {
+    access.allows(need, authorization: request.headers[.authorization])
+  }
+  private static var refused: Response {
+    var response = json(
+      .unauthorized, encode(["error": "send the data directory's admin-token as: Authorization: Bearer TOKEN"]))
+    response.headers[.wwwAuthenticate] = "Bearer"
+    return response
+  }
+
+  private static func encode(_ value: some Encodable) -> [UInt8] {
+    do {
+      return Array(try JSONEncoder().encode(value))
+    } catch { preconditionFailure("a view of control's own could not be encoded: \(error)") }
+  }
+  private static func json(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
+    response(status, "application/json", bytes)
+  }
+  private static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
+    response(status, "text/plain; charset=utf-8", Array(text.utf8))
+  }
+  private static func response(_ status: HTTPResponse.Status, _ type: String, _ bytes: [UInt8]) -> Response {
+    Response(
+      status: status, headers: [.contentType: type, .cacheControl: "no-store"],
+      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+}
