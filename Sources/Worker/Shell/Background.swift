@@ -4,26 +4,36 @@ internal import Glibc
 internal import Synchronization
 
 /// Work runs in the order it was given; what it returns runs on the worker's thread, in `collect`.
-final class Background<Result: Sendable>: Sendable {
+final class Background: Sendable {
+  typealias Result = DiskWork.Result
   private struct State {
     var work: [@Sendable () -> Result] = []
     var results: [Result] = []
   }
   private let state = Mutex(State())
-  private let needed = oneup_wake_create_blocking()
+  private let needed: Int32
   /// Readable when there are results.
   let wake: Int32
 
-  init() throws(WorkerError) {
-    wake = oneup_wake_create()
+  private init(needed: Int32, wake: Int32) {
+    self.needed = needed
+    self.wake = wake
+  }
+
+  /// With its thread running, for as long as the process lives.
+  static func start() throws(WorkerError) -> Background {
+    let needed = oneup_wake_create_blocking()
+    let wake = oneup_wake_create()
     guard wake >= 0, needed >= 0 else { throw WorkerError("cannot make an event descriptor") }
+    let background = Background(needed: needed, wake: wake)
     var thread = pthread_t()
     let status = pthread_create(
       &thread, nil,
       { argument in
-        Unmanaged<Background<Result>>.fromOpaque(argument!).takeRetainedValue().run()
-      }, Unmanaged.passRetained(self).toOpaque())
+        Unmanaged<Background>.fromOpaque(argument!).takeRetainedValue().run()
+      }, Unmanaged.passRetained(background).toOpaque())
     guard status == 0 else { throw WorkerError("cannot start the thread for disk work: error \(status)") }
+    return background
   }
 
   func run(_ work: @escaping @Sendable () -> Result) {

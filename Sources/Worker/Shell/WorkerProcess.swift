@@ -31,7 +31,7 @@ package final class WorkerProcess {
   private var line = SupervisorLine()
   private var poll: Poll
   private let listener: Int32
-  let background: Background<DiskWork.Result>
+  let background: Background
   /// By link.
   private var peers: [Peer?] = []
   let fileSystem = PosixFileSystem()
@@ -58,7 +58,7 @@ package final class WorkerProcess {
     self.boot = boot
     worker = Worker(engine: engine, map: configuration.shards)
     poll = try Poll()
-    background = try Background()
+    background = try Background.start()
     listener = oneup_listen_unix(configuration.socket)
     guard listener >= 0 else {
       throw WorkerError("cannot listen at \(configuration.socket): \(String(cString: strerror(-listener)))")
