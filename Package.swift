@@ -88,7 +88,7 @@ var targets: [Target] = [
   program(
     "oneup",
     [
-      "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayShell", "SupervisionCore",
+      "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore", "GatewayShell", "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
   program("oneup-sim", path: "Sources/oneup-sim", ["Simulation"]),

@@ -1,0 +1,82 @@
+// `oneup drill`: load, faults and a verdict, against a server of its own or a running one.
+import ArgumentParser
+import Core
+import Drill
+import Foundation
+
+struct DrillCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drill", abstract: "Load a server, break it on purpose, and count what was lost: nothing, or it fails.",
+    discussion: """
+      Without --server the drill starts a server of its own and removes it afterwards.
+      Faults: worker-kill, worker-stop, gateway-kill, spare-kill, all-kill, trap, spin; each every PERIOD.
+
+      oneup drill --players 200 --rooms 20 --seconds 30 --fault worker-kill=5s --fault trap=2s
+      oneup drill --server 127.0.0.1:7777 --http 127.0.0.1:7780 --token-file data/admin-token
+
+      Exit status: 0 nothing lost, doubled or out of order; 1 otherwise; 2 the drill itself could not be held.
+      """)
+
+  @Option(help: "How many players.") var players = 100
+  @Option(help: "How many rooms they share.") var rooms = 10
+  @Option(help: "Numbered inputs a second from each player.") var rate = 5.0
+  @Option(help: "How long the load lasts.") var seconds = 10
+  @Option(help: "KIND=PERIOD, such as worker-kill=5s; may be given more than once.") var fault: [String] = []
+  @Option(help: "Drill a running server at HOST:PORT instead of one of its own.") var server: String?
+  @Option(help: "The running server's control, HOST:PORT.") var http = "127.0.0.1:7780"
+  @Option(help: "The running server's admin-token file.") var tokenFile = "data/admin-token"
+  @Option(help: "For a server of its own: process or disk.") var durability = "process"
+  @Option(help: "For a server of its own: where the modules are.") var modules: String?
+  @Option(help: "Write the report as JSON to this file.") var json: String?
+  @Option(help: "Write the report as a page with charts to this file.") var html: String?
+  @Flag(help: "No line of progress.") var quiet = false
+
+  func run() throws {
+    let report: DrillReport
+    do {
+      var options = DrillOptions(target: try target())
+      options.players = players
+      options.rooms = rooms
+      options.rate = rate
+      options.seconds = seconds
+      options.faults = try fault.map { try FaultPlan(argument: $0) }
+      options.showsProgress = !quiet && isatty(STDERR_FILENO) == 1
+      let chosen = options
+      report = try waiting { try await runDrill(chosen) }
+    } catch {
+      FileHandle.standardError.write(Data("oneup: \(error)\n".utf8))
+      throw ExitCode(2)
+    }
+    print(report.text)
+    if let json { try write(report.json, to: json) }
+    if let html { try write(report.html, to: html) }
+    if !report.isClean { throw ExitCode(1) }
+  }
+
+  private func target() throws -> DrillOptions.Target {
+    guard let server else {
+      guard let level = ["process": Durability.process, "disk": .disk][durability] else {
+        throw ValidationError("--durability must be process or disk")
+      }
+      // The server is a child of this process and takes it from the environment.
+      setenv(Setting.modules.environmentName, try Settings.modules(modules), 1)
+      let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
+      return .own(program: program, durability: level)
+    }
+    guard let token = FileManager.default.contents(atPath: tokenFile) else {
+      throw ValidationError("cannot read \(tokenFile): name the server's admin token with --token-file DATA/admin-token")
+    }
+    return .running(
+      server: try Address(argument: server), http: try Address(argument: http),
+      token: String(decoding: token, as: UTF8.self).trimmed)
+  }
+
+  private func write(_ text: String, to path: String) throws {
+    do {
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    } catch {
+      FileHandle.standardError.write(Data("oneup: cannot write \(path): \(error.localizedDescription)\n".utf8))
+      throw ExitCode(2)
+    }
+  }
+}

@@ -1,0 +1,27 @@
+// The `oneup` binary: every role and tool is a subcommand. Composition only; what they do lives in their targets.
+import ArgumentParser
+
+enum Version {
+  static let text = "0.1.0"
+}
+
+// Synchronous on purpose: the supervisor must start its children from the main thread, with which they die.
+@main
+struct OneUp: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "oneup",
+    abstract: "A game server with extra lives: rooms that survive crashes, kills and bugs.",
+    discussion: """
+      Start a server:        oneup serve --data ./data
+      Build a room module:   oneup build Modules/tally --output modules
+      Prove it to yourself:  oneup drill --players 100 --seconds 20 --fault worker-kill=3s
+
+      Every setting of `serve` can also be an environment variable (ONEUP_LISTEN) or a line of a YAML file
+      (--config FILE.yaml); `oneup settings` lists them all.
+      """,
+    version: Version.text,
+    subcommands: [
+      ServeCommand.self, BuildCommand.self, DrillCommand.self, JournalCommand.self, SettingsCommand.self,
+      WorkerCommand.self, GatewayCommand.self, ControlCommand.self,
+    ])
+}

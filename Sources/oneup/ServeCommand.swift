@@ -1,0 +1,84 @@
+// `oneup serve`: the supervisor, and through it everything else.
+import ArgumentParser
+import Core
+import Foundation
+import SupervisionCore
+import SupervisionShell
+
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Run a server: gateway, workers, a warm spare and control.",
+    discussion: """
+      When it serves, it prints one line of JSON on standard output: {"ready":true,"listen":…,"http":…}.
+      SIGTERM or Ctrl-C stops it in order; the same data directory goes on where it was, also after kill -9.
+      """)
+
+  @Option(help: Setting.data.help) var data: String?
+  @Option(help: Setting.listen.help) var listen: String?
+  @Option(help: Setting.http.help) var http: String?
+  @Option(help: Setting.workers.help) var workers: String?
+  @Option(help: Setting.loops.help) var loops: String?
+  @Option(help: Setting.durability.help) var durability: String?
+  @Option(help: Setting.shards.help) var shards: String?
+  @Option(help: Setting.modules.help) var modules: String?
+  @Flag(name: .customLong("dev"), help: Setting.development.help) var development = false
+  @Option(help: Setting.tlsCertificate.help) var tlsCertificate: String?
+  @Option(help: Setting.tlsKey.help) var tlsKey: String?
+  @Option(help: Setting.hang.help) var hangMilliseconds: String?
+  @Option(help: Setting.grace.help) var graceMilliseconds: String?
+  @Option(help: Setting.intensity.help) var restartIntensity: String?
+  @Option(help: "A YAML file with settings, one `name: value` a line.") var config: String?
+
+  private var commandLine: [String: String] {
+    var values: [String: String] = [:]
+    let given: [(Setting, String?)] = [
+      (.data, data), (.listen, listen), (.http, http), (.workers, workers), (.loops, loops), (.durability, durability),
+      (.shards, shards), (.modules, modules), (.development, development ? "true" : nil),
+      (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.hang, hangMilliseconds), (.grace, graceMilliseconds),
+      (.intensity, restartIntensity),
+    ]
+    for (setting, value) in given { values[setting.name] = value }
+    return values
+  }
+
+  func run() throws {
+    Limits.check()
+    let status = try started {
+      let settings = try Settings(
+        commandLine: commandLine, file: config ?? ProcessInfo.processInfo.environment["ONEUP_CONFIG"])
+      return try SupervisorProcess(Self.options(settings)).run()
+    }
+    throw ExitCode(status)
+  }
+
+  private static func options(_ settings: Settings) -> SupervisorOptions {
+    var options = SupervisorOptions(
+      data: settings.data, shards: settings.shards, workers: settings.workers, listen: settings.listen,
+      http: settings.http, gatewayLoops: settings.loops)
+    options.passedOn = [
+      "durability": settings.durability == .disk ? "disk" : "process", "modules": settings.modules,
+      "dev": settings.isDevelopment ? "true" : "false",
+    ]
+    if let tls = settings.tls {
+      options.passedOn["tls-certificate"] = tls.certificate
+      options.passedOn["tls-key"] = tls.key
+    }
+    let (hang, grace, intensity) = (settings.hangMilliseconds, settings.graceMilliseconds, settings.restartIntensity)
+    options.adjust = {
+      $0.hangMilliseconds = Int64(hang)
+      $0.graceMilliseconds = Int64(grace)
+      $0.intensity = intensity
+    }
+    return options
+  }
+}
+
+/// Runs `body`; what keeps it from starting goes to standard error as one sentence, with exit status 78 (EX_CONFIG).
+func started<T>(_ body: () throws -> T) throws -> T {
+  do {
+    return try body()
+  } catch let error as StartError {
+    FileHandle.standardError.write(Data("oneup: \(error.description)\n".utf8))
+    throw ExitCode(78)
+  }
+}

@@ -1,0 +1,109 @@
+// The values of a server's settings: command line, then environment, then YAML file, then defaults; checked all at once.
+import Configuration
+import Core
+import Foundation
+import SupervisionShell
+
+struct Settings: Sendable {
+  var data: String
+  var listen: Endpoint
+  var http: Endpoint
+  var workers: Int
+  var loops: Int
+  var durability: Durability
+  var shards: Int?
+  var modules: String
+  var isDevelopment: Bool
+  var tls: (certificate: String, key: String)?
+  var hangMilliseconds: Int
+  var graceMilliseconds: Int
+  var restartIntensity: Int
+
+  /// `commandLine`: by setting's name. `file`: a YAML file, which must exist.
+  init(commandLine: [String: String], file: String?) throws {
+    let reader = try Self.reader(commandLine, file)
+    data = try Self.value(.data, reader) ?? "data"
+    listen = try Self.address(.listen, reader)
+    http = try Self.address(.http, reader)
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let workers = try Self.integer(.workers, reader) ?? max(1, cores / 2)
+    self.workers = workers
+    loops = try Self.integer(.loops, reader) ?? min(32, max(1, cores - workers))
+    durability = try Self.value(.durability, reader) == "disk" ? .disk : .process
+    shards = try Self.integer(.shards, reader)
+    modules = try Self.modules(try Self.value(.modules, reader))
+    isDevelopment = try Self.value(.development, reader) == "true"
+    hangMilliseconds = try Self.integer(.hang, reader) ?? 3_000
+    graceMilliseconds = try Self.integer(.grace, reader) ?? 5_000
+    restartIntensity = try Self.integer(.intensity, reader) ?? 5
+    switch (try Self.value(.tlsCertificate, reader), try Self.value(.tlsKey, reader)) {
+    case (let certificate?, let key?): tls = (certificate, key)
+    case (nil, nil): tls = nil
+    default:
+      throw StartError("TLS needs both --tls-certificate FILE and --tls-key FILE; only one of them was given.")
+    }
+  }
+
+  private static func reader(_ commandLine: [String: String], _ file: String?) throws -> ConfigReader {
+    var values: [AbsoluteConfigKey: ConfigValue] = [:]
+    for (name, text) in commandLine { values[AbsoluteConfigKey([name])] = ConfigValue(.string(text), isSecret: false) }
+    var providers: [any ConfigProvider] = [
+      InMemoryProvider(name: "command line", values: values),
+      EnvironmentVariablesProvider().prefixKeys(with: "oneup"),
+    ]
+    if let file {
+      let path = InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)])
+      do {
+        providers.append(
+          try waiting { try await FileProvider<YAMLSnapshot>(config: ConfigReader(provider: path)) })
+      } catch {
+        throw StartError("The configuration file \(file) cannot be read: \(error). `oneup settings` shows what it may say.")
+      }
+    }
+    return ConfigReader(providers: providers)
+  }
+
+  /// As written, checked; nil where nobody gives it and it has no default.
+  private static func value(_ setting: Setting, _ reader: ConfigReader) throws -> String? {
+    guard let text = reader.string(forKey: ConfigKey([setting.name])) ?? setting.fallback else { return nil }
+    let isGood =
+      switch setting.kind {
+      case .path: !text.isEmpty && !text.contains("\n")
+      case .address: Endpoint(text) != nil
+      case .integer(let range): Int(text).map(range.contains) ?? false
+      case .choice(let names): names.contains(text)
+      case .flag: text == "true" || text == "false"
+      }
+    guard isGood else {
+      throw StartError(
+        "The setting \(setting.name) is \"\(text)\" and must be \(setting.typeName)"
+          + "\(setting.unit.map { " (\($0))" } ?? ""). Look for --\(setting.name), \(setting.environmentName) and the "
+          + "configuration file.")
+    }
+    return text
+  }
+  private static func integer(_ setting: Setting, _ reader: ConfigReader) throws -> Int? {
+    try value(setting, reader).flatMap { Int($0) }
+  }
+  private static func address(_ setting: Setting, _ reader: ConfigReader) throws -> Endpoint {
+    guard let text = try value(setting, reader), let endpoint = Endpoint(text) else {
+      preconditionFailure("an address has a default and was checked")
+    }
+    return endpoint
+  }
+
+  /// Where module builds are without a setting: in the working directory, or where this program's build or installation puts them.
+  static func modules(_ wanted: String?) throws -> String {
+    let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
+    let usual = ["modules", "\(program)/modules", "\(program)/../modules", "\(program)/../../modules"]
+    for directory in wanted.map({ [$0] }) ?? usual {
+      var isDirectory: ObjCBool = false
+      if FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue {
+        return URL(fileURLWithPath: directory).standardizedFileURL.path
+      }
+    }
+    throw StartError(
+      "There is no directory of modules\(wanted.map { " at \($0)" } ?? ""). Build one with: "
+        + "oneup build Modules/tally --output modules — or name yours with --modules DIR.")
+  }
+}

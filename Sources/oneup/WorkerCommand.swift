@@ -1,0 +1,37 @@
+// The process that runs rooms.
+import ArgumentParser
+import Core
+import Foundation
+import SupervisionShell
+import WorkerShell
+
+struct WorkerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker", abstract: "A process that runs rooms; started by `oneup serve`.", shouldDisplay: false)
+
+  func run() throws {
+    let configuration = try started { try Self.configuration(try RoleConfiguration.required()) }
+    do {
+      endProcess(try WorkerProcess(configuration).run())
+    } catch {
+      FileHandle.standardError.write(Data("oneup worker: \(error)\n".utf8))
+      endProcess(78)
+    }
+  }
+
+  private static func configuration(_ role: RoleConfiguration) throws(StartError) -> WorkerConfiguration {
+    WorkerConfiguration(
+      data: try role.text("data"), socket: try role.text("socket"), instance: try role.number("instance"),
+      shards: try role.shardMap(), durability: try role.text("durability") == "disk" ? .disk : .process,
+      modules: try role.text("modules"), isDevelopment: try role.text("dev") == "true")
+  }
+}
+
+extension RoleConfiguration {
+  func shardMap() throws(StartError) -> ShardMap {
+    guard let map = DataDirectory.Identity.map(shards: try number("shards"), hashKey: try text("hash-key")) else {
+      throw StartError("The supervisor's shards make no map.")
+    }
+    return map
+  }
+}
