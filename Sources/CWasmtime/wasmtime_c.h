@@ -80,7 +80,6 @@ void wasmtime_pooling_allocation_config_total_core_instances_set(wasmtime_poolin
 void wasmtime_pooling_allocation_config_total_memories_set(wasmtime_pooling_config *, uint32_t);
 void wasmtime_pooling_allocation_config_total_tables_set(wasmtime_pooling_config *, uint32_t);
 void wasmtime_pooling_allocation_config_max_memory_size_set(wasmtime_pooling_config *, size_t);
-void wasmtime_pooling_allocation_config_max_unused_warm_slots_set(wasmtime_pooling_config *, uint32_t);
 void wasmtime_pooling_allocation_strategy_set(wasm_config *, const wasmtime_pooling_config *);
 
 // Engine. `new_with_config` takes the configuration; nil when it contradicts itself.
@@ -143,7 +142,6 @@ void wasmtime_error_wasm_trace(const wasmtime_error *, wasm_frames *);
 void wasm_byte_vec_delete(wasm_bytes *);
 wasm_trap *wasmtime_trap_new(const char *, size_t);
 bool wasmtime_trap_code(const wasm_trap *, uint8_t *);
-void wasm_trap_message(const wasm_trap *, wasm_bytes *);
 void wasm_trap_trace(const wasm_trap *, wasm_frames *);
 void wasm_trap_delete(wasm_trap *);
 void wasm_frame_vec_delete(wasm_frames *);

@@ -1,0 +1,42 @@
+import Faulty
+import OneUpRoom
+import Testing
+
+@Suite("faulty") struct FaultyTests {
+  @Test("A good message goes back to its sender alone") func good() throws {
+    let room = try RoomTest<Faulty>()
+    _ = try room.join("ann")
+    let bob = try room.join("bob")
+    try room.send([9, 1, 2], from: bob)
+    let outputs = room.outputs()
+    #expect(outputs.map(\.bytes) == [[9, 1, 2]])
+    guard case .only(bob) = outputs[0].target, outputs[0].reliable else {
+      Issue.record("not to the sender: \(outputs)")
+      return
+    }
+    #expect(room.describe() == [1, 0, 0, 0])
+    room.advance(ticks: 30)
+    #expect(throws: Refused.self) { try room.send([0x0C], from: bob) }
+    #expect(throws: Refused.self) { try room.send([7, 1], from: bob) }
+  }
+
+  @Test("It does break", arguments: [1, 2, 3] as [UInt8]) func breaks(command: UInt8) async {
+    await #expect(processExitsWith: .failure) { [command] in
+      let room = try RoomTest<Faulty>()
+      try room.send([command], from: try room.join("ann"))
+    }
+  }
+
+  @Test("It breaks in the next tick, and in a timer") func breaksLater() async {
+    await #expect(processExitsWith: .failure) {
+      let room = try RoomTest<Faulty>()
+      try room.send([0x0A], from: try room.join("ann"))
+      room.advance(ticks: 1)
+    }
+    await #expect(processExitsWith: .failure) {
+      let room = try RoomTest<Faulty>()
+      try room.send([0x0B], from: try room.join("ann"))
+      room.advance(milliseconds: 100)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import OneUpRoom
+import Tally
+import Testing
+
+@Suite("tally") struct TallyTests {
+  func add(_ operation: UInt64) -> Writer {
+    var message = Writer()
+    message.u8(1)
+    message.u64(operation)
+    return message
+  }
+
+  @Test("Adds are told to all, in order, doubles too") func adds() throws {
+    let room = try RoomTest<Tally>()
+    let ann = try room.join("ann")
+    let bob = try room.join("bob")
+    try room.send(add(7), from: ann)
+    try room.send(add(7), from: bob)
+    let outputs = room.outputs()
+    #expect(outputs.map(\.bytes) == [[1, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]])
+    #expect(outputs.allSatisfy { $0.reliable })
+    #expect(room.check() == nil)
+  }
+
+  @Test("A query answers with what is there") func queries() throws {
+    let room = try RoomTest<Tally>()
+    let ann = try room.join("ann")
+    for operation in 0..<5000 as Range<UInt64> { try room.send(add(operation * 3), from: ann) }
+    var query = Writer()
+    query.u8(2)
+    query.u32(2040)
+    query.u32(1024)
+    var expected = Writer()
+    expected.u8(2)
+    for word in [5000, 2040, 1024] as [UInt32] { expected.u32(word) }
+    for operation in 2040..<3064 as Range<UInt64> { expected.u64(operation * 3) }
+    #expect(try room.send(query, from: ann) == expected.bytes)
+    #expect(try room.send([2, 0xFF, 0xFF, 0xFF, 0xFF, 4, 0, 0, 0], from: ann) == [2, 0x88, 0x13, 0, 0, 0x88, 0x13, 0, 0, 0, 0, 0, 0])
+  }
+
+  @Test("What is not a message is refused, and changes nothing", arguments: [[], [0], [1], [1, 2], [2, 0, 0, 0, 0, 1, 4, 0, 0], [4]] as [[UInt8]])
+  func refusals(bytes: [UInt8]) throws {
+    let room = try RoomTest<Tally>()
+    let ann = try room.join("ann")
+    let before = room.describe()
+    #expect(throws: Refused.self) { try room.send(bytes, from: ann) }
+    #expect(room.describe() == before)
+    #expect(room.outputs().isEmpty)
+  }
+
+  @Test("An echo is not kept") func echoes() throws {
+    let room = try RoomTest<Tally>()
+    let ann = try room.join("ann")
+    let before = room.describe()
+    try room.send([3, 9, 8], from: ann, stamp: 5)
+    let outputs = room.outputs()
+    #expect(outputs.map(\.bytes) == [[3, 9, 8]])
+    #expect(!outputs[0].reliable)
+    #expect(room.describe() == before)
+  }
+}

@@ -1,0 +1,117 @@
+import Core
+import Foundation
+import ModuleBuilder
+import Sandbox
+import Testing
+
+@Suite("Building modules") struct ModuleBuilderTests {
+  func module(_ description: String, _ source: String) throws -> String {
+    let directory = try TestModules.directory("module")
+    try FileManager.default.createDirectory(atPath: directory + "/Sources", withIntermediateDirectories: true)
+    try description.write(toFile: directory + "/module.json", atomically: true, encoding: .utf8)
+    try source.write(toFile: directory + "/Sources/Room.swift", atomically: true, encoding: .utf8)
+    return directory
+  }
+  func build(_ directory: String) throws(BuildError) -> BuiltModule {
+    try ModuleBuilder.build(
+      directory: directory, output: directory + "/out", sdk: TestModules.root + "/Sources/OneUpRoom")
+  }
+  func failure(_ directory: String) -> String {
+    do throws(BuildError) { return "built \(try build(directory).module)" } catch { return error.description }
+  }
+
+  @Test("A module with timers, chance, text and replies runs in the sandbox") func features() throws {
+    let built = try build(
+      try module(
+        #"{"name": "dice", "version": "0.1.0", "room": "Dice"}"#,
+        """
+        import OneUpRoom
+        struct Dice: Room {
+          static let settings = Settings(hz: 5, members: 6, ticksWhenEmpty: true, memoryKiB: 2048)
+          var names: [Slot: String] = [:]
+          var ticks: UInt64 = 0
+          mutating func join(_ member: Member, _ parameters: inout Reader, _ room: Context) throws(Refused) {
+            guard member.name != "mallory" else { throw Refused("not you, \\(member.name)") }
+            names[member.slot] = member.name
+            room.log("\\(member.name) is in with \\(try parameters.u16())")
+          }
+          mutating func message(_ message: inout Reader, from sender: Sender, _ room: Context) throws(Refused) {
+            let sides = try message.u8()
+            guard sides > 0 else { throw Refused("no sides") }
+            var answer = Writer()
+            answer.u64(room.random(below: UInt64(sides)))
+            answer.text(names[sender.slot] ?? "nobody")
+            answer.u64(sender.stamp)
+            answer.i64(room.time)
+            room.reply(answer)
+            room.cancel(room.after(milliseconds: 250, answer))
+            if sides == 13 { room.kick(sender.slot, "unlucky") }
+          }
+          mutating func tick(skipped: UInt32, _ room: Context) { ticks = room.tick &+ UInt64(skipped) }
+          func check() -> String? { ticks > 2 ? "too many ticks" : nil }
+        }
+        """))
+    #expect(built.manifest.name == "dice" && built.manifest.version == "0.1.0")
+    let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: built.module)))
+    let manifest = try ModuleManifest(json: Array(try Data(contentsOf: URL(fileURLWithPath: built.manifestPath))))
+    #expect(manifest == built.manifest)
+    let room = try TestRoom((bytes, manifest))
+    #expect(room.settings.ticksWhenEmpty && room.settings.ticksPerSecond == 5)
+    #expect(room.settings.limits.memoryBytes == 2 << 20)
+    try use(room)
+  }
+
+  private func use(_ room: TestRoom) throws {
+    var payload: [UInt8] = []
+    payload.putText("zoé")
+    #expect(room.call(.join(Slot(2)), payload).isRefused, "the parameters are missing")
+    #expect(room.call(.join(Slot(2)), payload + [1, 1]).isApplied)
+    guard case .log(level: 1, let text) = room.engine.effects.commands.first else {
+      Issue.record("no log: \(room.engine.effects.commands)")
+      return
+    }
+    #expect(String(decoding: room.engine.effects.bytes[text], as: UTF8.self) == "zoé is in with 257")
+    var mallory: [UInt8] = []
+    mallory.putText("mallory")
+    #expect(room.call(.join(Slot(3)), mallory).isRefused)
+
+    var random = room.engine.context.random
+    let drawn = random.next() % 13
+    #expect(room.call(.message(Slot(2), stamp: 99), [13]).isApplied)
+    var answer: [UInt8] = []
+    answer.put(drawn)
+    answer.putText("zoé")
+    answer.put(UInt64(99))
+    answer.put(room.engine.context.time)
+    let effects = room.engine.effects
+    #expect(room.engine.context.random == random)
+    guard effects.commands.count == 4, case .reply(let reply) = effects.commands[0],
+      case .after(TimerID(1), milliseconds: 250, let timer) = effects.commands[1],
+      effects.commands[2] == .cancel(TimerID(1)), case .kick(Slot(2), let reason) = effects.commands[3]
+    else {
+      Issue.record("other effects: \(effects.commands)")
+      return
+    }
+    #expect(Array(effects.bytes[reply]) == answer && Array(effects.bytes[timer]) == answer)
+    #expect(String(decoding: effects.bytes[reason], as: UTF8.self) == "unlucky")
+
+    #expect(try room.engine.check(&room.instance) == nil)
+    room.engine.context.tick = 3
+    #expect(room.call(.tick(number: 3, skipped: 1)).isApplied)
+    #expect(try room.engine.check(&room.instance) == "too many ticks")
+  }
+
+  @Test("Mistakes are told in words that help") func mistakes() throws {
+    let good = #"{"name": "a", "version": "1", "room": "A"}"#
+    let room = "import OneUpRoom\nstruct A: Room { static let settings = Settings() }\n"
+    #expect(failure(try module(good, room)).hasPrefix("built "))
+    #expect(failure(try module(good, room + "let x: Int = \"no\"\n")).contains("Room.swift:3"))
+    #expect(failure(try TestModules.directory("nothing")).contains("module.json"))
+    #expect(failure(try module("{}", room)).contains("module.json is not right"))
+    #expect(failure(try module(#"{"name": "../a", "version": "1", "room": "A"}"#, room)).contains("module's name"))
+    #expect(failure(try module(#"{"name": "a", "version": "1", "room": "A>()"}"#, room)).contains("Swift type"))
+    let directory = try module(good, room)
+    #expect(throws: BuildError.self) { try ModuleBuilder.build(directory: directory, output: directory, sdk: "/nowhere") }
+    #expect(throws: BuildError.self) { try ModuleBuilder.build(directory: directory, output: directory) }
+  }
+}
