@@ -145,6 +145,7 @@ extension FileSystem {
       do throws(FileError) { try remove(temporary) } catch {}
       throw error
     }
-    return file
+    // By its name, so that later errors tell it.
+    return try open(path, .readWrite)
   }
 }

@@ -46,6 +46,8 @@ struct Adopter<FS: FileSystem> {
       let (segment, written) = try writeSegment(survey, found, adoption, window)
       return try finish(survey, found, adoption, segment, written)
     } catch {
+      // What this adoption wrote may show and yet be lost.
+      Self.noteFailure(fileSystem, directory)
       throw error.code == Adopter.unfillable ? .unreadable("\(directory) has damage too small to be marked") : .file(error)
     }
   }
@@ -144,6 +146,12 @@ struct Adopter<FS: FileSystem> {
     return (segment, copier.end)
   }
 
+  /// Leaves a note for the next owner, if the disk still takes one: what is above the mark is in doubt, although the
+  /// machine has not been down.
+  static func noteFailure(_ fileSystem: FS, _ directory: String) {
+    do throws(FileError) { _ = try fileSystem.open(directory + "/" + Survey<FS>.failureFile, .create) } catch {}
+  }
+
   private static var unfillable: Int32 { -100 }
 
   static func adoptedPayload(_ adoption: Adoption) -> [UInt8] {
@@ -158,6 +166,8 @@ struct Adopter<FS: FileSystem> {
   private func place(_ survey: Survey<FS>, capacity: Int, mayReuse: Bool) throws(FileError) -> (UInt64, FS.File) {
     let last = survey.numberMax
     if mayReuse, survey.prepared[last] == capacity {
+      // Who prepared it may have died or failed just before this.
+      try fileSystem.syncDirectory(directory)
       return (last, try fileSystem.open(directory + "/" + SegmentHeader.fileName(last), .readWrite))
     }
     let name = SegmentHeader.fileName(last + 1)
@@ -168,8 +178,11 @@ struct Adopter<FS: FileSystem> {
   private func finish(
     _ survey: Survey<FS>, _ found: Found, _ adoption: Adoption, _ segment: Segment<FS>, _ written: LogPoint
   ) throws(FileError) -> Result {
-    // A first segment is synced at every level: without any valid header nothing could be told.
-    let isSynced = identity.durability == .disk || adoption.isNew
+    // A first segment is synced at every level: without any valid header nothing could be told. So is a risen cut
+    // counter: if it could be lost, the next owner would give the same one to another history.
+    let hasRisen = adoption.cutCounter != found.line.segments.last?.header.cutCounter ?? 0
+    // And the end of `closed`: else a power loss could bring it back, and what was written since would be lost unseen.
+    let isSynced = identity.durability == .disk || adoption.isNew || hasRisen || found.end?.isClosed == true
     if isSynced { try fileSystem.sync(segment.file) }
     for number in survey.prepared.keys where number != segment.number {
       try fileSystem.removeIfPresent(directory + "/" + SegmentHeader.fileName(number))

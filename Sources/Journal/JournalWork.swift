@@ -52,7 +52,10 @@ package struct RemovalWork<FS: FileSystem>: Sendable {
   let fileSystem: FS
   let directory: String
   package let numbers: [UInt64]
+  /// Holds the durable mark, which says that what follows the removed ones is all that there is to be.
+  let markFile: FS.File
   package func run() throws(FileError) {
+    try fileSystem.sync(markFile)
     for number in numbers {
       try fileSystem.removeIfPresent(directory + "/" + SegmentHeader.fileName(number))
       try fileSystem.syncDirectory(directory)

@@ -19,7 +19,7 @@ package struct LogLine<FS: FileSystem> {
     var candidates = survey.segments
     (segments, void) = ([], [])
     while true {
-      segments = LogLine.line(through: candidates)
+      segments = LogLine.line(through: candidates, survey)
       findMark(survey)
       guard let index = try firstUnfinishedAdoption(window) else { break }
       // It and whatever was built on it never happened: the predecessor decides again.
@@ -29,21 +29,32 @@ package struct LogLine<FS: FileSystem> {
     void = survey.segments.keys.filter { !kept.contains($0) }.sorted()
   }
 
-  private static func line(through candidates: [UInt64: Segment<FS>]) -> [Segment<FS>] {
-    var line: [Segment<FS>] = []
-    var next = candidates.keys.max()
-    while let number = next, let segment = candidates[number] {
-      line.append(segment)
-      guard let before = segment.header.predecessor else { break }
-      if let named = candidates[before.number], named.start <= segment.start {
-        next = before.number
-      } else {
-        // The named one is gone or its header is: cleaned, if nothing older is there; else lost, and what is older still
-        // counts.
-        next = candidates.keys.filter { $0 < before.number && candidates[$0]!.start <= segment.start }.max()
+  /// From the newest back over the predecessors. A predecessor that is not there was cleaned if nothing older is there;
+  /// lost, if it was durable; and else a power loss took it, and whatever was built on it with it.
+  private static func line(through candidates: [UInt64: Segment<FS>], _ survey: Survey<FS>) -> [Segment<FS>] {
+    var candidates = candidates
+    while let newest = candidates.keys.max() {
+      var line: [Segment<FS>] = []
+      var durable = LogPosition(0)
+      var next: UInt64? = newest
+      var isWhole = true
+      while let number = next, let segment = candidates[number] {
+        line.append(segment)
+        durable = max(durable, survey.marks[number]?.point.position ?? durable)
+        guard let before = segment.header.predecessor else { break }
+        durable = max(durable, before.base.position)
+        if let named = candidates[before.number], named.start <= segment.start {
+          next = before.number
+        } else {
+          next = candidates.keys.filter { $0 < before.number && candidates[$0]!.start <= segment.start }.max()
+          isWhole = next == nil || durable >= segment.start
+        }
+        if !isWhole { break }
       }
+      if isWhole { return line.reversed() }
+      for segment in line { candidates[segment.number] = nil }
     }
-    return line.reversed()
+    return []
   }
 
   private mutating func findMark(_ survey: Survey<FS>) {

@@ -37,13 +37,15 @@ extension ShardJournal {
 
   /// Into the segment that holds it; durable with that segment's next sync.
   mutating func writeMark() throws(JournalError) {
-    guard let holder = segments.last(where: { $0.start <= mark.position }) else { return }
+    let holder = markHolder
     let note = DurableMark(number: holder.number, point: mark, lastCheckpoint: durableCheckpoint, isClosed: isClosing)
     do throws(FileError) {
       try fileSystem.writeBytes(holder.file, note.encoded(), at: DurableMark.offset(turn: markTurn))
     } catch { throw fail(error) }
     markTurn += 1
   }
+
+  private var markHolder: Segment<FS> { segments.last { $0.start <= mark.position } ?? segments[0] }
 
   /// A sealed segment waits for its sync.
   package var hasSealedUnsynced: Bool { !unsynced.isEmpty }
@@ -103,7 +105,7 @@ extension ShardJournal {
     guard count > 0 else { return nil }
     let numbers = segments[..<count].map(\.number)
     segments.removeFirst(count)
-    return RemovalWork(fileSystem: fileSystem, directory: directory, numbers: numbers)
+    return RemovalWork(fileSystem: fileSystem, directory: directory, numbers: numbers, markFile: markHolder.file)
   }
 
   /// `release`, a sync, and the removal, now.
@@ -118,7 +120,7 @@ extension ShardJournal {
   /// and it is tried again after the next sync.
   mutating func removeVoid() {
     guard !void.isEmpty else { return }
-    let work = RemovalWork(fileSystem: fileSystem, directory: directory, numbers: void)
+    let work = RemovalWork(fileSystem: fileSystem, directory: directory, numbers: void, markFile: markHolder.file)
     do throws(FileError) {
       try work.run()
       void = []

@@ -143,11 +143,10 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
     if let failure { throw .poisoned(failure) }
   }
 
-  /// From here on nothing is durable any more. Leaves a note for the next owner, if the disk still takes one: what is
-  /// above the mark is in doubt then, although the machine has not been down.
+  /// From here on nothing is durable any more.
   mutating func fail(_ error: FileError) -> JournalError {
     failure = error
-    do throws(FileError) { _ = try fileSystem.open(directory + "/" + Survey<FS>.failureFile, .create) } catch {}
+    Adopter.noteFailure(fileSystem, directory)
     return .poisoned(error)
   }
 }
