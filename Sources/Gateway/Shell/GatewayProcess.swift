@@ -1,0 +1,109 @@
+// The gateway of a process: its loops and listeners. Players' bytes are parsed here and nowhere else.
+import Core
+import GatewayCore
+import NIOCore
+import NIOPosix
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+package final class GatewayProcess: Sendable {
+  private let configuration: GatewayConfiguration
+  private let group: MultiThreadedEventLoopGroup
+  private let loops: [GatewayLoop]
+  private let listeners = Mutex<[any Channel]>([])
+  private let beats: Mutex<Beats>
+
+  /// What the loops have counted since all of them ticked.
+  private struct Beats {
+    var latest: [GatewayCounters]
+    var hasTicked: [Bool]
+  }
+  private static let backlog: CInt = 4_096
+
+  /// Throws where the configuration cannot work; nothing is listened on yet.
+  package init(_ configuration: GatewayConfiguration) throws {
+    guard configuration.loops >= 1, !configuration.listeners.isEmpty else {
+      throw GatewayError("a gateway needs at least one loop and one listening socket")
+    }
+    self.configuration = configuration
+    let tokens = try SessionTokens(key: configuration.sessionKey)
+    let decoder = ClientDecoder(epoch: configuration.epoch, tokens: tokens)
+    let tls = try configuration.tls.map { try TLSContexts($0, log: configuration.log) }
+    group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
+    let eventLoops = Array(group.makeIterator())
+    loops = eventLoops.indices.map { GatewayLoop($0, on: eventLoops[$0], configuration, decoder, tls) }
+    beats = Mutex(
+      Beats(
+        latest: Array(repeating: GatewayCounters(), count: loops.count),
+        hasTicked: Array(repeating: false, count: loops.count)))
+  }
+
+  /// Begins to accept. Once.
+  package func start() throws {
+    for (i, loop) in loops.enumerated() {
+      try loop.eventLoop.submit {
+        loop.onResumed = { [weak self] session, generation in self?.claim(session, generation, but: i) }
+        loop.start { [weak self] in self?.beat(i, $0) }
+      }.wait()
+    }
+    for (i, loop) in loops.enumerated() { try accept(i, loop) }
+  }
+
+  /// With fewer sockets than loops, several loops accept from one.
+  private func accept(_ i: Int, _ loop: GatewayLoop) throws {
+    let sockets = configuration.listeners
+    let socket = i < sockets.count ? sockets[i] : dup(sockets[i % sockets.count])
+    guard socket >= 0, listen(socket, Self.backlog) == 0 else {
+      throw GatewayError("listening on descriptor \(sockets[i % sockets.count]): error \(errno); is it a bound socket?")
+    }
+    let channel = try ServerBootstrap(group: loop.eventLoop)
+      .serverChannelOption(.maxMessagesPerRead, value: 64)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.socketOption(.so_keepalive), value: 1)
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 1_024))
+      .childChannelOption(.writeBufferWaterMark, value: .init(low: 8_192, high: 16_384))
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(ClientHandler(loop))
+        }
+      }
+      .withBoundSocket(socket).wait()
+    listeners.withLock { $0.append(channel) }
+  }
+
+  /// Who can be connected to, spares included; replaces what was said before. From any thread.
+  package func setWorkers(_ workers: [Worker]) {
+    for loop in loops { loop.eventLoop.execute { loop.setWorkers(workers) } }
+  }
+
+  /// Stops accepting and closes every connection; the members' rooms keep their places. Returns when all is closed.
+  package func stop() {
+    for listener in listeners.withLock({ $0 }) { try? listener.close().wait() }
+    for loop in loops { try? loop.eventLoop.submit { loop.stop() }.wait() }
+    // Closes all channels of its loops.
+    try? group.syncShutdownGracefully()
+  }
+
+  private func claim(_ session: SessionID, _ generation: Generation, but number: Int) {
+    for loop in loops where loop.number != number {
+      loop.eventLoop.execute { loop.claimed(session, by: generation) }
+    }
+  }
+
+  private func beat(_ number: Int, _ counters: GatewayCounters) {
+    let sum = beats.withLock { beats -> GatewayCounters? in
+      beats.latest[number] = counters
+      beats.hasTicked[number] = true
+      guard beats.hasTicked.allSatisfy({ $0 }) else { return nil }
+      for i in beats.hasTicked.indices { beats.hasTicked[i] = false }
+      return beats.latest.reduce(into: GatewayCounters()) { $0.add($1) }
+    }
+    if let sum { configuration.onBeat(sum) }
+  }
+}
