@@ -1,6 +1,5 @@
 // Control: the HTTP interface of a server. It never parses anything that came from a player.
 import FoundationEssentials
-import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
@@ -23,7 +22,9 @@ package struct ControlServer: Sendable {
     var logger = Logger(label: "control")
     logger.logLevel = .error
     let application = Application(
-      router: router, configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port), serverName: "oneup"),
+      router: router,
+      configuration: ApplicationConfiguration(
+        address: .hostname(options.host, port: options.port), serverName: "oneup"),
       onServerRunning: { channel in options.serving(channel.localAddress?.port ?? options.port) },
       eventLoopGroupProvider: .shared(group), logger: logger)
     try await application.run()

@@ -6,7 +6,8 @@ import Foundation
 
 struct DrillCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "drill", abstract: "Load a server, break it on purpose, and count what was lost: nothing, or it fails.",
+    commandName: "drill",
+    abstract: "Load a server, break it on purpose, and count what was lost: nothing, or it fails.",
     discussion: """
       Without --server the drill starts a server of its own and removes it afterwards.
       Faults: worker-kill, worker-stop, gateway-kill, spare-kill, all-kill, trap, spin; each every PERIOD.
@@ -64,7 +65,8 @@ struct DrillCommand: ParsableCommand {
       return .own(program: program, durability: level)
     }
     guard let token = FileManager.default.contents(atPath: tokenFile) else {
-      throw ValidationError("cannot read \(tokenFile): name the server's admin token with --token-file DATA/admin-token")
+      throw ValidationError(
+        "cannot read \(tokenFile): name the server's admin token with --token-file DATA/admin-token")
     }
     return .running(
       server: try Address(argument: server), http: try Address(argument: http),

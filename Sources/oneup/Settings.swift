@@ -57,7 +57,8 @@ struct Settings: Sendable {
         providers.append(
           try waiting { try await FileProvider<YAMLSnapshot>(config: ConfigReader(provider: path)) })
       } catch {
-        throw StartError("The configuration file \(file) cannot be read: \(error). `oneup settings` shows what it may say.")
+        throw StartError(
+          "The configuration file \(file) cannot be read: \(error). `oneup settings` shows what it may say.")
       }
     }
     return ConfigReader(providers: providers)

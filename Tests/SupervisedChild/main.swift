@@ -32,7 +32,8 @@ func supervise(_ data: String, hangMilliseconds: Int64) -> Never {
 }
 
 func writeView(_ data: String, processes: [UInt8], recoveries: [UInt8]) {
-  let text = "{\"processes\":\(String(decoding: processes, as: UTF8.self)),\"recoveries\":"
+  let text =
+    "{\"processes\":\(String(decoding: processes, as: UTF8.self)),\"recoveries\":"
     + "\(String(decoding: recoveries, as: UTF8.self))}"
   let path = data + "/view.json"
   guard let file = fopen(path + ".new", "w") else { fail("cannot write \(path)") }

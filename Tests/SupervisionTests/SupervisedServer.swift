@@ -74,7 +74,10 @@ final class SupervisedServer {
     return nil
   }
   func waitUntilWhole() -> View? {
-    waitForView { $0.processes.served && $0.processes.processes.count == 5 && $0.processes.processes.allSatisfy { $0.state != "starting" } }
+    waitForView {
+      $0.processes.served && $0.processes.processes.count == 5
+        && $0.processes.processes.allSatisfy { $0.state != "starting" }
+    }
   }
 
   /// Waits for the end; nil when it did not come in time.

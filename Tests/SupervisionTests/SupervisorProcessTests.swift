@@ -38,7 +38,9 @@ import Testing
       kill(victim.pid, SIGKILL)
       let after = try #require(
         server.waitForView { view in
-          view.processes.processes.contains { $0.role == role && $0.instance != victim.instance && $0.state != "starting" }
+          view.processes.processes.contains {
+            $0.role == role && $0.instance != victim.instance && $0.state != "starting"
+          }
         }, "\(server.log)")
       #expect(after.processes.served)
     }

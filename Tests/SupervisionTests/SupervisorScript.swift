@@ -47,7 +47,8 @@ struct SupervisorScript {
     case .send(let instance, .response(_, let body)):
       lines.append("response \(instance): \(String(decoding: body, as: UTF8.self))")
     case .send: break
-    case .announce(let to, let workers): lines.append("announce \(to): \(workers.map(\.description).joined(separator: " "))")
+    case .announce(let to, let workers):
+      lines.append("announce \(to): \(workers.map(\.description).joined(separator: " "))")
     case .signal(let instance, let signal): lines.append("\(signal) \(instance)")
     case .serving: lines.append("serving")
     case .log: break

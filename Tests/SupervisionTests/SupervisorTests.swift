@@ -59,9 +59,10 @@ import Wire
     s.die(2)
     // The second death of the role within a minute waits a little before its replacement starts.
     s.pass(milliseconds: 200)
-    #expect(s.look().filter { $0.hasPrefix("adopt") || $0.hasPrefix("spawn") } == [
-      "adopt 3: 0@101 2@101", "spawn worker 6", "spawn worker 7",
-    ])
+    #expect(
+      s.look().filter { $0.hasPrefix("adopt") || $0.hasPrefix("spawn") } == [
+        "adopt 3: 0@101 2@101", "spawn worker 6", "spawn worker 7",
+      ])
     s.serve(3)
     #expect(!s.servesAll)
     s.ready(7)
@@ -234,7 +235,9 @@ import Wire
   /// the trouble ends everything is served.
   @Test(arguments: 0..<50) func anyStoryEndsWithEverythingServed(seed: Int) {
     var random = RandomState(seed: UInt64(seed))
-    var s = SupervisorScript(shards: Int.random(in: 1...9, using: &random), workers: Int.random(in: 1...4, using: &random)) {
+    var s = SupervisorScript(
+      shards: Int.random(in: 1...9, using: &random), workers: Int.random(in: 1...4, using: &random)
+    ) {
       $0.intensity = .max
     }
     s.handle(.start)

@@ -61,7 +61,9 @@ extension Supervisor {
   }
 
   private mutating func targets(of kind: Fault, _ wanted: Instance?) -> [Int] {
-    let alive = children.indices.filter { children[$0].pid != 0 && children[$0].doom == nil && children[$0].invited == nil }
+    let alive = children.indices.filter {
+      children[$0].pid != 0 && children[$0].doom == nil && children[$0].invited == nil
+    }
     func matching(_ accepts: (Child) -> Bool) -> [Int] {
       alive.filter { accepts(children[$0]) && (wanted == nil || children[$0].instance == wanted) }
     }
