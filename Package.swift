@@ -110,7 +110,7 @@ var targets: [Target] = [
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
   tests("SimulationTests", ["Core", "Journal", "WorkerCore", "WorkerStore", "Simulation"]),
-  tests("ControlTests", ["Core", "Wire", "Control", "oneup"]),
+  tests("ControlTests", ["oneup"]),
 ]
 
 // ONEUP_ONLY=Core,Journal,JournalTests builds a part of the package; the C shim is always in it.
