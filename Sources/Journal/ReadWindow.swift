@@ -34,7 +34,9 @@ final class ReadWindow<FS: FileSystem> {
   /// Up to `wanted` bytes at `at`, fewer at the end of the file; valid until the next call.
   func bytes(at start: Int, _ wanted: Int) throws(FileError) -> UnsafeRawBufferPointer {
     guard let file else { preconditionFailure("a window reads after it was opened") }
-    if start < offset || start + wanted > offset + count {
+    // A short read met the end of the file: there is no more to be had.
+    let isAtEnd = count > 0 && count < storage.count && start <= offset + count
+    if start < offset || (start + wanted > offset + count && !isAtEnd) {
       if wanted > storage.count {
         storage.deallocate()
         storage = .allocate(byteCount: wanted, alignment: 16)

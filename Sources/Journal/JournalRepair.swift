@@ -1,0 +1,95 @@
+// Repairs what can be repaired in a journal that nobody owns, and says first what it would do.
+package import Core
+
+/// One change that a repair makes; nothing is lost by it, what it overwrites is kept in a file.
+package enum JournalRepair: Sendable, Hashable, CustomStringConvertible {
+  /// The other copy of the header is damaged: write it anew.
+  case restoreHeader(segment: UInt64)
+  /// Put a `damaged` record in the place of what cannot be read, so that readers pass over it at once; the bytes go to
+  /// a file first.
+  case markDamaged(segment: UInt64, Range<LogPosition>, savedTo: String)
+  /// Nothing of the segment can be read: rename it out of the log.
+  case setAside(file: String, to: String)
+
+  package var description: String {
+    switch self {
+    case .restoreHeader(let segment): "write the header of segment \(segment) anew from its twin"
+    case .markDamaged(let segment, let range, let file):
+      "mark \(range.lowerBound) to \(range.upperBound) in segment \(segment) as damaged; its bytes go to \(file)"
+    case .setAside(let file, let to): "rename \(file), of which nothing can be read, to \(to)"
+    }
+  }
+}
+
+extension JournalInspector {
+  /// What a repair does, in order; with `apply`, after doing it. Takes the directory's lock: the owner must be stopped.
+  /// Rooms with a snapshot behind the damage lose nothing; the others stay stopped until a backup is restored.
+  package func repair(_ directory: String, apply: Bool) throws(JournalError) -> [JournalRepair] {
+    let lock: FS.Lock
+    do throws(FileError) { lock = try fileSystem.lock(directory: directory) } catch {
+      throw error.code == 11 ? .locked(directory: directory) : .file(error)
+    }
+    defer { withExtendedLifetime(lock) {} }
+    let look = try look(directory, isDeep: true)
+    let steps = plan(look)
+    guard apply else { return steps.map(\.repair) }
+    do throws(FileError) {
+      for step in steps { try perform(step, look, directory) }
+    } catch { throw .file(error) }
+    return steps.map(\.repair)
+  }
+
+  private struct Step {
+    var repair: JournalRepair
+    var segment: Segment<FS>?
+    var range: Range<Int> = 0..<0
+  }
+
+  private func plan(_ look: Look) -> [Step] {
+    var steps: [Step] = []
+    for number in look.survey.headerFromTwin.sorted() {
+      steps.append(Step(repair: .restoreHeader(segment: number), segment: look.survey.segments[number]))
+    }
+    for number in look.survey.unreadable.keys.sorted() {
+      let name = SegmentHeader.fileName(number)
+      steps.append(Step(repair: .setAside(file: name, to: name + ".unreadable")))
+    }
+    let segments = look.line.segments
+    for damage in look.report.damaged {
+      for (index, segment) in segments.enumerated() {
+        let end = index + 1 < segments.count ? min(segments[index + 1].start, segment.capacityEnd) : segment.capacityEnd
+        let (lower, upper) = (max(damage.lowerBound, segment.start), min(damage.upperBound, end))
+        guard lower < upper, lower.distance(to: upper) >= Record.frameBytes else { continue }
+        let file = "damaged-\(lower.rawValue)-segment-\(segment.number)"
+        steps.append(
+          Step(
+            repair: .markDamaged(segment: segment.number, lower..<upper, savedTo: file), segment: segment,
+            range: segment.offset(of: lower)..<segment.offset(of: upper)))
+      }
+    }
+    return steps
+  }
+
+  private func perform(_ step: Step, _ look: Look, _ directory: String) throws(FileError) {
+    switch step.repair {
+    case .setAside(let file, let to):
+      try fileSystem.rename(directory + "/" + file, to: directory + "/" + to)
+      try fileSystem.syncDirectory(directory)
+    case .restoreHeader(let number):
+      let file = try fileSystem.open(directory + "/" + SegmentHeader.fileName(number), .readWrite)
+      try fileSystem.writeBytes(file, step.segment!.header.encoded(), at: 0)
+      try fileSystem.sync(file)
+    case .markDamaged(let number, let range, let name):
+      let file = try fileSystem.open(directory + "/" + SegmentHeader.fileName(number), .readWrite)
+      let bytes = try fileSystem.readBytes(file, at: step.range.lowerBound, count: step.range.count)
+      try fileSystem.replaceContents(of: name, in: directory, with: bytes)
+      // Chained to nothing: a reader does not compare a `damaged` record, nor the one after it, with its neighbour.
+      var record: [UInt8] = []
+      Record.open(RecordKind.damaged, in: &record)
+      record.append(contentsOf: repeatElement(0, count: step.range.count - Record.frameBytes))
+      _ = Record.close(in: &record, from: 0, at: range.lowerBound, chain: 0)
+      try fileSystem.writeBytes(file, record, at: step.range.lowerBound)
+      try fileSystem.sync(file)
+    }
+  }
+}
