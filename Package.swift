@@ -98,8 +98,9 @@ var targets: [Target] = [
   program("oneup-sim", path: "Sources/oneup-sim", ["Simulation"]),
 
   tests("CoreTests", ["Core"]),
-  tests("JournalTests", ["Core", "Journal", "SimulatedFiles"]),
-  tests("SandboxTests", ["Core", "CWasmtime", "Sandbox", "ModuleBuilder"]),
+  .testTarget(
+    name: "JournalTests", dependencies: ["Core", "Journal", "SimulatedFiles"], exclude: ["golden"], swiftSettings: strict),
+  tests("SandboxTests", ["Core", "Sandbox", "ModuleBuilder"]),
   tests("TallyTests", path: "Modules/tally/Tests", ["OneUpRoom", "Tally"]),
   tests("FaultyTests", path: "Modules/faulty/Tests", ["OneUpRoom", "Faulty"]),
   tests("WireTests", ["Core", "Wire", "ClientMessages", protobuf]),

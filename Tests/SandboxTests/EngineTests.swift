@@ -13,6 +13,43 @@ import Testing
     room.engine.discard(try room.engine.make(room.settings.hash, limits: room.limits))
   }
 
+  @Test("As many rooms as a worker may have") func manyRooms() throws {
+    let room = try TestRoom(TestModules.tally, EngineOptions())
+    var others: [WasmInstance] = []
+    for number in 1..<Limits.liveRoomsMax {
+      var instance = try room.engine.make(room.settings.hash, limits: room.limits)
+      let outcome = add(UInt64(number)).withUnsafeBytes {
+        room.engine.call(&instance, .message(Slot(0), stamp: 0), payload: $0, budget: .live)
+      }
+      #expect(outcome.isApplied)
+      others.append(instance)
+    }
+    #expect(throws: EngineError.self) { try room.engine.make(room.settings.hash, limits: room.limits) }
+    for other in others { room.engine.discard(other) }
+    #expect(room.engine.rooms == 1)
+  }
+
+  @Test("What was compiled ahead is not compiled again") func compilingAhead() throws {
+    let directory = try TestModules.directory("ahead")
+    let cache = try TestModules.directory("ahead-cache")
+    let options = EngineOptions(roomsMax: 3, cacheDirectory: cache)
+    try Data(TestModules.tally.bytes).write(to: URL(fileURLWithPath: directory + "/tally.wasm"))
+    try Data(TestModules.tally.manifest.json()).write(to: URL(fileURLWithPath: directory + "/tally.json"))
+    try WasmEngine.compileAhead(directory: directory, options: options)
+    func files() throws -> [String: UInt64] {
+      let names = try FileManager.default.contentsOfDirectory(atPath: cache)
+      return try Dictionary(
+        uniqueKeysWithValues: names.map {
+          let number = try FileManager.default.attributesOfItem(atPath: cache + "/" + $0)[.systemFileNumber]
+          return ($0, try #require(number as? NSNumber).uint64Value)
+        })
+    }
+    let before = try files()
+    #expect(before.count == 1)
+    #expect(try WasmEngine(options).load(directory: directory).loaded.count == 1)
+    #expect(try files() == before)
+  }
+
   @Test("Rooms of one engine do not see each other") func apart() throws {
     let room = try TestRoom(TestModules.tally)
     let fresh = room.image()

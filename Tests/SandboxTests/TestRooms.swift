@@ -8,7 +8,11 @@ import Testing
 enum TestModules {
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().path
-  static let output = NSTemporaryDirectory() + "oneup-sandbox-tests-\(getpid())"
+  /// Gone when the tests end.
+  static let output: String = {
+    atexit { try? FileManager.default.removeItem(atPath: TestModules.output) }
+    return NSTemporaryDirectory() + "oneup-sandbox-tests-\(getpid())"
+  }()
 
   static let tally = build("tally")
   static let faulty = build("faulty")
@@ -22,7 +26,7 @@ enum TestModules {
 
   /// An empty directory of this test run alone.
   static func directory(_ name: String) throws -> String {
-    let path = output + "-" + name + "-" + UUID().uuidString
+    let path = output + "/" + name + "-" + UUID().uuidString
     try FileManager.default.createDirectory(
       atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     return path

@@ -3,7 +3,8 @@
 struct OperationList {
   /// What fits the usual 16 MiB of a room with some to spare.
   static let countMax: UInt32 = 1_500_000
-  static let perChunk: UInt32 = 2048
+  /// With its header, a piece of the guest's heap of about one page of an image.
+  static let perChunk: UInt32 = 500
 
   private var chunks: [[UInt64]] = []
   private(set) var count: UInt32 = 0
