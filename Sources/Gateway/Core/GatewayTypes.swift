@@ -86,7 +86,11 @@ package struct Received: Sendable, Equatable {
   /// Whole frames only; the rest must come again, in front of what follows.
   package var consumed: Int
   /// Above 0: the client is over its rate; offer the rest again after this time and read nothing before.
-  package var pauseMicroseconds: Int64 = 0
+  package var pauseMicroseconds: Int64
+  package init(consumed: Int, pauseMicroseconds: Int64 = 0) {
+    self.consumed = consumed
+    self.pauseMicroseconds = pauseMicroseconds
+  }
 }
 
 /// Counts since the loop began, for metrics and tests.
