@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import ModuleBuilder
+import Sandbox
 
 struct BuildCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -4,6 +4,7 @@ import Core
 import Foundation
 import GatewayShell
 import SupervisionShell
+import Wire
 
 struct GatewayCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

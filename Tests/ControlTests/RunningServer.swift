@@ -1,0 +1,107 @@
+// A real `oneup serve` on free ports, with a data directory of its own that goes with it.
+import Foundation
+import Synchronization
+
+final class RunningServer {
+  struct Ready: Decodable {
+    var ready: Bool
+    var listen: String
+    var http: String
+    var pid: Int32
+    var data: String
+    var workers: Int
+  }
+  struct Answer {
+    var status: Int
+    var head: String
+    var body: String
+    func decode<T: Decodable>(_: T.Type = T.self) throws -> T { try JSONDecoder().decode(T.self, from: Data(body.utf8)) }
+  }
+  struct Failure: Error, CustomStringConvertible { var description: String }
+
+  let directory: String
+  let process = Process()
+  private(set) var ready: Ready
+
+  static var program: URL {
+    URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+      .appendingPathComponent("oneup")
+  }
+
+  /// Waits until it is ready.
+  init(_ extra: [String] = []) throws {
+    directory = NSTemporaryDirectory() + "oneup-control-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory + "/modules", withIntermediateDirectories: true)
+    let output = Pipe()
+    _ = FileManager.default.createFile(atPath: directory + "/log", contents: nil)
+    process.executableURL = Self.program
+    process.arguments =
+      [
+        "serve", "--data", directory + "/data", "--modules", directory + "/modules", "--listen", "127.0.0.1:0", "--http",
+        "127.0.0.1:0", "--workers", "2", "--shards", "4",
+      ] + extra
+    process.standardOutput = output
+    process.standardError = FileHandle(forWritingAtPath: directory + "/log")
+    try process.run()
+    // One line, or the end of the process.
+    var line = Data()
+    while let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte[0] != UInt8(ascii: "\n") {
+      line.append(byte)
+    }
+    guard let ready = try? JSONDecoder().decode(Ready.self, from: line) else {
+      let log = (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? ""
+      throw Failure(description: "not ready: \(String(decoding: line, as: UTF8.self))\n\(log)")
+    }
+    self.ready = ready
+  }
+
+  deinit {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.waitUntilExit()
+    try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  var log: String { (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? "" }
+  var token: String {
+    get throws { try String(contentsOfFile: ready.data + "/admin-token", encoding: .utf8).filter { !$0.isWhitespace } }
+  }
+
+  func request(_ method: String, _ path: String, token: String? = nil, body: String = "") throws -> Answer {
+    let port = UInt16(ready.http.split(separator: ":").last ?? "") ?? 0
+    let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(fd) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+    }
+    guard connected == 0 else { throw Failure(description: "cannot connect to \(ready.http)") }
+    let text =
+      "\(method) \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
+      + (token.map { "Authorization: Bearer \($0)\r\n" } ?? "") + "\r\n" + body
+    let bytes = Array(text.utf8)
+    guard send(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
+      throw Failure(description: "the request was not taken")
+    }
+    var answer = Data()
+    var chunk = [UInt8](repeating: 0, count: 16_384)
+    while case let got = recv(fd, &chunk, chunk.count, 0), got > 0 { answer.append(contentsOf: chunk[..<got]) }
+    let whole = String(decoding: answer, as: UTF8.self)
+    guard let gap = whole.range(of: "\r\n\r\n"), whole.hasPrefix("HTTP/1.1 "),
+      let status = Int(whole.dropFirst(9).prefix(3))
+    else { throw Failure(description: "no HTTP answer: \(whole)") }
+    return Answer(status: status, head: String(whole[..<gap.lowerBound]), body: String(whole[gap.upperBound...]))
+  }
+
+  /// Asks until the answer fits; nil when none did in time.
+  func wait<T: Decodable>(_ path: String, _: T.Type = T.self, until holds: (T) -> Bool) -> T? {
+    let deadline = Date(timeIntervalSinceNow: 30)
+    while Date() < deadline {
+      if let answer = try? request("GET", path), let value = try? answer.decode(T.self), holds(value) { return value }
+      usleep(10_000)
+    }
+    return nil
+  }
+}
