@@ -3,8 +3,8 @@
 internal import Core
 internal import Glibc
 
-// Version 1: u8 version · u32 memory pages of 64 KiB · u16 globals, each u8 type and u64 bits · runs of pages of 4 KiB,
-// each u32 first, u32 count, bytes · an end mark: a run of 0 pages.
+// Version 1: u8 version · u32 memory pages of 64 KiB · u16 globals, each u8 type and u64 bits · runs of pages of 256
+// bytes, each u32 first, u32 count, bytes · an end mark: a run of 0 pages.
 enum RoomImage {
   static let version: UInt8 = 1
   static let page = SandboxLimits.imagePageBytes
@@ -120,7 +120,7 @@ enum RoomImage {
     (0..<memory.count / page).filter { !isZero(memory, $0) }
   }
 
-  /// Looks before it writes: a page that is equal stays shared with all other rooms of the module.
+  /// Looks before it writes: what is equal stays shared with all other rooms of the module.
   private static func copy(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer) {
     if memcmp(source, target, page) != 0 { memcpy(target, source, page) }
   }
