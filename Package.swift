@@ -97,6 +97,10 @@ var targets: [Target] = [
     ]),
   program("oneup-sim", path: "Sources/oneup-sim", ["Simulation"]),
 
+  // What `make bench` compares with, and what it loads both with.
+  program("echo-server", path: "Benchmarks/echo-server", [nio, nioPosix]),
+  program("bench-load", path: "Benchmarks/bench-load", ["CHost"]),
+
   tests("CoreTests", ["Core"]),
   .testTarget(
     name: "JournalTests", dependencies: ["Core", "Journal", "SimulatedFiles"], exclude: ["golden"], swiftSettings: strict),
