@@ -10,7 +10,7 @@ package struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
   }
   package var operation: Operation
   package var path: String
-  /// `errno`, or one of the two codes below.
+  /// `errno`, or one of the codes below.
   package var code: Int32
   package init(_ operation: Operation, _ path: String, code: Int32) {
     self.operation = operation
@@ -21,12 +21,15 @@ package struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
   package static let shortWrite: Int32 = -1
   /// The simulated process died in this operation; nothing that it does afterwards takes effect.
   package static let simulatedDeath: Int32 = -2
+  /// Another thread is making the file.
+  package static let inPreparation: Int32 = -3
 
   package var description: String { "cannot \(operation.rawValue) \(path): \(reason)" }
   private var reason: String {
     switch code {
     case FileError.shortWrite: "only a part was written (is the disk failing or full?)"
     case FileError.simulatedDeath: "simulated death"
+    case FileError.inPreparation: "it is still being prepared"
     case 2: "no such file or directory"
     case 5: "input/output error (check the disk and the kernel's log)"
     case 11: "held by another process"

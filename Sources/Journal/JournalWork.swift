@@ -21,6 +21,8 @@ package struct JournalIdentity: Sendable, Hashable {
 package struct SyncWork<FS: FileSystem>: Sendable {
   let fileSystem: FS
   let files: [FS.File]
+  /// The segments among them that were sealed when it was made.
+  let sealed: [UInt64]
   package let upTo: LogPoint
   let lastCheckpoint: LogPosition?
   package func run() throws(FileError) {

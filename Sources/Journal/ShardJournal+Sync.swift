@@ -16,15 +16,15 @@ extension ShardJournal {
     try checkUsable()
     guard mark.position < written.position || !unsynced.isEmpty else { return nil }
     return SyncWork(
-      fileSystem: fileSystem, files: unsynced + [segments[segments.count - 1].file], upTo: written,
-      lastCheckpoint: writtenCheckpoint)
+      fileSystem: fileSystem, files: unsynced.map(\.file) + [segments[segments.count - 1].file],
+      sealed: unsynced.map(\.number), upTo: written, lastCheckpoint: writtenCheckpoint)
   }
 
   /// The work ran without an error.
   package mutating func noteSynced(_ work: SyncWork<FS>) throws(JournalError) {
     try checkUsable()
-    // What it synced was sealed before whatever was sealed since.
-    unsynced.removeFirst(min(unsynced.count, work.files.count - 1))
+    // What was sealed since it was made waits on.
+    unsynced.removeAll { work.sealed.contains($0.number) }
     guard work.upTo.position > mark.position else { return }
     mark = work.upTo
     durableCheckpoint = work.lastCheckpoint
@@ -52,11 +52,11 @@ extension ShardJournal {
 
   // MARK: The next segment
 
-  /// Prepares it now; throws `noSpace` if that fails, which poisons nothing.
+  /// Prepares it now; throws `noSpace` if that fails, which poisons nothing, or if it is being prepared elsewhere.
   package mutating func prepareNextSegment() throws(JournalError) {
     try checkUsable()
     guard next == nil else { return }
-    precondition(!isPreparing, "the next segment is being prepared elsewhere: ask canAppend before appending")
+    guard !isPreparing else { throw .noSpace(FileError(.open, directory, code: FileError.inPreparation)) }
     guard let work = preparationWork() else { return }
     do throws(FileError) { notePrepared(try work.run()) } catch {
       notePreparationFailed(error)

@@ -105,7 +105,7 @@ extension ShardJournal {
     // At `process` one sealed segment may wait for its sync; more would make an adoption copy without bound.
     if identity.durability == .disk || !unsynced.isEmpty { try sync() }
     let sealed = segments[segments.count - 1]
-    if mark.position < written.position { unsynced.append(sealed.file) }
+    if mark.position < written.position { unsynced.append(sealed) }
     let header = SegmentHeader(
       number: prepared.number, shard: identity.shard, epoch: epoch, boot: identity.boot,
       durability: identity.durability, isAdoption: false, capacity: prepared.bytes, start: written.position,

@@ -35,7 +35,7 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   var mark: LogPoint
   var markTurn = 0
   /// Sealed and not synced.
-  var unsynced: [FS.File] = []
+  var unsynced: [Segment<FS>] = []
 
   var lastCheckpoint: LogPosition?
   var writtenCheckpoint: LogPosition?

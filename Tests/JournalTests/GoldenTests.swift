@@ -54,6 +54,8 @@ import Testing
     }
     let report = try JournalInspector(disk).verify(directory)
     #expect(report.isWhole && report.isClosed)
+    let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(report)) as? [String: Any]
+    #expect(json?["end"] as? UInt64 == report.end.rawValue && (json?["log"] as? [Any])?.count == 3)
     let journal = try adopt(disk, .disk, boot: .second)
     #expect(journal.adoption.wasClean == true)
     #expect(journal.epoch == ShardEpoch(8))

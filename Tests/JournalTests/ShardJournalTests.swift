@@ -278,4 +278,54 @@ import Testing
     let more = try journal.syncWork()
     #expect(more == nil)
   }
+
+  /// A sync that was begun before two seals and is noted after them covers neither.
+  @Test func aLateSyncDoesNotVouchForWhatWasSealedSince() throws {
+    for seed in 0..<20 as Range<UInt64> {
+      let disk = try disk(seed)
+      var written: [Entry] = []
+      do {
+        var journal = try adopt(disk)
+        func write(untilSegments count: Int) throws {
+          while disk.paths.count < count {
+            let content = payload(UInt64(written.count))
+            let position = journal.append(batchKind, content)
+            written.append(Entry(position: position, kind: batchKind, payload: content))
+            try journal.write()
+          }
+        }
+        try write(untilSegments: 2)
+        let late = try journal.syncWork()
+        try write(untilSegments: 4)
+        try late?.run()
+        if let late { try journal.noteSynced(late) }
+        try journal.sync()
+        disk.powerLoss()
+      }
+      let journal = try adopt(disk, boot: .second)
+      #expect(try workersRecords(journal.reader()) == written, "seed \(seed)")
+    }
+  }
+
+  @Test func aWriteThatNeedsASegmentInPreparationWaitsWithItsRecords() throws {
+    let disk = try disk()
+    var journal = try adopt(disk)
+    let preparation = journal.preparationWork()
+    let work = try #require(preparation)
+    var n: UInt64 = 0
+    while journal.canAppend(1000, useReserve: true) {
+      journal.append(batchKind, payload(n, bytes: 1000))
+      try journal.write()
+      n += 1
+    }
+    journal.append(batchKind, payload(n, bytes: 1000))
+    guard case .noSpace = thrown({ try journal.write() }) else {
+      Issue.record("there is no room yet")
+      return
+    }
+    let segment = try work.run()
+    journal.notePrepared(segment)
+    try journal.write()
+    #expect(try workersRecords(journal.reader()).map(\.payload) == (0...n).map { payload($0, bytes: 1000) })
+  }
 }
