@@ -38,6 +38,15 @@ import Testing
     for (index, value) in expected.enumerated() {
       #expect(image.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 7 + index * 9 + 1, as: UInt64.self) } == value)
     }
+    // The format is a promise: version, pages, globals, one run with the settings at address 16, the end.
+    var golden: [UInt8] = [1, 1, 0, 0, 0, 4, 0]
+    for (type, value) in zip([0x7F, 0x7E, 0x7D, 0x7C] as [UInt8], expected) {
+      golden.append(type)
+      golden.put(value)
+    }
+    golden += [0, 0, 0, 0, 1, 0, 0, 0] + [UInt8](repeating: 0, count: 16) + [24, 0, 0, 0, 0, 0, 0, 0, 10]
+    golden += [UInt8](repeating: 0, count: 256 - 25) + [0, 0, 0, 0, 0, 0, 0, 0]
+    #expect(image == golden)
     #expect(room.call(.suspended(Slot(1))).isApplied)
     try room.restore(image)
     #expect(room.image() == image)
