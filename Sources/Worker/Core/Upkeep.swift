@@ -156,7 +156,7 @@ extension Worker {
   private mutating func checkpoint(_ s: Int) throws(StoreError) {
     let end = shards[s]!.store.end
     let oldest = shards[s]!.store.oldest
-    let keep = LogPosition(end.rawValue > Limits.logKeptBytes ? end.rawValue - Limits.logKeptBytes : 0)
+    let keep = LogPosition(end.rawValue > logKeptBytes ? end.rawValue - logKeptBytes : 0)
     if oldest < keep { try bringForward(s, from: keep) }
     let scan = shards[s]!.rooms.values.compactMap(\.tailStart).min() ?? shards[s]!.store.end
     let bytes = shards[s]!.encodeCheckpoint(scanFrom: scan)

@@ -94,6 +94,8 @@ package struct Worker<Engine: RoomEngine, Store: ShardStore> {
   var awakeRooms: [AnyRoom] = []
   var tailCost: UInt64 = 0
   var nextPassivation: Int64 = 0
+  /// Less in the simulator, so that cleaning happens.
+  package var logKeptBytes = Limits.logKeptBytes
   package var reports: [WorkerReport] = []
   package internal(set) var counters = WorkerCounters()
 

@@ -1,0 +1,145 @@
+// A random run: players play and things fail, from the seed; then all faults stop and everything must come right.
+import Core
+import SimulatedFiles
+
+package struct Driver {
+  private let world: World
+  private var random: RandomState
+
+  package init(_ world: World) {
+    self.world = world
+    random = RandomState(seed: world.options.seed ^ 0xd21e)
+  }
+
+  private mutating func below(_ n: Int) -> Int { Int(random.next() % UInt64(n)) }
+  private mutating func chance(_ of256: UInt64) -> Bool { random.next() % 256 < of256 }
+
+  package mutating func run() {
+    world.run(for: 1_000_000)
+    for _ in 0..<world.options.steps {
+      guard world.violation == nil else { return }
+      for client in world.clients { play(client) }
+      if chance(world.options.faultChance) { fault() }
+      let pause: Int64 = chance(4) ? 5_000_000 : chance(24) ? 700_000 : Int64(1_000 + below(60_000))
+      world.run(for: pause)
+    }
+    if world.violation == nil { world.finish() }
+  }
+
+  // MARK: Players
+
+  private mutating func play(_ client: SimulatedClient) {
+    if client.joined == 0 || (client.joined < 3 && chance(4)) {
+      if chance(100) {
+        client.joinParameters = chance(12) ? [[ScriptedCommand.trap, .refuse][below(2)].rawValue] : []
+        client.join(below(world.options.rooms))
+      }
+      return
+    }
+    let burst = chance(8) ? 1 + below(60) : below(4)
+    for _ in 0..<burst {
+      let room = below(world.options.rooms)
+      client.send(command(), to: room, argument: UInt16(below(40)))
+    }
+    if chance(30) { client.wave(in: below(world.options.rooms)) }
+    if chance(2) { client.leave(below(world.options.rooms)) }
+    if chance(2) { client.drop() }
+    if chance(1) { client.reload(keepingToken: chance(200)) }
+  }
+
+  private mutating func command() -> ScriptedCommand {
+    switch below(100) {
+    case 0..<55: .append
+    case 55..<62: .appendAndReply
+    case 62..<66: .refuse
+    case 66..<68: .trap
+    case 68: .burn
+    case 69..<74: .slow
+    case 74..<78: .crash
+    case 78..<83: .later
+    case 83: chance(40) ? .kick : .append
+    case 84..<89: .draw
+    case 89..<94: .split
+    case 94..<97: .shower
+    case 97: .flood
+    default: .wave
+    }
+  }
+
+  // MARK: Faults
+
+  private mutating func fault() {
+    let s = below(world.options.shards)
+    world.watchdogChance = chance(60) ? [0, 40, 200][below(3)] : world.watchdogChance
+    world.deathChance = chance(60) ? [0, 40, 128][below(3)] : 0
+    switch below(20) {
+    case 0..<3: world.killOwner(of: s)
+    case 3..<7: world.killOwner(of: s, at: TurnPoint.allCases[below(TurnPoint.allCases.count)])
+    case 7: world.doom(s, after: below(30), chance(128) ? .before : .after)
+    case 8: world.killSpare()
+    case 9..<11: world.killGateway(restartAfter: Int64(1_000 + below(5_000_000)))
+    case 11:
+      world.killGateway()
+      world.killOwner(of: s)
+    case 12: world.hang(s)
+    case 13: world.stallGateway(for: Int64(below(6_000_000)))
+    case 14: world.stepClock(by: Int64(below(20_000_000)) - 10_000_000)
+    case 15: if world.options.diskErrors { diskFault(s) }
+    case 16: world.dieAtDiskOperation(s, after: 1 + below(60), within: chance(128))
+    case 17:
+      // An adopter that dies while it adopts.
+      world.killOwner(of: s)
+      world.dieAtDiskOperation(s, after: 1 + below(40), within: chance(128))
+    case 18: if world.options.powerLoss { world.powerLoss(downtime: Int64(below(10_000_000))) }
+    default: if chance(40) { world.killEverything(downtime: Int64(below(60_000_000))) }
+    }
+  }
+
+  private mutating func diskFault(_ s: Int) {
+    switch below(3) {
+    case 0: world.failDisk(s, after: 1 + below(40), .error(5))
+    case 1: world.failDisk(s, after: 1 + below(40), .shortWrite)
+    default: world.fillDisk(s, for: Int64(below(8_000_000)))
+    }
+  }
+}
+
+extension World {
+  func doom(_ s: Int, after calls: Int, _ doom: EngineEnvironment.Doom) {
+    supervisor.owner(of: s)?.environment.doomIn = (calls, doom)
+  }
+  func hang(_ s: Int) {
+    guard let process = supervisor.owner(of: s), !process.isHung else { return }
+    trace.note(time, "hangs", UInt64(process.instance))
+    process.isHung = true
+    after(pick(100_000...6_000_000)) {
+      process.isHung = false
+      process.wake(after: 10)
+    }
+    supervisor.watch(process)
+  }
+  func stallGateway(for duration: Int64) {
+    trace.note(time, "gateway stalls", UInt64(duration))
+    if let gateway { for loop in gateway.loops { loop.stalledUntil = time + duration } }
+  }
+  func stepClock(by step: Int64) {
+    trace.note(time, "clock steps", UInt64(bitPattern: step))
+    wallOffset += step
+  }
+  func dieAtDiskOperation(_ s: Int, after operations: Int, within: Bool) {
+    trace.note(time, "death at disk operation", UInt64(s), UInt64(operations))
+    faultedDisks.insert(s)
+    disks[s].fail(at: disks[s].operations + operations, with: within ? .deathWithin : .death)
+  }
+  func failDisk(_ s: Int, after operations: Int, _ fault: SimulatedDisk.Fault) {
+    trace.note(time, "disk fails", UInt64(s), UInt64(operations))
+    faultedDisks.insert(s)
+    if options.durability == .process { lossMayHappen = true }
+    disks[s].fail(at: disks[s].operations + operations, with: fault)
+  }
+  func fillDisk(_ s: Int, for duration: Int64) {
+    trace.note(time, "disk full", UInt64(s), UInt64(duration))
+    disks[s].capacity = 0
+    after(duration) { [self] in disks[s].capacity = .max }
+  }
+}

@@ -1,0 +1,265 @@
+// Rooms written in Swift for the simulator, behind the seam that wasmtime fills in production. Deterministic, but for
+// what the environment does to a call: the watchdog and the death of the process.
+package import Core
+
+/// What an input's first byte asks of a scripted room; a u64 operation follows, then what the kind needs.
+package enum ScriptedCommand: UInt8, Sendable, CaseIterable {
+  /// Puts the operation into the list and tells everybody.
+  case append = 1
+  /// The same, with a reply.
+  case appendAndReply = 2
+  case refuse = 3
+  case trap = 4
+  /// Uses more fuel than the limit allows.
+  case burn = 5
+  /// Like `append`; the watchdog may fire at it.
+  case slow = 6
+  /// Like `append`; the process may die of it.
+  case crash = 7
+  /// u16 milliseconds: appends the operation by a timer.
+  case later = 8
+  /// u8 slot: kicks that member.
+  case kick = 9
+  /// Appends, with a random draw mixed into the room's state and sent along.
+  case draw = 10
+  /// Unreliable, to everybody.
+  case wave = 11
+  /// Appends; tells the sender and the others in two outputs.
+  case split = 12
+  /// u8 count: so many outputs after the append.
+  case shower = 13
+  /// Sends more than one event may.
+  case flood = 14
+}
+
+/// What a scripted room's reliable output says, by its first byte.
+package enum ScriptedOutput: UInt8, Sendable {
+  /// u32 index, u64 operation.
+  case appended = 1
+  case joined = 2
+  case left = 3
+  case suspended = 4
+  case returned = 5
+  case ticked = 6
+  case filler = 7
+}
+
+package struct ScriptedRoom: Hashable, Sendable {
+  package var operations: [UInt64] = []
+  package var ticks: UInt64 = 0
+  package var mixed: UInt64 = 0
+
+  package init() {}
+  package func encode(into out: inout [UInt8]) {
+    out.put(UInt32(operations.count))
+    for operation in operations { out.put(operation) }
+    out.put(ticks)
+    out.put(mixed)
+  }
+  package init(_ bytes: UnsafeRawBufferPointer) throws(DecodingError) {
+    var r = ByteReader(bytes)
+    let count: UInt32 = try r.take()
+    for _ in 0..<count { operations.append(try r.take()) }
+    ticks = try r.take()
+    mixed = try r.take()
+  }
+}
+
+/// What happens to calls from outside; shared by all engines of a run.
+package final class EngineEnvironment {
+  package enum Doom: Sendable { case before, after }
+  var random: RandomState
+  /// Of 256: how often the watchdog fires at a `slow` call, and the process dies at a `crash`.
+  package var watchdogChance: UInt64 = 0
+  package var deathChance: UInt64 = 0
+  /// The next events at which the process dies, whatever they are: after so many calls.
+  package var doomIn: (calls: Int, Doom)?
+  /// The death is told to whoever runs the process: nothing that the worker does afterwards takes effect.
+  var onDeath: (() -> Void)?
+  package init(seed: UInt64) { random = RandomState(seed: seed) }
+
+  func happens(_ chance: UInt64) -> Bool { chance > 0 && random.next() % 256 < chance }
+}
+
+package struct ScriptedEngine: RoomEngine {
+  package typealias Instance = ScriptedRoom
+  package var identity: String
+  package var effects = RoomEffects()
+  package var context = RoomContext(time: 0, tick: 0, random: RandomState(seed: 0), nextTimer: TimerID(1))
+  package let environment: EngineEnvironment?
+  /// What a call costs; high, so that snapshots come often.
+  package var fuelPerCall: UInt64
+  package var modules: [ModuleSettings]
+
+  /// Without an environment nothing happens to a call: for twins.
+  package init(environment: EngineEnvironment?, fuelPerCall: UInt64, identity: String = "scripted-1") {
+    self.environment = environment
+    self.fuelPerCall = fuelPerCall
+    self.identity = identity
+    modules = Self.standard(fuelPerCall)
+  }
+
+  package static func standard(_ fuel: UInt64) -> [ModuleSettings] {
+    func module(_ name: String, _ id: UInt8, ticks: UInt32 = 0, empty: Bool = false) -> ModuleSettings {
+      ModuleSettings(
+        name: name, version: "1", hash: ModuleHash([id] + Array(repeating: 0, count: 31)), ticksPerSecond: ticks,
+        membersMax: 64, ticksWhenEmpty: empty,
+        limits: RoomLimits(fuel: fuel * 2, memoryBytes: 1 << 20, stackBytes: 1 << 16, outputBytes: 1 << 16))
+    }
+    return [module("tally", 1), module("ticker", 2, ticks: 4), module("restless", 3, ticks: 1, empty: true)]
+  }
+
+  package func module(named name: String) -> ModuleSettings? { modules.first { $0.name == name } }
+  package func module(_ hash: ModuleHash) -> ModuleSettings? { modules.first { $0.hash == hash } }
+  package mutating func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> ScriptedRoom {
+    ScriptedRoom()
+  }
+  package func image(of instance: borrowing ScriptedRoom, into bytes: inout [UInt8]) { instance.encode(into: &bytes) }
+  package mutating func restore(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> ScriptedRoom {
+    do throws(DecodingError) { return try ScriptedRoom(image) } catch { throw EngineError("the image \(error)") }
+  }
+  package mutating func discard(_ instance: consuming ScriptedRoom) {}
+  package mutating func describe(
+    _ module: ModuleHash, limits: RoomLimits, of instance: inout ScriptedRoom, for slot: Slot?,
+    into bytes: inout [UInt8]
+  ) throws(EngineError) { instance.encode(into: &bytes) }
+
+  // MARK: Calls
+
+  package mutating func call(
+    _ room: inout ScriptedRoom, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
+  ) -> RoomOutcome {
+    effects.reset()
+    var doomed: EngineEnvironment.Doom?
+    if budget != .decided, let environment, let doom = environment.doomIn {
+      environment.doomIn = doom.calls > 0 ? (doom.calls - 1, doom.1) : nil
+      if doom.calls == 0 { doomed = doom.1 }
+    }
+    if doomed == .before { environment?.onDeath?() }
+    let outcome = run(&room, call, payload, budget)
+    if doomed == .after { environment?.onDeath?() }
+    return outcome
+  }
+
+  private mutating func run(
+    _ room: inout ScriptedRoom, _ call: RoomCall, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget
+  ) -> RoomOutcome {
+    room.mixed = room.mixed &* 31 &+ UInt64(bitPattern: context.time)
+    switch call {
+    case .create: if payload.first == ScriptedCommand.trap.rawValue { return spoil(&room, .trap) }
+    case .join(let slot):
+      switch payload.last.flatMap({ ScriptedCommand(rawValue: $0) }) {
+      case .refuse: return refuse()
+      case .trap: return spoil(&room, .trap)
+      default: say(.joined, slot)
+      }
+    case .leave(let slot, _): say(.left, slot)
+    case .suspended(let slot): say(.suspended, slot)
+    case .returned(let slot): say(.returned, slot)
+    case .message(let slot, _): return message(&room, slot, payload, budget)
+    case .tick(let number, let skipped):
+      room.ticks += 1
+      room.mixed ^= UInt64(skipped)
+      send(.all, [ScriptedOutput.ticked.rawValue, UInt8(truncatingIfNeeded: number)], reliable: number % 8 == 0)
+    case .timer:
+      var r = ByteReader(payload)
+      if let operation: UInt64 = try? r.take() { append(&room, operation, .all) }
+    }
+    return .applied(fuelUsed: fuelPerCall)
+  }
+
+  private mutating func message(
+    _ room: inout ScriptedRoom, _ slot: Slot, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget
+  ) -> RoomOutcome {
+    var r = ByteReader(payload)
+    guard let kind: UInt8 = try? r.take(), let command = ScriptedCommand(rawValue: kind),
+      let operation: UInt64 = try? r.take()
+    else { return refuse() }
+    switch command {
+    case .append: append(&room, operation, .all)
+    case .appendAndReply:
+      append(&room, operation, .all)
+      let range = put([1, 2, 3])
+      effects.commands.append(.reply(payload: range))
+    case .refuse: return refuse()
+    case .trap: return spoil(&room, .trap)
+    case .burn:
+      // Unlimited in a decided replay: then it would be applied.
+      if budget != .decided { return spoil(&room, .fuel) }
+      append(&room, operation, .all)
+    case .slow:
+      if budget != .decided, let environment, environment.happens(environment.watchdogChance) {
+        return spoil(&room, .watchdog)
+      }
+      append(&room, operation, .all)
+    case .crash:
+      if budget != .decided, let environment, environment.happens(environment.deathChance) { environment.onDeath?() }
+      append(&room, operation, .all)
+    case .later:
+      let delay: UInt16 = (try? r.take()) ?? 0
+      var timer: [UInt8] = []
+      timer.put(operation)
+      let range = put(timer)
+      effects.commands.append(.after(context.nextTimer, milliseconds: UInt64(delay), payload: range))
+      context.nextTimer = TimerID(context.nextTimer.rawValue + 1)
+    case .kick:
+      append(&room, operation, .all)
+      let who: UInt8 = (try? r.take()) ?? 0
+      effects.commands.append(.kick(Slot(UInt32(who)), reason: put([])))
+    case .draw:
+      let drawn = context.random.next()
+      room.mixed ^= drawn
+      append(&room, operation, .all)
+      send(.only(slot), [ScriptedOutput.filler.rawValue, UInt8(truncatingIfNeeded: drawn)])
+    case .wave: send(.all, [ScriptedOutput.filler.rawValue], reliable: false)
+    case .split:
+      append(&room, operation, .only(slot))
+      append(&room, operation, .except(slot), isAgain: true)
+    case .shower:
+      append(&room, operation, .all)
+      let count: UInt8 = (try? r.take()) ?? 1
+      for i in 0..<min(count, 100) { send(.all, [ScriptedOutput.filler.rawValue, i]) }
+    case .flood:
+      for i in 0..<200 { send(.all, [ScriptedOutput.filler.rawValue, UInt8(i)]) }
+    }
+    return .applied(fuelUsed: fuelPerCall)
+  }
+
+  private mutating func put(_ bytes: [UInt8]) -> Range<Int> {
+    let start = effects.bytes.count
+    effects.bytes.append(contentsOf: bytes)
+    return start..<effects.bytes.count
+  }
+  private mutating func send(_ target: RoomEffects.Target, _ bytes: [UInt8], reliable: Bool = true) {
+    let range = put(bytes)
+    effects.commands.append(.send(target, reliable: reliable, payload: range))
+  }
+  private mutating func say(_ output: ScriptedOutput, _ slot: Slot) {
+    send(.all, [output.rawValue, UInt8(truncatingIfNeeded: slot.rawValue)])
+  }
+  private mutating func append(
+    _ room: inout ScriptedRoom, _ operation: UInt64, _ target: RoomEffects.Target, isAgain: Bool = false
+  ) {
+    if !isAgain { room.operations.append(operation) }
+    var bytes = [ScriptedOutput.appended.rawValue]
+    bytes.put(UInt32(room.operations.count - 1))
+    bytes.put(operation)
+    send(target, bytes)
+  }
+  private mutating func refuse() -> RoomOutcome {
+    effects.reset()
+    let range = put(Array("no".utf8))
+    effects.commands.append(.refuse(reason: range))
+    return .refused(fuelUsed: fuelPerCall)
+  }
+  /// Leaves the room half changed, as a trap does, with effects and draws begun.
+  private mutating func spoil(_ room: inout ScriptedRoom, _ kind: RoomFault.Kind) -> RoomOutcome {
+    room.operations.append(UInt64.max)
+    send(.all, [ScriptedOutput.filler.rawValue])
+    _ = context.random.next()
+    context.nextTimer = TimerID(context.nextTimer.rawValue + 1)
+    return .failed(RoomFault(kind: kind, text: "scripted \(kind)"))
+  }
+}

@@ -1,0 +1,361 @@
+// One simulated player: the client's core, a connection that fails, and an app that remembers what it was told.
+import ClientCore
+import Core
+import Wire
+
+package final class SimulatedClient {
+  /// What the app knows of one membership.
+  final class Membership {
+    let id: JoinID
+    let room: RoomID
+    /// Operations not acknowledged, in order; 0 is the leave. The first has the number `base + 1`.
+    var pending: [UInt64] = []
+    var base: UInt64 = 0
+    /// Acknowledged ones by number, for when a cut is told.
+    var acknowledged: [(number: UInt64, operation: UInt64)] = []
+    var isLeaving = false
+    var isJoined = false
+    init(id: JoinID, room: RoomID) {
+      self.id = id
+      self.room = room
+    }
+  }
+
+  unowned let world: World
+  package let index: Int
+  private(set) var core: Client
+  private var connection: SimulatedConnection?
+  private(set) var memberships: [Membership] = []
+  private var watch = OutputWatch()
+  private var actions = ClientActions()
+  private var operations: UInt64 = 0
+  private(set) var incarnation: UInt64 = 0
+  private var wakeAt: Int64 = .max
+  private(set) var isAway = false
+  /// Parameters of the next joins.
+  var joinParameters: [UInt8] = []
+
+  init(_ world: World, index: Int) {
+    self.world = world
+    self.index = index
+    core = Client(name: "player-\(index)")
+    core.start(at: world.time, into: &actions)
+    perform()
+  }
+
+  // MARK: The app
+
+  package var isUp: Bool { core.isUp }
+  package var joined: Int { memberships.count }
+  func membership(in room: RoomID) -> Membership? { memberships.first { $0.room == room } }
+
+  package func join(_ room: Int) {
+    let (module, key, id) = world.place(room)
+    guard !isAway, membership(in: id) == nil else { return }
+    let joinID = core.join(module: module, key: key, parameters: joinParameters, at: world.time, into: &actions)
+    memberships.append(Membership(id: joinID, room: id))
+    watch.begin(joinID)
+    perform()
+  }
+
+  /// A numbered input to the room; nothing where the client is no member.
+  @discardableResult
+  package func send(_ command: ScriptedCommand, to room: Int, argument: UInt16 = 0) -> UInt64? {
+    guard let m = membership(in: world.place(room).id), !isAway else { return nil }
+    operations += 1
+    let operation = UInt64(index + 1) << 40 | incarnation << 32 | operations
+    var payload = [command.rawValue]
+    payload.put(operation)
+    switch command {
+    case .later: payload.put(argument)
+    case .kick, .shower: payload.append(UInt8(truncatingIfNeeded: argument))
+    default: break
+    }
+    do throws(SendRefusal) {
+      _ = try core.send(payload, to: m.id, into: &actions)
+    } catch { return nil }
+    m.pending.append(operation)
+    world.counters.inputs += 1
+    world.ledger.sent(operation, command, by: self, in: m)
+    perform()
+    return operation
+  }
+
+  package func wave(in room: Int) {
+    guard let m = membership(in: world.place(room).id), !isAway else { return }
+    var payload = [ScriptedCommand.wave.rawValue]
+    payload.put(UInt64(0))
+    core.sendUnnumbered(payload, stamp: UInt64(bitPattern: world.time), to: m.id, into: &actions)
+    perform()
+  }
+
+  package func leave(_ room: Int) {
+    guard let m = membership(in: world.place(room).id), !m.isLeaving, !isAway else { return }
+    do throws(SendRefusal) { _ = try core.leave(m.id, into: &actions) } catch { return }
+    m.isLeaving = true
+    m.pending.append(0)
+    perform()
+  }
+
+  /// The connection breaks without a word.
+  package func drop() { connection?.drop() }
+
+  /// The page is loaded anew: all that the app remembers is the token. The old connection stays open for a while.
+  package func reload(keepingToken: Bool = true) {
+    world.counters.reloads += 1
+    world.trace.note(world.time, "reload", UInt64(index), keepingToken ? 1 : 0)
+    for m in memberships { world.ledger.abandoned(m) }
+    memberships = []
+    watch = OutputWatch()
+    incarnation += 1
+    operations = 0
+    if let old = connection {
+      connection = nil
+      old.toClient.onArrival = {}
+      world.after(world.pick(1_000...3_000_000)) { old.closeByClient() }
+    }
+    actions.removeAll()
+    core = Client(name: "player-\(index)", resume: keepingToken ? core.resume : [])
+    isAway = false
+    core.start(at: world.time, into: &actions)
+    perform()
+  }
+
+  /// Goes away for good, or until `reload`.
+  package func goAway() {
+    guard !isAway else { return }
+    isAway = true
+    for m in memberships { world.ledger.abandoned(m) }
+    memberships = []
+    core.stop(into: &actions)
+    perform()
+  }
+
+  /// Everything queued is settled, and the memberships are attached.
+  package var isSettled: Bool {
+    isAway || (core.isUp && memberships.allSatisfy { core.isAttached($0.id) && $0.pending.isEmpty })
+  }
+  var unsettled: String {
+    "client \(index): up \(core.isUp); "
+      + memberships.map { "\($0.id) in \($0.room): attached \(core.isAttached($0.id)), pending \($0.pending.count)" }
+        .joined(separator: "; ")
+  }
+
+  // MARK: The connection
+
+  func connected(_ connection: SimulatedConnection) {
+    guard self.connection === connection else { return }
+    connection.toClient.onArrival = { [weak self, weak connection] in
+      if let self, let connection { read(connection) }
+    }
+    watch.connected()
+    core.connected(at: world.time, into: &actions)
+    perform()
+  }
+  func disconnected(_ connection: SimulatedConnection?) {
+    guard self.connection === connection else { return }
+    if connection != nil { self.connection = nil }
+    core.disconnected(at: world.time, random: world.random.next(), into: &actions)
+    perform()
+  }
+
+  private func read(_ connection: SimulatedConnection) {
+    guard self.connection === connection else { return }
+    while true {
+      let bytes = connection.toClient.arrived
+      guard bytes.count >= 4 else { return }
+      let length = Int(bytes[0]) << 24 | Int(bytes[1]) << 16 | Int(bytes[2]) << 8 | Int(bytes[3])
+      guard bytes.count >= 4 + length else { return }
+      connection.toClient.arrived.removeFirst(4 + length)
+      var frame: ServerFrame?
+      bytes[4..<4 + length].withUnsafeBytes { frame = try? ServerFrame($0) }
+      guard let frame else {
+        world.fail("I-7", "client \(index) got a frame that does not decode")
+        return
+      }
+      heard(frame)
+      guard self.connection === connection, world.violation == nil else { return }
+    }
+  }
+
+  private func heard(_ frame: ServerFrame) {
+    note(frame)
+    if let text = watch.heard(frame) { world.fail("I-4", "client \(index): \(text)") }
+    if case .output(let id, let seq, _, let payload, let verdict) = frame, let m = memberships.first(where: { $0.id == id }) {
+      world.outputHeard(m.room, watch.timeline(id), seq, payload, verdict)
+    }
+    core.received(ServerMessage(frame), at: world.time, into: &actions)
+    perform()
+  }
+
+  private func note(_ frame: ServerFrame) {
+    let me = UInt64(index)
+    switch frame {
+    case .welcome(let session, _, let resumed, _):
+      world.trace.note(world.time, "< welcome", me, session.rawValue, resumed ? 1 : 0)
+    case .attached(let id, let room, let slot, let next, let timeline, let upTo, _):
+      world.trace.note(world.time, "< attached (client/join, next, upTo)", me << 32 | UInt64(id.rawValue), next.rawValue, upTo.rawValue)
+      world.trace.note(world.time, "    (room, timeline, slot)", room.rawValue, timeline.rawValue, UInt64(slot.rawValue))
+    case .output(let id, let seq, let prev, let payload, _):
+      world.counters.outputs += 1
+      world.trace.note(
+        world.time, "< output (client/join, seq, prev)", me << 32 | UInt64(id.rawValue), seq.rawValue, prev.rawValue)
+      for byte in payload { world.trace.mix(UInt64(byte)) }
+    case .state(let id, let timeline, let asOf, _):
+      world.counters.states += 1
+      world.trace.note(
+        world.time, "< state (client/join, timeline, asOf)", me << 32 | UInt64(id.rawValue), timeline.rawValue, asOf.rawValue)
+    case .ack(let id, let seq):
+      world.trace.note(world.time, "< ack", me << 32 | UInt64(id.rawValue), seq.rawValue)
+    case .expected(let id, let seq):
+      world.trace.note(world.time, "< expected", me << 32 | UInt64(id.rawValue), seq.rawValue)
+    case .busy(let id, let seq, _, _):
+      world.trace.note(world.time, "< busy", me << 32 | UInt64(id.rawValue), seq.rawValue)
+    case .gone(let id, let last, let known, _):
+      world.trace.note(world.time, "< gone", me << 32 | UInt64(id.rawValue), last.rawValue, known ? 1 : 0)
+    case .error(let code, let id, _, _, _):
+      world.trace.note(world.time, "< error", me << 32 | UInt64(id.rawValue), UInt64(code))
+    case .notice(let id, let kind, _):
+      world.trace.note(world.time, "< notice", me << 32 | UInt64(id.rawValue), UInt64(kind))
+    case .pong: world.trace.note(world.time, "< pong", me)
+    }
+  }
+
+  // MARK: What the core asks for and tells
+
+  private func perform() {
+    while !actions.events.isEmpty || !actions.requests.isEmpty {
+      let taken = actions
+      actions.removeAll()
+      for request in taken.requests {
+        if let connection, !connection.isDropped { connection.send(request) }
+      }
+      for event in taken.events { told(event) }
+    }
+    if let wake = core.nextWake, wake < wakeAt {
+      wakeAt = max(wake, world.time + 1_000)
+      let at = wakeAt
+      world.after(at - world.time) { [weak self] in
+        guard let self, wakeAt == at else { return }
+        wakeAt = .max
+        core.tick(at: world.time, into: &actions)
+        perform()
+      }
+    }
+  }
+
+  private func connect() {
+    world.counters.connections += 1
+    let made = SimulatedConnection(world, self)
+    connection = made
+    world.after(world.pick(1_000...20_000)) { [self] in
+      guard connection === made else { return }
+      guard let gateway = world.gateway, gateway.isAlive, !world.isPowerOff else { return disconnected(made) }
+      let loop = gateway.loops[Int(world.random.next() % UInt64(gateway.loops.count))]
+      loop.accept(made)
+      connected(made)
+    }
+  }
+
+  private func told(_ event: ClientEvent) {
+    func known(_ id: JoinID) -> Membership? { memberships.first { $0.id == id } }
+    switch event {
+    case .connect: connect()
+    case .close:
+      let old = connection
+      old?.closeByClient()
+      world.after(0) { [self] in if let old { disconnected(old) } }
+    case .joined(let id, let room, _, _):
+      if let m = known(id) {
+        m.isJoined = true
+        if m.room != room { world.fail("I-3", "client \(index) joined \(m.room) and was attached to \(room)") }
+      }
+    case .state(let id, _, let payload):
+      if let m = known(id) { world.views.state(payload, in: m.room, watch.timeline(id), &watch.views[id]) }
+    case .output(let id, _, let payload):
+      if let m = known(id) { world.views.output(payload, in: m.room, watch.timeline(id), &watch.views[id], index) }
+    case .verdict(let id, let verdict):
+      if let m = known(id), verdict.seq.rawValue > m.base, Int(verdict.seq.rawValue - m.base) <= m.pending.count {
+        world.ledger.verdict(m.pending[Int(verdict.seq.rawValue - m.base) - 1], verdict.kind)
+      }
+    case .verdictsUnknown(let id, let range):
+      guard let m = known(id) else { break }
+      for number in range.lowerBound.rawValue...range.upperBound.rawValue
+      where number > m.base && Int(number - m.base) <= m.pending.count {
+        world.ledger.unknown(m.pending[Int(number - m.base) - 1])
+      }
+    case .acked(let id, let through): if let m = known(id) { acknowledged(m, through.rawValue) }
+    case .renumbered(let id, _, let to, let firstLost):
+      guard let m = known(id) else { break }
+      if let firstLost {
+        for (number, operation) in m.acknowledged where number >= firstLost.rawValue { world.ledger.lost(operation) }
+        m.acknowledged.removeAll { $0.number >= firstLost.rawValue }
+      }
+      m.base = to.rawValue - 1
+    case .ended(let id, let last, let isKnown, _):
+      guard let m = known(id) else { break }
+      world.trace.note(world.time, "ended (client/join, last, known)", UInt64(index) << 32 | UInt64(id.rawValue), last.rawValue, isKnown ? 1 : 0)
+      world.ledger.ended(m, last: last.rawValue, isKnown: isKnown)
+      memberships.removeAll { $0 === m }
+    case .joinFailed(let id, let code, _):
+      world.trace.note(world.time, "join failed", UInt64(index) << 32 | UInt64(id.rawValue), UInt64(code.rawValue))
+      if let m = known(id) {
+        world.ledger.ended(m, last: 0, isKnown: true)
+        memberships.removeAll { $0 === m }
+      }
+    case .violation(let id, let violation):
+      world.fail("I-4", "client \(index), membership \(id): the client's core says \(violation)")
+    case .stopped(let text):
+      // Replaced by its own older connection would be a bug; a reload makes a new core.
+      world.fail("I-8", "client \(index) stopped: \(text)")
+    case .welcomed, .connectionLost, .reattached, .notice, .failed, .pong: break
+    }
+  }
+
+  private func acknowledged(_ m: Membership, _ through: UInt64) {
+    guard through > m.base, Int(through - m.base) <= m.pending.count else {
+      return world.fail("I-3", "client \(index) is told that \(through) is acknowledged of \(m.base)+\(m.pending.count)")
+    }
+    for _ in 0..<Int(through - m.base) {
+      let operation = m.pending.removeFirst()
+      m.base += 1
+      m.acknowledged.append((m.base, operation))
+      world.counters.acknowledged += 1
+      world.ledger.acknowledged(operation)
+    }
+  }
+}
+
+extension ServerMessage {
+  /// What the simulated wire carries, as the client's core takes it.
+  init(_ frame: ServerFrame) {
+    switch frame {
+    case .welcome(let session, let resume, let resumed, let grace):
+      self = .welcome(.init(session: session, resume: resume, resumed: resumed, graceSeconds: grace))
+    case .attached(let id, let room, let slot, let next, let timeline, let upTo, let module):
+      self = .attached(
+        .init(joinID: id, room: room, slot: slot, nextSeq: next, timeline: timeline, upTo: upTo, module: module))
+    case .output(let id, let seq, let prev, let payload, let verdict):
+      self = .output(
+        .init(
+          joinID: id, seq: seq, payload: payload,
+          result: verdict.map {
+            .init(seq: $0.seq, kind: .init(rawValue: $0.kind) ?? .applied, reply: $0.reply, reason: $0.reason)
+          }, prev: prev))
+    case .state(let id, let timeline, let asOf, let payload):
+      self = .state(.init(joinID: id, timeline: timeline, asOf: asOf, payload: payload))
+    case .ack(let id, let seq): self = .ack(id, seq)
+    case .expected(let id, let seq): self = .expected(id, seq)
+    case .busy(let id, let seq, let retry, let reason):
+      self = .busy(id, seq, retryMilliseconds: retry, reason: reason)
+    case .gone(let id, let last, let known, let reason): self = .gone(id, last: last, known: known, reason: reason)
+    case .error(let code, let id, let retry, let closing, let text):
+      self = .error(
+        .init(
+          code: ErrorCode(rawValue: code) ?? .unspecified, text: text, retryMilliseconds: retry, joinID: id,
+          closing: closing))
+    case .notice(let id, let kind, let text): self = .notice(id, kind: UInt32(kind), text: text)
+    case .pong(let time, let server): self = .pong(time: time, serverMicroseconds: server)
+    }
+  }
+}

@@ -1,0 +1,279 @@
+// One simulated worker process: the worker's core, its journals and its links, turned as the shell turns them, and
+// killed anywhere.
+import Core
+import Journal
+import SimulatedFiles
+import Wire
+import WorkerCore
+import WorkerStore
+
+typealias SimulatedStore = JournalStore<SimulatedDisk, SimulatedBox>
+typealias SimulatedWorker = Worker<ScriptedEngine, SimulatedStore>
+
+/// Where in a turn a process can die.
+package enum TurnPoint: Int, Sendable, CaseIterable {
+  case began, received, staged, written, executed, keptUp, outputsHalfSent, outputsSent
+}
+
+final class WorkerProcess {
+  final class Socket {
+    let toGateway: Pipe
+    let fromGateway: Pipe
+    var isOpen = true
+    var order = 0
+    init(toGateway: Pipe, fromGateway: Pipe) {
+      self.toGateway = toGateway
+      self.fromGateway = fromGateway
+    }
+  }
+
+  unowned let world: World
+  let instance: UInt32
+  var worker: SimulatedWorker
+  let environment: EngineEnvironment
+  var sockets: [Int: Socket] = [:]
+  private var boxes: [SimulatedBox] = []
+  /// Shards whose directories it holds or has tried to.
+  private(set) var shards: Set<Int> = []
+  private(set) var isAlive = true
+  private var isDying = false
+  var isHung = false
+  var dieAt: TurnPoint?
+  private var turnAt: Int64 = .max
+  private var lastSync: Int64 = 0
+
+  init(_ world: World, instance: UInt32) {
+    self.world = world
+    self.instance = instance
+    environment = EngineEnvironment(seed: world.random.next())
+    var engine = ScriptedEngine(environment: environment, fuelPerCall: world.options.fuelPerCall)
+    engine.identity = world.engineIdentity
+    worker = SimulatedWorker(engine: engine, map: world.map)
+    worker.logKeptBytes = world.options.logKeptBytes
+    environment.onDeath = { [unowned self] in sink() }
+    housekeeping()
+  }
+
+  /// From here on nothing that it does takes effect; its turn ends it.
+  private func sink() {
+    isDying = true
+    for box in boxes { box.isFrozen = true }
+    for s in shards { world.disks[s].failAlways(with: .death) }
+  }
+
+  func die(_ why: StaticString) {
+    guard isAlive else { return }
+    isAlive = false
+    world.counters.workerDeaths += 1
+    world.trace.note(world.time, why, UInt64(instance))
+    world.count(worker.counters)
+    for box in boxes { box.isFrozen = true }
+    for s in shards where holds(s) { world.disks[s].processDeath() }
+    for socket in sockets.values.sorted(by: { $0.order < $1.order }) {
+      socket.toGateway.end()
+      socket.fromGateway.drop()
+    }
+    sockets = [:]
+    world.supervisor.died(self)
+  }
+
+  private func holds(_ s: Int) -> Bool { heldShards.contains(s) }
+  private var heldShards: Set<Int> = []
+
+  // MARK: Shards
+
+  func adopt(_ s: Int, assigned: UInt32) {
+    guard isAlive, !isDying else { return }
+    if isHung {
+      world.after(10_000) { [self] in adopt(s, assigned: assigned) }
+      return
+    }
+    shards.insert(s)
+    var options = JournalOptions()
+    options.segmentBytes = world.options.segmentBytes
+    options.recordBytesMax = world.options.segmentBytes - (32 << 10)
+    options.reserveBytes = 16 << 10
+    options.checkpointBytes = world.options.checkpointBytes
+    let box = SimulatedBox(world.boxes[s])
+    let identity = JournalIdentity(
+      shard: ShardID(UInt16(s)), boot: world.boot, durability: world.options.durability,
+      engine: worker.engine.identity)
+    do throws(JournalError) {
+      let (store, adoption) = try SimulatedStore.adopt(
+        world.disks[s], directory: World.directory, identity: identity, assigned: ShardEpoch(assigned), box: box,
+        options: options)
+      heldShards.insert(s)
+      boxes.append(box)
+      world.counters.adoptions += 1
+      world.trace.note(world.time, "adopted", UInt64(s), UInt64(store.epoch.rawValue), UInt64(adoption.cut))
+      world.adopted(s, store, adoption)
+      do throws(StoreError) { try worker.adopt(ShardID(UInt16(s)), store, adoption) } catch {
+        storeFailed(error.description)
+        return
+      }
+      store.prepareAndRemove()
+      if isDying { return die("died adopting") }
+      wake(after: 10)
+    } catch {
+      if case .locked = error {
+        world.trace.note(world.time, "locked", UInt64(instance), UInt64(s))
+        world.after(5_000) { [self] in adopt(s, assigned: assigned) }
+        return
+      }
+      heldShards.insert(s)
+      storeFailed(error.description)
+    }
+  }
+
+  private func storeFailed(_ text: String) {
+    if !isDying, heldShards.isDisjoint(with: world.faultedDisks) { world.fail("I-7", "a store failed without a fault: \(text)") }
+    die("store failed")
+  }
+
+  /// What the shell does beside the turns: syncs once a second, prepares segments, removes old ones.
+  private func housekeeping() {
+    world.after(100_000) { [weak self] in
+      guard let self, isAlive else { return }
+      if !isHung {
+        let isSyncDue = world.time - lastSync >= 1_000_000
+        if isSyncDue { lastSync = world.time }
+        for s in heldShards.sorted() {
+          guard let store = worker.store(ShardID(UInt16(s))) else { continue }
+          if isSyncDue || store.hasSealedUnsynced {
+            do throws(StoreError) { try store.sync() } catch {
+              storeFailed(error.description)
+              return
+            }
+          }
+          store.prepareAndRemove()
+        }
+      }
+      housekeeping()
+    }
+  }
+
+  // MARK: Links
+
+  /// A gateway loop connects; returns its end.
+  func connect() -> (toGateway: Pipe, toWorker: Pipe)? {
+    guard isAlive else { return nil }
+    let link = worker.openLink()
+    let socket = Socket(
+      toGateway: Pipe(world, delay: 20...200), fromGateway: Pipe(world, delay: 20...200))
+    socket.order = link
+    sockets[link] = socket
+    socket.fromGateway.onArrival = { [weak self] in self?.wake(after: 5) }
+    socket.fromGateway.onEnd = { [weak self, weak socket] in
+      guard let self, let socket, isAlive, sockets[link] === socket else { return }
+      socket.isOpen = false
+      wake(after: 5)
+    }
+    wake(after: 5)
+    return (socket.toGateway, socket.fromGateway)
+  }
+
+  // MARK: Turns
+
+  func wake(after delay: Int64) {
+    let at = world.time + delay
+    guard isAlive, at < turnAt else { return }
+    turnAt = at
+    world.after(delay) { [weak self] in
+      guard let self, isAlive, turnAt == at else { return }
+      turnAt = .max
+      if isHung { return wake(after: 50_000) }
+      turn()
+    }
+  }
+
+  /// True: it died here.
+  private func passes(_ point: TurnPoint) -> Bool {
+    guard isDying || dieAt == point else { return false }
+    world.trace.note(world.time, "death at", UInt64(point.rawValue))
+    die("died in a turn")
+    return true
+  }
+
+  private func turn() {
+    world.counters.turns += 1
+    environment.watchdogChance = world.watchdogChance
+    environment.deathChance = world.deathChance
+    worker.beginTurn(world.now)
+    if passes(.began) { return }
+    for (link, socket) in sockets.sorted(by: { $0.key < $1.key }) {
+      receive(link, socket)
+      if !isAlive { return }
+    }
+    if passes(.received) { return }
+    worker.stage()
+    if passes(.staged) { return }
+    do throws(StoreError) { try worker.write() } catch { return storeFailed(error.description) }
+    if passes(.written) { return }
+    worker.execute()
+    if passes(.executed) { return }
+    do throws(StoreError) { try worker.upkeep() } catch { return storeFailed(error.description) }
+    if passes(.keptUp) { return }
+    report()
+    send()
+    if !isAlive || passes(.outputsSent) { return }
+    if let due = worker.nextDue { wake(after: max(20, due - world.time)) }
+  }
+
+  private func receive(_ link: Int, _ socket: Socket) {
+    if !socket.fromGateway.arrived.isEmpty {
+      let bytes = socket.fromGateway.arrived
+      var consumed = 0
+      bytes.withUnsafeBytes { buffer in
+        do throws(LinkError) { consumed = try worker.receive(link, buffer) } catch {
+          world.fail("I-7", "a worker does not understand its gateway: \(error)")
+        }
+      }
+      socket.fromGateway.arrived.removeFirst(consumed)
+    }
+    if !socket.isOpen {
+      worker.closeLink(link)
+      socket.toGateway.drop()
+      sockets[link] = nil
+    }
+  }
+
+  private func send() {
+    for (link, socket) in sockets.sorted(by: { $0.key < $1.key }) {
+      // A socket's buffer may be full: the rest goes with the next turn.
+      var half = false
+      worker.takeOutput(link) { bytes in
+        var count = bytes.count
+        if dieAt == .outputsHalfSent || world.chance(4) { count = Int(world.random.next() % UInt64(count + 1)) }
+        half = count < bytes.count
+        socket.toGateway.write(Array(bytes.prefix(count)))
+        return count
+      }
+      if half {
+        if passes(.outputsHalfSent) { return }
+        wake(after: 300)
+      }
+    }
+    if dieAt == .outputsHalfSent { _ = passes(.outputsHalfSent) }
+  }
+
+  private func report() {
+    for report in worker.reports {
+      switch report {
+      case .quarantined(let room, let event, let fault, _):
+        world.counters.quarantines += 1
+        world.trace.note(world.time, "quarantined", room.rawValue, event.rawValue, UInt64(fault.kind.rawValue))
+      case .frozen(let room, let reason, let text):
+        world.counters.freezes += 1
+        world.trace.note(world.time, "frozen", room.rawValue, UInt64(reason.rawValue))
+        if reason == .diverged { world.fail("I-2", "room \(room) diverges: \(text)") }
+      case .removedMember(let room, let slot):
+        world.trace.note(world.time, "removed", room.rawValue, UInt64(slot.rawValue))
+      case .adopted(let shard, let rooms, let active):
+        world.trace.note(world.time, "served", UInt64(shard.rawValue), UInt64(rooms), UInt64(active))
+      case .failed(let room, let text):
+        world.fail("I-7", "room \(room): \(text)")
+      }
+    }
+    worker.reports.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,138 @@
+// What can be done to the simulated server, and what is looked at in the end.
+package import Core
+import Journal
+import SimulatedFiles
+import WorkerCore
+import WorkerStore
+
+extension World {
+  /// Module, key and id of the n-th room of a run.
+  package func place(_ room: Int) -> (module: String, key: String, id: RoomID) {
+    let module = ["tally", "tally", "ticker", "tally", "restless"][room % 5]
+    let key = "room-\(room)"
+    return (module, key, map.room(module: Array(module.utf8), key: Array(key.utf8)))
+  }
+
+  /// At `disk` nothing acknowledged may ever be lost; at `process` only by a power loss or a failing disk.
+  var lossIsForbidden: Bool { options.durability == .disk || !lossMayHappen }
+
+  package var aliveWorkers: [UInt32] { supervisor.processes.filter(\.isAlive).map(\.instance) }
+
+  package func killOwner(of shard: Int, at point: TurnPoint? = nil) {
+    guard let process = supervisor.owner(of: shard) else { return }
+    if let point {
+      process.dieAt = point
+    } else {
+      process.die("killed")
+    }
+  }
+  package func killSpare() { supervisor.spare?.die("spare killed") }
+
+  package func powerLoss(downtime: Int64) {
+    counters.powerLosses += 1
+    if options.durability == .process { lossMayHappen = true }
+    isPowerOff = true
+    trace.note(time, "power loss")
+    supervisor.stopAll()
+    gateway?.die()
+    for disk in disks { disk.powerLoss() }
+    for box in boxes { box.words = Array(repeating: 0, count: 8) }
+    log.powerLost()
+    boot = BootID(high: boot.high + 1, low: 7)
+    after(downtime) { [self] in restart() }
+  }
+  /// Everything dies and is started again: the machine stays up.
+  package func killEverything(downtime: Int64) {
+    isPowerOff = true
+    trace.note(time, "everything killed")
+    supervisor.stopAll()
+    gateway?.die()
+    after(downtime) { [self] in restart() }
+  }
+  private func restart() {
+    isPowerOff = false
+    trace.note(time, "restart")
+    supervisor.start()
+    startGateway()
+  }
+
+  /// Faults end: disks work, nobody hangs, nothing kills.
+  package func heal() {
+    watchdogChance = 0
+    deathChance = 0
+    for disk in disks {
+      disk.heal()
+      disk.capacity = .max
+    }
+    for process in supervisor.processes {
+      process.isHung = false
+      process.dieAt = nil
+      process.environment.doomIn = nil
+    }
+    if let gateway { for loop in gateway.loops { loop.stalledUntil = 0 } }
+    trace.note(time, "healed")
+  }
+
+  func count(_ c: WorkerCounters) {
+    counters.events += c.events
+    counters.snapshots += c.snapshots
+    counters.checkpoints += c.checkpoints
+    counters.passivations += c.passivations
+  }
+
+  // MARK: The end
+
+  /// Demands progress: everything settles within the time, faults having stopped; then compares everything.
+  package func finish(within limit: Int64 = 120_000_000) {
+    heal()
+    let settled = run(atMost: limit) { self.isSettled }
+    if violation != nil { return }
+    guard settled else {
+      let texts = clients.filter { !$0.isSettled }.map(\.unsettled)
+      return fail("progress", "not settled \(limit / 1_000_000) s after the last fault: \(texts.joined(separator: " | ")); \(serverState)")
+    }
+    // What is on its way arrives; ticks and timers go on.
+    run(for: 2_000_000)
+    guard run(atMost: limit, until: { self.isSettled }) else {
+      if violation == nil { fail("progress", "unsettled again") }
+      return
+    }
+    compare()
+  }
+
+  private var isSettled: Bool {
+    clients.allSatisfy(\.isSettled) && (0..<options.shards).allSatisfy { supervisor.owner(of: $0)?.worker.store(ShardID(UInt16($0))) != nil }
+  }
+
+  private var serverState: String {
+    supervisor.processes.map { process in
+      "worker \(process.instance) owns \(process.worker.ownedShards): "
+        + process.worker.roomIDs.map { id in "\(id) \(process.worker.room(id)!.phase)" }.joined(separator: ", ")
+    }.joined(separator: "; ")
+  }
+
+  private func compare() {
+    for process in supervisor.processes where process.isAlive { count(process.worker.counters) }
+    var rooms: [RoomID: [UInt64]] = [:]
+    for s in 0..<options.shards {
+      guard let process = supervisor.owner(of: s) else { continue }
+      for id in process.worker.roomIDs where Int(map.shard(of: id).rawValue) == s {
+        guard let room = process.worker.room(id) else { continue }
+        guard room.phase == .ready, let host = room.host else {
+          if room.phase == .repairing { fail("progress", "room \(id) is still repairing") }
+          continue
+        }
+        let bytes = process.worker.encodeSnapshot(room)
+        bytes.withUnsafeBytes { buffer in
+          guard let snapshot = try? RoomSnapshot(buffer), let state = try? ScriptedRoom(snapshot.image) else {
+            return fail("I-2", "room \(id)'s state does not decode")
+          }
+          rooms[id] = state.operations
+          let cut = process.worker.store(ShardID(UInt16(s)))!.adoption.cutCounter
+          views.compare(id, Timeline(cut: cut, own: host.ownTimeline), state.operations)
+        }
+      }
+    }
+    ledger.compare(rooms)
+  }
+}
