@@ -48,7 +48,8 @@ struct Adopter<FS: FileSystem> {
     } catch {
       // What this adoption wrote may show and yet be lost.
       Self.noteFailure(fileSystem, directory)
-      throw error.code == Adopter.unfillable ? .unreadable("\(directory) has damage too small to be marked") : .file(error)
+      if error.code == Adopter.unfillable { throw .unreadable("\(directory) has damage too small to be marked") }
+      throw .file(error)
     }
   }
 

@@ -58,7 +58,9 @@ package struct JournalReport: Sendable, Hashable {
     if let end = segment.end { line += " to \(end)" }
     line += "  \(header.durability)  boot \(header.boot.description.prefix(8))"
     if header.isAdoption { line += "  adoption" }
-    if let before = header.predecessor { line += "  after \(before.number) (\(before.base.position)…\(before.end.position))" }
+    if let before = header.predecessor {
+      line += "  after \(before.number) (\(before.base.position)…\(before.end.position))"
+    }
     if let mark = segment.mark { line += "  mark \(mark)" }
     if segment.isHeaderFromTwin { line += "  HEADER READ FROM ITS TWIN" }
     for (kind, count) in segment.records.sorted(by: { $0.key < $1.key }) { line += "  kind \(kind): \(count)" }

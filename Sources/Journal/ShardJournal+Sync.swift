@@ -98,7 +98,9 @@ extension ShardJournal {
 
   /// Segments that can be removed by now, let go of by this call; nil if there are none.
   package mutating func removalWork() -> RemovalWork<FS>? {
-    guard failure == nil, void.isEmpty, mark.position >= releaseAfter, let checkpoint = durableCheckpoint else { return nil }
+    guard failure == nil, void.isEmpty, mark.position >= releaseAfter, let checkpoint = durableCheckpoint else {
+      return nil
+    }
     let limit = min(releaseTo, checkpoint)
     var count = 0
     while count + 1 < segments.count && segments[count + 1].start <= limit { count += 1 }

@@ -48,7 +48,7 @@ extension ShardJournal {
   private mutating func close(_ start: Int, _ kind: UInt8) {
     let position = written.position.advanced(by: start)
     chain = Record.close(in: &buffer, from: start, at: position, chain: chain)
-    precondition(buffer.count - start <= options.recordBytesMax, "a record is larger than the limit: \(buffer.count - start)")
+    precondition(buffer.count - start <= options.recordBytesMax, "a record is larger than the limit")
     if kind == RecordKind.checkpoint {
       lastCheckpoint = position
       isCheckpointDue = false

@@ -6,7 +6,7 @@ package struct Survey<FS: FileSystem> {
   var segments: [UInt64: Segment<FS>] = [:]
   /// The newest mark that each holds.
   var marks: [UInt64: DurableMark] = [:]
-  /// Zero-filled ahead and not begun: number and size.
+  /// Zero-filled ahead and not begun: number and size; 0 for one that was begun in vain and cannot be used.
   var prepared: [UInt64: Int] = [:]
   /// With bytes in the place of a header that are none, and why.
   var unreadable: [UInt64: String] = [:]
@@ -32,7 +32,13 @@ package struct Survey<FS: FileSystem> {
           let file = try fileSystem.open(directory + "/" + name, writable ? .readWrite : .read)
           let region = try fileSystem.readBytes(file, at: 0, count: SegmentHeader.regionBytes)
           let size = try fileSystem.size(file)
-          if let text = judge(number, file, region: region, size: size) { unreadable[number] = text }
+          if let text = judge(number, file, region: region, size: size) {
+            if try Self.isBegunInVain(fileSystem, file, region: region, size: size) {
+              prepared[number] = 0
+            } else {
+              unreadable[number] = text
+            }
+          }
         }
       }
     } catch { throw .file(error) }
@@ -74,6 +80,17 @@ package struct Survey<FS: FileSystem> {
       return nil
     }
     return reason
+  }
+
+  /// Its first write was interrupted within the header: there is no twin and no record, so nothing ever counted on it.
+  private static func isBegunInVain(
+    _ fileSystem: FS, _ file: FS.File, region: [UInt8], size: Int
+  ) throws(FileError) -> Bool {
+    guard region.dropFirst(SegmentHeader.pageBytes).allSatisfy({ $0 == 0 }) else { return false }
+    let window = ReadWindow(fileSystem)
+    window.open(file)
+    let records = SegmentHeader.regionBytes..<max(SegmentHeader.regionBytes, size)
+    return try window.endOfContent(in: records) == SegmentHeader.regionBytes
   }
 
   private mutating func readMarks(_ number: UInt64, _ region: [UInt8]) {
