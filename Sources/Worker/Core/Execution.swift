@@ -67,6 +67,8 @@ extension Worker {
     _ room: AnyRoom, _ event: RoomEvent, _ time: Int64, _ budget: RoomBudget
   ) -> RoomOutcome? {
     guard let host = room.host else { preconditionFailure("room \(room.id) has no host state") }
+    // An event that is none of the guest's business asks for nothing: what the last call asked for is not its own.
+    engine.effects.reset()
     engine.context = RoomContext(
       time: time, tick: event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
     return engine.deliver(event, to: &room.instance!, returns: event.returns(in: host), budget: budget)
