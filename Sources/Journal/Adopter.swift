@@ -181,9 +181,10 @@ struct Adopter<FS: FileSystem> {
   ) throws(FileError) -> Result {
     // A first segment is synced at every level: without any valid header nothing could be told. So is a risen cut
     // counter: if it could be lost, the next owner would give the same one to another history.
-    let hasRisen = adoption.cutCounter != found.line.segments.last?.header.cutCounter ?? 0
+    let hasRisen = adoption.cutCounter != found.line.durableCutCounter
     // And the end of `closed`: else a power loss could bring it back, and what was written since would be lost unseen.
-    let isSynced = identity.durability == .disk || adoption.isNew || hasRisen || found.end?.isClosed == true
+    let followsClosed = found.line.isClosedAtMark || found.end?.isClosed == true
+    let isSynced = identity.durability == .disk || adoption.isNew || hasRisen || followsClosed
     if isSynced { try fileSystem.sync(segment.file) }
     for number in survey.prepared.keys where number != segment.number {
       try fileSystem.removeIfPresent(directory + "/" + SegmentHeader.fileName(number))

@@ -63,8 +63,9 @@ package struct LogLine<FS: FileSystem> {
     lastCheckpoint = nil
     for (index, segment) in segments.enumerated() {
       if let base = segment.header.predecessor?.base, base.position >= (mark?.position ?? LogPosition(0)) {
+        // An adoption right behind `closed` does not make it less closed.
+        if base.position != mark?.position { isClosedAtMark = false }
         mark = base
-        isClosedAtMark = false
       }
       if let checkpoint = segment.header.lastCheckpoint { lastCheckpoint = max(lastCheckpoint ?? checkpoint, checkpoint) }
       let end = index + 1 < segments.count ? segments[index + 1].start : segment.capacityEnd
@@ -85,6 +86,12 @@ package struct LogLine<FS: FileSystem> {
     guard let holder = segments.last(where: { $0.start <= position }) else { preconditionFailure("it is not below") }
     // At a segment's start, what follows is chained to the header.
     return LogPoint(position: position, check: holder.start == position ? holder.check : mark?.check ?? 0)
+  }
+
+  /// The cut counter of the newest segment that is durable with certainty. The first one always is.
+  var durableCutCounter: UInt32 {
+    let durable = segments.last { segment in mark.map { segment.start < $0.position } ?? false }
+    return (durable ?? segments.first)?.header.cutCounter ?? 0
   }
 
   private func firstUnfinishedAdoption(_ window: ReadWindow<FS>) throws(FileError) -> Int? {
