@@ -28,7 +28,7 @@ struct DrillCommand: ParsableCommand {
   @Option(help: "The running server's admin-token file.") var tokenFile = "data/admin-token"
   @Option(help: "For a server of its own: process or disk.") var durability = "process"
   @Option(help: "For a server of its own: where the modules are.") var modules: String?
-  @Option(help: "Write the report as JSON to this file.") var json: String?
+  @Option(help: "Write the report as JSON to this file; -: to standard output, in place of the text.") var json: String?
   @Option(help: "Write the report as a page with charts to this file.") var html: String?
   @Flag(help: "No line of progress.") var quiet = false
 
@@ -48,8 +48,8 @@ struct DrillCommand: ParsableCommand {
       FileHandle.standardError.write(Data("oneup: \(error)\n".utf8))
       throw ExitCode(2)
     }
-    print(report.text)
-    if let json { try write(report.json, to: json) }
+    print(json == "-" ? report.json : report.text, terminator: "")
+    if let json, json != "-" { try write(report.json, to: json) }
     if let html { try write(report.html, to: html) }
     if !report.isClean { throw ExitCode(1) }
   }

@@ -5,8 +5,8 @@ import Journal
 
 struct JournalCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "journal", abstract: "Look at or verify the journals of a data directory.",
-    subcommands: [Inspect.self, Verify.self])
+    commandName: "journal", abstract: "Look at, verify or repair the journals of a data directory.",
+    subcommands: [Inspect.self, Verify.self, Repair.self])
 
   struct Place: ParsableArguments {
     @Argument(help: "The data directory, or one shard's directory in it.") var path = "data"
@@ -25,6 +25,28 @@ struct JournalCommand: ParsableCommand {
     @OptionGroup var place: Place
     func run() throws {
       try JournalCommand.each(place.path) { inspector, directory in try inspector.verify(directory) }
+    }
+  }
+
+  struct Repair: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Say what a repair of a stopped server's journals would do; with --apply do it.",
+      discussion: "What a repair overwrites is kept in a file beside the journal.")
+    @OptionGroup var place: Place
+    @Flag(help: "Do it.") var apply = false
+    func run() throws {
+      var isDone = true
+      for directory in JournalCommand.shards(place.path) {
+        do {
+          let steps = try JournalInspector(PosixFileSystem()).repair(directory, apply: apply)
+          if steps.isEmpty { print("\(directory): nothing to repair") }
+          for step in steps { print("\(directory): \(apply ? "done" : "would"): \(step)") }
+        } catch {
+          FileHandle.standardError.write(Data("oneup: \(directory): \(error)\n".utf8))
+          isDone = false
+        }
+      }
+      if !isDone { throw ExitCode(1) }
     }
   }
 
