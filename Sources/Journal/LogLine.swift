@@ -21,7 +21,7 @@ package struct LogLine<FS: FileSystem> {
     while true {
       segments = LogLine.line(through: candidates, survey)
       findMark(survey)
-      guard let index = try firstUnfinishedAdoption(window) else { break }
+      guard let index = try unfinishedAdoption(window) else { break }
       // It and whatever was built on it never happened: the predecessor decides again.
       for segment in segments[index...] { candidates[segment.number] = nil }
     }
@@ -94,13 +94,14 @@ package struct LogLine<FS: FileSystem> {
     return (durable ?? segments.first)?.header.cutCounter ?? 0
   }
 
-  private func firstUnfinishedAdoption(_ window: ReadWindow<FS>) throws(FileError) -> Int? {
-    for (index, segment) in segments.enumerated() where segment.header.isAdoption {
-      let end = segment.header.predecessor?.end.position ?? LogPosition(0)
-      if let mark, mark.position > end { continue }
-      if try !isFinished(segment, end: end, window) { return index }
-    }
-    return nil
+  /// The newest adoption, if it is not finished. Older ones do not matter: what is below its base was durable, and what
+  /// is above is in its copies.
+  private func unfinishedAdoption(_ window: ReadWindow<FS>) throws(FileError) -> Int? {
+    guard let index = segments.lastIndex(where: { $0.header.isAdoption }) else { return nil }
+    let segment = segments[index]
+    let end = segment.header.predecessor?.end.position ?? LogPosition(0)
+    if let mark, mark.position > end { return nil }
+    return try isFinished(segment, end: end, window) ? nil : index
   }
 
   /// Copies up to `end`, all whole, then `adopted`.

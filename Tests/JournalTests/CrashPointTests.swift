@@ -57,7 +57,9 @@ import Testing
 
   /// Many lives with any fault anywhere.
   @Test(arguments: [Durability.process, .disk]) func randomLives(_ durability: Durability) throws {
-    for seed in 0..<300 as Range<UInt64> {
+    // The last three found: a first header begun in vain; a risen cut counter lost twice; an adoption whose superseded
+    // predecessor was torn.
+    for seed in Array(0..<300) + [839, 1047, 1748] as [UInt64] {
       var random = RandomState(seed: seed)
       let model = try CrashModel(seed: seed, durability: durability)
       for _ in 0..<8 {
