@@ -6,7 +6,7 @@ SWIFT ?= swift
 ONEUP := .build/release/oneup
 MODULES := .build/modules
 
-.PHONY: help build run test bench check clean dist setup modules
+.PHONY: help build run test bench check format clean dist setup modules
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -35,6 +35,9 @@ bench: build ## load and faults against a server of its own, with a report in .b
 
 check: ## the house rules
 	@dev/check
+
+format: ## put the sources into the house's form
+	@git ls-files '*.swift' | grep -v ClientMessages | xargs swift format -i
 
 dist: setup ## one directory to ship: dist/ with the program, its library and the modules
 	@dev/dist

@@ -72,7 +72,7 @@ var targets: [Target] = [
   .target(
     name: "Sandbox", dependencies: ["Core", "CWasmtime"], path: "Sources/Sandbox",
     swiftSettings: strict, linkerSettings: wasmtimeLibrary),
-  library("ModuleBuilder", ["Sandbox"]),
+  library("ModuleBuilder", ["Core", "Sandbox"]),
   library("WorkerShell", path: "Sources/Worker/Shell", ["Core", "CHost", "Wire", "Journal", "WorkerCore", "WorkerStore", "Sandbox"]),
   library(
     "GatewayShell", path: "Sources/Gateway/Shell",
@@ -95,7 +95,7 @@ var targets: [Target] = [
       "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore", "GatewayShell", "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
-  program("oneup-sim", path: "Sources/oneup-sim", ["Simulation"]),
+  program("oneup-sim", path: "Sources/oneup-sim", ["Core", "Simulation"]),
 
   // What `make bench` compares with, and what it loads both with.
   program("echo-server", path: "Benchmarks/echo-server", [nio, nioPosix]),
