@@ -77,10 +77,18 @@ extension GatewayCore {
 
   private mutating func attached(_ shard: ShardID, _ a: LinkToGateway.Attachment, _ now: Now) {
     guard let (r, c) = recipient(shard, a.route), routes[r].isAsked else { return }
+    // On another timeline than was claimed a state is to come. Until it has, nothing of that timeline was passed on: a
+    // next owner must send the state too, not the ring.
+    let claimed: Timeline? =
+      switch routes[r].phase {
+      case .joining: nil
+      case .attaching: routes[r].claim.timeline
+      case .attached: routes[r].timeline
+      }
     routes[r].phase = .attached
     routes[r].isLive = true
     routes[r].join = nil
-    routes[r].timeline = a.timeline
+    routes[r].timeline = claimed == a.timeline ? a.timeline : Timeline(0)
     routes[r].mark = a.mark
     // What the worker names is passed on; text must be UTF-8 in protobuf.
     let joinID = routes[r].joinID

@@ -26,7 +26,11 @@ struct ClientMembership: Sendable {
   var room = RoomID(0)
   var slot = Slot(0)
   var timeline = Timeline(0)
+  /// Of the timeline; 0 with `needsState`.
   var lastOut = OutSeq(0)
+  /// Attached on a new timeline, and its state has not come: nothing of that timeline is known yet, so an `Attach` must
+  /// not claim it.
+  var needsState = true
 
   /// Inputs ≤ `acked` are decided; `pending[0]` is `acked + 1`.
   var acked: UInt64 = 0
@@ -55,7 +59,7 @@ struct ClientMembership: Sendable {
   var asking: ClientRequest {
     phase == .joining
       ? .join(id, module: module, key: key, parameters: parameters)
-      : .attach(id, room: room, timeline: timeline, lastOut: lastOut)
+      : .attach(id, room: room, timeline: needsState ? Timeline(0) : timeline, lastOut: lastOut)
   }
 
   /// Sends what may be sent: in order, within the window, not while held.

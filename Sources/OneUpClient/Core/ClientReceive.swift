@@ -33,7 +33,10 @@ extension Client {
     memberships[i].room = a.room
     memberships[i].slot = a.slot
     memberships[i].timeline = a.timeline
-    if isFirst || !isSame { memberships[i].lastOut = OutSeq(0) }
+    if isFirst || !isSame {
+      memberships[i].lastOut = OutSeq(0)
+      memberships[i].needsState = true
+    }
     actions.events.append(
       isFirst ? .joined(a.joinID, a.room, a.slot, module: a.module) : .reattached(a.joinID))
     decideUpTo(i, a, isFirst: isFirst, isSame: isSame, &actions)
@@ -101,6 +104,7 @@ extension Client {
     guard let i = index(s.joinID), memberships[i].phase == .attached else { return }
     memberships[i].timeline = s.timeline
     memberships[i].lastOut = s.asOf
+    memberships[i].needsState = false
     if let settling = memberships[i].settling {
       let known = max(memberships[i].verdictKnown, memberships[i].acked)
       if settling.through > known {
