@@ -57,6 +57,8 @@ package final class SimulatedDisk: FileSystem {
     get { state.withLock { $0.capacity } }
     set { state.withLock { $0.capacity = newValue } }
   }
+  /// A `death` has struck, and nobody has ended the process yet.
+  package var isDead: Bool { state.withLock { $0.isDead } }
   /// The process ends: what was written stays, its locks are free, its open files are void.
   package func processDeath() { state.withLock { $0.endLife() } }
   /// The machine stops: what no sync has covered stays in parts, sector by sector, or not at all.

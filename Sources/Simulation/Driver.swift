@@ -52,8 +52,9 @@ package struct Driver {
     case 0..<55: .append
     case 55..<62: .appendAndReply
     case 62..<66: .refuse
-    case 66..<68: .trap
-    case 68: .burn
+    case 66: chance(80) ? .trap : .append
+    case 67: .append
+    case 68: chance(60) ? .burn : .append
     case 69..<74: .slow
     case 74..<78: .crash
     case 78..<83: .later
@@ -61,7 +62,7 @@ package struct Driver {
     case 84..<89: .draw
     case 89..<94: .split
     case 94..<97: .shower
-    case 97: .flood
+    case 97: chance(40) ? .flood : .append
     default: .wave
     }
   }

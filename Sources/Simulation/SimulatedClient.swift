@@ -133,7 +133,7 @@ package final class SimulatedClient {
 
   /// Everything queued is settled, and the memberships are attached.
   package var isSettled: Bool {
-    isAway || (core.isUp && memberships.allSatisfy { core.isAttached($0.id) && $0.pending.isEmpty })
+    isAway || (core.isUp && memberships.allSatisfy { core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) })
   }
   var unsettled: String {
     "client \(index): up \(core.isUp); "

@@ -68,7 +68,10 @@ final class WorkerProcess {
     world.trace.note(world.time, why, UInt64(instance))
     world.count(worker.counters)
     for box in boxes { box.isFrozen = true }
-    for s in shards where holds(s) { world.disks[s].processDeath() }
+    for s in heldShards.sorted() {
+      world.disks[s].processDeath()
+      world.faultedDisks.remove(s)
+    }
     for socket in sockets.values.sorted(by: { $0.order < $1.order }) {
       socket.toGateway.end()
       socket.fromGateway.drop()
@@ -77,7 +80,6 @@ final class WorkerProcess {
     world.supervisor.died(self)
   }
 
-  private func holds(_ s: Int) -> Bool { heldShards.contains(s) }
   private var heldShards: Set<Int> = []
 
   // MARK: Shards
@@ -115,9 +117,18 @@ final class WorkerProcess {
       if isDying { return die("died adopting") }
       wake(after: 10)
     } catch {
+      if world.disks[s].isDead {
+        heldShards.insert(s)
+        return die("died adopting")
+      }
       if case .locked = error {
         world.trace.note(world.time, "locked", UInt64(instance), UInt64(s))
         world.after(5_000) { [self] in adopt(s, assigned: assigned) }
+        return
+      }
+      if case .file(let file) = error, file.code == 28 {
+        world.trace.note(world.time, "no space to adopt", UInt64(instance), UInt64(s))
+        world.after(100_000) { [self] in adopt(s, assigned: assigned) }
         return
       }
       heldShards.insert(s)
@@ -186,9 +197,12 @@ final class WorkerProcess {
     }
   }
 
+  /// A disk has told the process that it is dead.
+  private var isSunk: Bool { heldShards.contains { world.disks[$0].isDead } }
+
   /// True: it died here.
   private func passes(_ point: TurnPoint) -> Bool {
-    guard isDying || dieAt == point else { return false }
+    guard isDying || dieAt == point || isSunk else { return false }
     world.trace.note(world.time, "death at", UInt64(point.rawValue))
     die("died in a turn")
     return true
@@ -262,7 +276,7 @@ final class WorkerProcess {
       case .quarantined(let room, let event, let fault, _):
         world.counters.quarantines += 1
         world.trace.note(world.time, "quarantined", room.rawValue, event.rawValue, UInt64(fault.kind.rawValue))
-      case .frozen(let room, let reason, let text):
+      case .frozen(let room, let reason, let text) where heldShards.isDisjoint(with: world.faultedDisks):
         world.counters.freezes += 1
         world.trace.note(world.time, "frozen", room.rawValue, UInt64(reason.rawValue))
         if reason == .diverged { world.fail("I-2", "room \(room) diverges: \(text)") }
@@ -270,6 +284,7 @@ final class WorkerProcess {
         world.trace.note(world.time, "removed", room.rawValue, UInt64(slot.rawValue))
       case .adopted(let shard, let rooms, let active):
         world.trace.note(world.time, "served", UInt64(shard.rawValue), UInt64(rooms), UInt64(active))
+      case .frozen: break
       case .failed(let room, let text):
         world.fail("I-7", "room \(room): \(text)")
       }

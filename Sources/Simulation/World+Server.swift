@@ -36,6 +36,7 @@ extension World {
     supervisor.stopAll()
     gateway?.die()
     for disk in disks { disk.powerLoss() }
+    faultedDisks = []
     for box in boxes { box.words = Array(repeating: 0, count: 8) }
     log.powerLost()
     boot = BootID(high: boot.high + 1, low: 7)
@@ -102,6 +103,14 @@ extension World {
 
   private var isSettled: Bool {
     clients.allSatisfy(\.isSettled) && (0..<options.shards).allSatisfy { supervisor.owner(of: $0)?.worker.store(ShardID(UInt16($0))) != nil }
+  }
+
+  /// Its members' inputs wait for whoever thaws it.
+  func isFrozen(_ room: RoomID) -> Bool {
+    guard let process = supervisor.owner(of: Int(map.shard(of: room).rawValue)), let found = process.worker.room(room) else {
+      return false
+    }
+    return found.phase == .stopped || found.host?.frozen != nil
   }
 
   private var serverState: String {

@@ -14,7 +14,6 @@ final class LogModel {
 
 extension World {
   func adopted(_ s: Int, _ store: SimulatedStore, _ adoption: ShardAdoption) {
-    faultedDisks.remove(s)
   }
   func outputHeard(_ room: RoomID, _ timeline: Timeline, _ seq: OutSeq, _ payload: [UInt8], _ verdict: ServerFrame.Verdict?) {}
 }
