@@ -12,7 +12,10 @@ enum ChildEnvironment {
     lines.removeAll { $0.hasPrefix("\(RoleConfiguration.variable)=") }
     // An operator's own choice stands; a comma would end the path.
     guard !lines.contains(where: { $0.hasPrefix("SWIFT_BACKTRACE=") }), !crashes.contains(",") else { return lines }
-    var backtrace = "SWIFT_BACKTRACE=enable=yes,interactive=no,color=no,format=json,output-to=\(crashes)/"
+    // The process is not dead, and its shards not free, until the report is written. Names are looked up later from the
+    // addresses and images in it: doing it here costs seconds in a program of this size.
+    var backtrace =
+      "SWIFT_BACKTRACE=enable=yes,interactive=no,color=no,threads=crashed,symbolicate=off,format=json,output-to=\(crashes)/"
     if let helper = backtraceHelper() { backtrace += ",swift-backtrace=\(helper)" }
     return lines + [backtrace]
   }
