@@ -17,13 +17,6 @@ final class Bot {
     case query
     case command
   }
-  /// One acknowledged add.
-  struct Sample {
-    var scheduled: Int64
-    var latency: UInt32
-    var acknowledged: Int64 { scheduled + Int64(latency) }
-  }
-
   /// Of a player or probe: the oracle's member.
   let index: Int
   let role: Role
@@ -46,7 +39,7 @@ final class Bot {
   var waiting: [Waiting] = []
   var waitingHead = 0
   var firstNumber: UInt64 = 1
-  var samples: [Sample] = []
+  var samples: [WaitSample] = []
   /// Answers to queries, in order.
   var replies: [[UInt8]] = []
 
@@ -61,6 +54,13 @@ final class Bot {
     client = Client(name: "\(role)-\(index)", settings: settings)
   }
 
+  var waits: Waits {
+    Waits(
+      room: room, samples: samples,
+      open: waiting[waitingHead...].compactMap {
+        if case .add(_, let scheduled) = $0 { scheduled } else { nil }
+      })
+  }
   var openCount: Int { waiting.count - waitingHead }
   var isReady: Bool { hasState && membership.map(client.isAttached) ?? false }
 

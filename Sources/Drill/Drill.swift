@@ -57,6 +57,8 @@ struct Drill {
   let fleet: Fleet
   static let joinSeconds: Int64 = 60
   static let drainSeconds: Int64 = 30
+  /// All is acknowledged and no output has come for so long: none will.
+  static let quietMicroseconds: Int64 = 3_000_000
   /// Probes begin so long before a fault.
   static let probeLeadMicroseconds: Int64 = 50_000
   /// And go on for so long after it, longer where something still waits.
@@ -136,11 +138,16 @@ struct Drill {
       "\(fixed(elapsed, 1)) s  sent \(sent)  acked \(acked)  p99 \(fixed(Double(p99) / 1_000, 1)) ms  faults \(progress.faults)  disconnects \(disconnects)")
   }
 
-  /// Until every player and probe has seen all, or no longer than the drain may last.
+  /// Until every player and probe has seen all, or nothing more comes, or no longer than the drain may last.
   private func drain(_ start: Int64, _ progress: Progress) async {
     let deadline = Fleet.now() + Self.drainSeconds * 1_000_000
+    var (seen, seenAt) = (-1, Fleet.now())
     while Fleet.now() < deadline {
-      if (try? await fleet.on({ $0.openCount == 0 && $0.oracle.isCaughtUp })) != false { return }
+      guard let (open, isCaughtUp, outputs) = try? await fleet.on({
+        ($0.openCount, $0.oracle.isCaughtUp, $0.oracle.outputsSeen)
+      }) else { return }
+      if outputs != seen { (seen, seenAt) = (outputs, Fleet.now()) }
+      if open == 0, isCaughtUp || Fleet.now() - seenAt > Self.quietMicroseconds { return }
       try? await Task.sleep(for: .milliseconds(20))
       if progress.isDue { try? await show(start, progress) }
     }

@@ -8,6 +8,12 @@ package struct DrillReport: Sendable {
     /// Players whose room or connection was hit.
     package var affected: Int
     package var pause: Spread
+    package init(kind: FaultKind, atSeconds: Double, affected: Int, pause: Spread) {
+      self.kind = kind
+      self.atSeconds = atSeconds
+      self.affected = affected
+      self.pause = pause
+    }
   }
   /// A stretch of the drill, for the charts.
   package struct Moment: Sendable {
@@ -16,6 +22,7 @@ package struct DrillReport: Sendable {
     package var p99 = 0.0
     package var max = 0.0
     package var disconnects = 0
+    package init() {}
   }
 
   package var players = 0

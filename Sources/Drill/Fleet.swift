@@ -320,7 +320,7 @@ final class Fleet: @unchecked Sendable {
       guard case .add(let operation, let scheduled) = bot.takeWaiting() else { continue }
       oracle.acknowledge(operation)
       let latency = UInt32(clamping: now - scheduled)
-      bot.samples.append(Bot.Sample(scheduled: scheduled, latency: latency))
+      bot.samples.append(WaitSample(scheduled: scheduled, latency: latency))
       if bot.role == .player { histogram.add(latency) }
     }
   }

@@ -1,26 +1,26 @@
 // The server's frames, read by the drill's own decoder: cheap for the frequent ones, and no code of the server's.
-import ClientCore
+package import ClientCore
 import Core
 
 /// A frame that is not what the protocol says.
-struct FrameError: Error, CustomStringConvertible {
-  let description: String
-  init(_ description: String) { self.description = description }
+package struct FrameError: Error, CustomStringConvertible {
+  package let description: String
+  package init(_ description: String) { self.description = description }
 }
 
 /// Walks the fields of one protobuf message in a buffer that it borrows.
-struct FieldReader {
+package struct FieldReader {
   private var bytes: UnsafeRawBufferPointer
   private var at = 0
   /// The field last read: its number, and its value as a number or as bytes.
-  private(set) var field: UInt64 = 0
-  private(set) var number: UInt64 = 0
-  private(set) var content = UnsafeRawBufferPointer(start: nil, count: 0)
+  package private(set) var field: UInt64 = 0
+  package private(set) var number: UInt64 = 0
+  package private(set) var content = UnsafeRawBufferPointer(start: nil, count: 0)
 
-  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
   /// Reads the next field; false at the end.
-  mutating func next() throws(FrameError) -> Bool {
+  package mutating func next() throws(FrameError) -> Bool {
     if at == bytes.count { return false }
     let tag = try varint()
     field = tag >> 3
@@ -63,12 +63,12 @@ struct FieldReader {
 
 /// What the oracle and the client need of a frame. `payload` is borrowed from the frame, and not copied into `message`
 /// for outputs and states: only replies are.
-struct ServerFrame {
-  var message: ServerMessage
-  var payload = UnsafeRawBufferPointer(start: nil, count: 0)
+package struct ServerFrame {
+  package var message: ServerMessage
+  package var payload = UnsafeRawBufferPointer(start: nil, count: 0)
 
   /// Nil: a kind of frame that this version does not know.
-  static func read(_ bytes: UnsafeRawBufferPointer) throws(FrameError) -> ServerFrame? {
+  package static func read(_ bytes: UnsafeRawBufferPointer) throws(FrameError) -> ServerFrame? {
     var frame = FieldReader(bytes)
     guard try frame.next() else { return nil }
     let body = frame.content

@@ -1,13 +1,14 @@
 // The client's frames, written by hand: protobuf behind a 4-byte big-endian length.
-import ClientCore
+package import ClientCore
 import Core
 
-struct FrameWriter {
-  private(set) var bytes: [UInt8] = []
+package struct FrameWriter {
+  package init() {}
+  package private(set) var bytes: [UInt8] = []
 
-  mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+  package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
-  mutating func put(_ request: ClientRequest) {
+  package mutating func put(_ request: ClientRequest) {
     let lengthAt = bytes.count
     bytes.append(contentsOf: [0, 0, 0, 0])
     var body: [UInt8] = []

@@ -10,7 +10,7 @@ extension Fleet {
     report.throughputPerSecond = Double(inTime) / Double(seconds)
 
     let judge = PauseJudge(
-      players: Array(bots[..<players]), probes: Array(bots[players..<players + rooms]), end: end,
+      players: bots[..<players].map(\.waits), probes: bots[players..<players + rooms].map(\.waits), end: end,
       usual: UInt32(report.latency.p50 * 1_000))
     var pauses: [UInt32] = []
     for (i, mark) in marks.enumerated() {
@@ -36,7 +36,9 @@ extension Fleet {
     }
     var moments = latencies.map { samples in
       let spread = Spread(microseconds: samples)
-      return DrillReport.Moment(acked: samples.count, p50: spread.p50, p99: spread.p99, max: spread.max)
+      var moment = DrillReport.Moment()
+      (moment.acked, moment.p50, moment.p99, moment.max) = (samples.count, spread.p50, spread.p99, spread.max)
+      return moment
     }
     for time in disconnectTimes {
       let i = Int((time - start) / width)

@@ -6,9 +6,9 @@
 // exactly once, each player's in the order of sending.
 
 /// Everything is fed in the order in which it happened. Members are players and probes, by index.
-struct Oracle {
+package struct Oracle {
   /// Unique in a drill: the member's index, then its count of adds from 1.
-  static func operation(member: Int, count: UInt32) -> UInt64 { UInt64(member) << 32 | UInt64(count) }
+  package static func operation(member: Int, count: UInt32) -> UInt64 { UInt64(member) << 32 | UInt64(count) }
 
   private enum Fate: UInt8 {
     case open, acknowledged, refused
@@ -43,14 +43,14 @@ struct Oracle {
 
   private var members: [Member]
   private var rooms: [Room]
-  private(set) var sent = 0
-  private(set) var acknowledged = 0
-  private(set) var errors = 0
-  private(set) var notes: [String] = []
+  package private(set) var sent = 0
+  package private(set) var acknowledged = 0
+  package private(set) var errors = 0
+  package private(set) var notes: [String] = []
   static let notesMax = 30
   private static let positionMax: UInt32 = 16_000_000
 
-  init(rooms: Int, roomOfMember: [Int]) {
+  package init(rooms: Int, roomOfMember: [Int]) {
     self.rooms = Array(repeating: Room(), count: rooms)
     members = roomOfMember.map { Member(room: $0) }
   }
@@ -58,14 +58,14 @@ struct Oracle {
   // MARK: What players do
 
   /// A member's next add leaves; returns its operation.
-  mutating func send(member: Int) -> UInt64 {
+  package mutating func send(member: Int) -> UInt64 {
     members[member].fates.append(.open)
     sent += 1
     return Self.operation(member: member, count: UInt32(members[member].fates.count))
   }
-  mutating func acknowledge(_ operation: UInt64) { settle(operation, .acknowledged) }
+  package mutating func acknowledge(_ operation: UInt64) { settle(operation, .acknowledged) }
   /// Decided otherwise, and the sender told so.
-  mutating func refuse(_ operation: UInt64, _ reason: String) {
+  package mutating func refuse(_ operation: UInt64, _ reason: String) {
     settle(operation, .refused)
     complain("add \(name(operation)) was not applied: \(reason)")
   }
@@ -77,11 +77,11 @@ struct Oracle {
     if fate == .acknowledged { rooms[members[member].room].acknowledged += 1 }
   }
   /// The membership is over: what comes later is not for it.
-  mutating func gone(member: Int, _ reason: String) {
+  package mutating func gone(member: Int, _ reason: String) {
     members[member].isGone = true
     complain("member \(member) lost its membership: \(reason)")
   }
-  mutating func complain(_ text: String) {
+  package mutating func complain(_ text: String) {
     errors += 1
     note(text)
   }
@@ -91,13 +91,13 @@ struct Oracle {
 
   // MARK: What players receive
 
-  mutating func attached(member: Int, slot: UInt32, timeline: UInt64) {
+  package mutating func attached(member: Int, slot: UInt32, timeline: UInt64) {
     members[member].slot = slot
     if members[member].timeline != timeline { members[member].awaitsState = true }
     members[member].timeline = timeline
   }
 
-  mutating func state(member m: Int, timeline: UInt64, asOf: UInt64, payload: UnsafeRawBufferPointer) {
+  package mutating func state(member m: Int, timeline: UInt64, asOf: UInt64, payload: UnsafeRawBufferPointer) {
     guard payload.count == 12 else { return complain("a state of \(payload.count) bytes for member \(m)") }
     let total = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
     let hash = UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
@@ -116,8 +116,10 @@ struct Oracle {
   }
 
   /// Any output; unnumbered ones have `seq` 0 and are not judged.
-  mutating func output(member m: Int, seq: UInt64, prev: UInt64, payload: UnsafeRawBufferPointer) {
-    guard seq != 0, checkNumber(m, seq, prev) else { return }
+  package mutating func output(member m: Int, seq: UInt64, prev: UInt64, payload: UnsafeRawBufferPointer) {
+    guard seq != 0 else { return }
+    outputsSeen += 1
+    checkNumber(m, seq, prev)
     guard payload.count == 17, payload[0] == 1 else { return }
     let position = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
     let operation = UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 5, as: UInt64.self))
@@ -130,14 +132,14 @@ struct Oracle {
     record(m, position, operation)
   }
 
-  /// Each number once, and each output's `prev` no later than what came last. False: not a new one.
-  private mutating func checkNumber(_ m: Int, _ seq: UInt64, _ prev: UInt64) -> Bool {
+  /// Each number once, and each output's `prev` no later than what came last.
+  private mutating func checkNumber(_ m: Int, _ seq: UInt64, _ prev: UInt64) {
     if members[m].awaitsState {
       complain("member \(m) got output \(seq) before the state of its timeline")
     } else if seq <= members[m].lastOut {
       members[m].numbersDoubled += 1
       note("member \(m) got output \(seq) after \(members[m].lastOut)")
-      return true
+      return
     } else if prev > members[m].lastOut {
       members[m].gaps += 1
       note("member \(m) got output \(seq) after \(members[m].lastOut), but \(prev) lies between")
@@ -146,7 +148,6 @@ struct Oracle {
     }
     members[m].lastOut = seq
     members[m].lastIsState = false
-    return true
   }
 
   private mutating func place(_ m: Int, _ position: UInt32) {
@@ -188,8 +189,10 @@ struct Oracle {
     }
   }
 
+  /// Rises with every numbered output.
+  package private(set) var outputsSeen = 0
   /// Every add was told, and every member has seen all that any has.
-  var isCaughtUp: Bool {
+  package var isCaughtUp: Bool {
     rooms.allSatisfy { $0.order.count >= $0.acknowledged }
       && members.allSatisfy {
         $0.isGone || $0.next == (rooms[$0.room].base ?? 0) + UInt32(rooms[$0.room].order.count)
@@ -199,10 +202,10 @@ struct Oracle {
   // MARK: In the end
 
   /// The room's whole list, from its first position, as it answered.
-  mutating func list(room: Int, _ operations: [UInt64]) { rooms[room].list = operations }
+  package mutating func list(room: Int, _ operations: [UInt64]) { rooms[room].list = operations }
 
   /// The verdict over everything; call once, after the lists.
-  mutating func judge() -> OracleVerdict {
+  package mutating func judge() -> OracleVerdict {
     var verdict = OracleVerdict()
     verdict.sent = sent
     verdict.acked = acknowledged
@@ -290,7 +293,7 @@ struct Oracle {
 }
 
 /// FNV-1a over the operations' bytes, little endian, in order.
-func fnv1a(_ operations: some Sequence<UInt64>) -> UInt64 {
+package func fnv1a(_ operations: some Sequence<UInt64>) -> UInt64 {
   var hash: UInt64 = 0xCBF2_9CE4_8422_2325
   for operation in operations {
     for shift in stride(from: UInt64(0), to: 64, by: 8) {
@@ -301,17 +304,18 @@ func fnv1a(_ operations: some Sequence<UInt64>) -> UInt64 {
 }
 
 /// What an oracle found.
-struct OracleVerdict: Sendable, Equatable {
-  var sent = 0
-  var acked = 0
-  var unacked = 0
-  var lost = 0
-  var duplicated = 0
-  var reordered = 0
-  var outputsLost = 0
-  var outputsDoubled = 0
-  var resets = 0
-  var errors = 0
+package struct OracleVerdict: Sendable, Equatable {
+  package init() {}
+  package var sent = 0
+  package var acked = 0
+  package var unacked = 0
+  package var lost = 0
+  package var duplicated = 0
+  package var reordered = 0
+  package var outputsLost = 0
+  package var outputsDoubled = 0
+  package var resets = 0
+  package var errors = 0
   /// The first findings in words.
-  var notes: [String] = []
+  package var notes: [String] = []
 }

@@ -22,22 +22,23 @@ package struct Spread: Sendable, Equatable {
 }
 
 /// The smallest sample that at least the share `p` of all are not above. Precondition: sorted and not empty.
-func percentile<T: Comparable>(_ sorted: [T], _ p: Double) -> T {
+package func percentile<T: Comparable>(_ sorted: [T], _ p: Double) -> T {
   precondition(!sorted.isEmpty, "no samples")
   return sorted[Swift.min(Swift.max(Int((Double(sorted.count) * p).rounded(.up)) - 1, 0), sorted.count - 1)]
 }
 
 /// Counts of microseconds in buckets 1/16 of a power of two wide: percentiles while samples still come in.
-struct LogHistogram {
+package struct LogHistogram {
+  package init() {}
   private var buckets = [Int](repeating: 0, count: 32 * 16)
-  private(set) var count = 0
+  package private(set) var count = 0
 
-  mutating func add(_ microseconds: UInt32) {
+  package mutating func add(_ microseconds: UInt32) {
     buckets[Self.bucket(microseconds)] += 1
     count += 1
   }
   /// The lower bound of the bucket that holds it; 0 without samples.
-  func percentile(_ p: Double) -> UInt32 {
+  package func percentile(_ p: Double) -> UInt32 {
     var left = Int((Double(count) * p).rounded(.up))
     for (i, n) in buckets.enumerated() where n > 0 {
       left -= n

@@ -1,0 +1,50 @@
+// Whole drills over real sockets, against a server that keeps its promises and against ones that do not.
+import Drill
+import NIOCore
+import Testing
+
+@Suite(.serialized) struct DrillRunTests {
+  func drill(_ misdeed: FakeTally.Misdeed, seconds: Int = 1, faults: [FaultPlan] = []) async throws -> DrillReport {
+    let fake = FakeTally(misdeed)
+    let (server, http) = try await fake.start()
+    var options = DrillOptions(target: .running(server: server, http: http, token: "secret"))
+    (options.players, options.rooms, options.rate, options.seconds) = (6, 2, 20, seconds)
+    options.faults = faults
+    let report = try await runDrill(options)
+    try await fake.group.shutdownGracefully()
+    return report
+  }
+
+  @Test func aGoodServerIsClean() async throws {
+    let report = try await drill(.none)
+    #expect(report.isClean, "\(report.text)")
+    #expect(report.sent == 120 && report.acked == 120)
+    #expect(report.errors == 0 && report.disconnects == 0 && report.resets == 0, "\(report.text)")
+    #expect(report.latency.max > 0)
+  }
+
+  @Test func lostConnectionsAreRepairedAndCounted() async throws {
+    let report = try await drill(.none, seconds: 7, faults: [FaultPlan(kind: .gatewayKill, periodMilliseconds: 1_000)])
+    #expect(report.isClean && report.errors == 0, "\(report.text)")
+    // Two faults, six players and two probes.
+    #expect(report.disconnects == 16)
+    #expect(report.faults.map(\.affected) == [6, 6])
+    #expect(report.sent > 6 * 20 * 7, "probes add more")
+  }
+
+  @Test func aWithheldOutputIsFound() async throws {
+    let report = try await drill(.withholdsAnOutput)
+    #expect(report.outputsLost == 2, "\(report.text)")
+    #expect(report.lost == 0 && report.duplicated == 0)
+  }
+
+  @Test func aForgottenAddIsFound() async throws {
+    let report = try await drill(.forgets)
+    #expect(report.lost == 2 && report.unacked == 0, "\(report.text)")
+  }
+
+  @Test func anAddAppliedTwiceIsFound() async throws {
+    let report = try await drill(.appliesTwice)
+    #expect(report.duplicated == 2 && report.lost == 0, "\(report.text)")
+  }
+}
