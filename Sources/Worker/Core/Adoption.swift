@@ -236,8 +236,8 @@ extension Shard {
         let start = r.offset
         let (place, event) = try r.takeEvent()
         let room = found(place.room, id)
-        if case .created = event { room.forget() }
         guard room.foundFrom <= position else { continue }
+        if case .created = event { room.forget() }
         if room.tailStart == nil { room.tailStart = position }
         TailItem.put(
           head.number, head.time, UnsafeRawBufferPointer(rebasing: payload[start..<r.offset]), into: &room.found)
