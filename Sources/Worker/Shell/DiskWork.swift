@@ -71,6 +71,14 @@ extension WorkerProcess {
     }
   }
 
+  /// Two segments of each shard stand ready from the start, so they are small: 256 MiB for eight shards.
+  private static var journalOptions: JournalOptions {
+    var options = JournalOptions()
+    options.segmentBytes = 16 << 20
+    options.recordBytesMax = 12 << 20
+    return options
+  }
+
   func openStore(_ assignment: ShardAssignment) throws(StoreError) -> (Store, ShardAdoption) {
     let digits = String(assignment.shard.rawValue)
     let directory =
@@ -83,7 +91,7 @@ extension WorkerProcess {
         fileSystem, directory: directory,
         identity: JournalIdentity(
           shard: assignment.shard, boot: boot, durability: configuration.durability, engine: engine.identity),
-        assigned: assignment.epoch, box: box)
+        assigned: assignment.epoch, box: box, options: Self.journalOptions)
     } catch { throw StoreError("shard \(assignment.shard) cannot be taken over: \(error)") }
   }
 }
