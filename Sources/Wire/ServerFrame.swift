@@ -25,6 +25,12 @@ package enum ServerFrame: Hashable, Sendable {
     package var kind: UInt8
     package var reply: [UInt8]
     package var reason: String
+    package init(seq: InputSeq, kind: UInt8, reply: [UInt8], reason: String) {
+      self.seq = seq
+      self.kind = kind
+      self.reply = reply
+      self.reason = reason
+    }
   }
 
   /// One frame, without its length.
