@@ -127,7 +127,9 @@ package final class SupervisorProcess {
         case .dump: SIGQUIT
         }
       children.first { $0.instance == instance }?.signal(number)
-    case .serving: Log.ready(readyLine)
+    case .serving:
+      Log.ready(readyLine)
+      Log.write(.info, "players connect to \(listen); HTTP is at http://\(http)/ (curl it for a list); Ctrl-C stops")
     case .log(let level, let text): Log.write(level, text)
     case .perish:
       for child in children { child.signal(SIGKILL) }
