@@ -273,8 +273,9 @@ final class WorkerProcess {
   private func report() {
     for report in worker.reports {
       switch report {
-      case .quarantined(let room, let event, let fault, _):
+      case .quarantined(let room, let event, let fault, let bundle):
         world.counters.quarantines += 1
+        if fault.kind == .death || fault.kind == .watchdog { world.ledger.undo(bundle.culprit) }
         world.trace.note(world.time, "quarantined", room.rawValue, event.rawValue, UInt64(fault.kind.rawValue))
       case .frozen(let room, let reason, let text) where heldShards.isDisjoint(with: world.faultedDisks):
         world.counters.freezes += 1

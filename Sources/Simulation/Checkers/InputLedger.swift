@@ -1,6 +1,7 @@
 // I-3 from outside: what each sender was told of each of its inputs, against what the rooms hold in the end.
 import ClientCore
 import Core
+import WorkerCore
 
 final class InputLedger {
   enum Fate: UInt8 {
@@ -22,12 +23,20 @@ final class InputLedger {
     var room: RoomID
     var stream: UInt64
     var fate = Fate.sent
-    var hasVerdict = false
+    /// Its membership is over: of a later loss its sender cannot be told.
+    var isUntold = false
   }
   unowned var world: World!
   private var entries: [UInt64: Entry] = [:]
   /// Quarantined after their outputs may have left: their senders got a new timeline and the full state.
-  var undone: Set<UInt64> = []
+  private var undone: Set<UInt64> = []
+  func undo(_ culprit: [UInt8]) {
+    culprit.withUnsafeBytes { bytes in
+      var r = ByteReader(bytes)
+      guard case .input(_, _, _, let payload)? = (try? r.takeEvent())?.1, payload.count >= 9 else { return }
+      undone.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
+    }
+  }
 
   func sent(_ operation: UInt64, _ command: ScriptedCommand, by client: SimulatedClient, in m: SimulatedClient.Membership) {
     entries[operation] = Entry(
@@ -40,7 +49,6 @@ final class InputLedger {
   }
   func verdict(_ operation: UInt64, _ kind: Verdict.Kind) {
     guard let entry = entries[operation] else { return }
-    entries[operation]!.hasVerdict = true
     if kind != .applied {
       if entry.fate == .acknowledged { world.fail("I-3", "\(operation) was acknowledged before its verdict \(kind)") }
       entries[operation]!.fate = .refused
@@ -53,11 +61,19 @@ final class InputLedger {
   }
   func abandoned(_ m: SimulatedClient.Membership) {
     for operation in m.pending where operation != 0 { settle(operation, .abandoned) }
+    forget(m)
+  }
+  /// Nobody is left to be told of a loss.
+  private func forget(_ m: SimulatedClient.Membership) {
+    for (_, operation) in m.acknowledged where entries[operation]?.fate == .acknowledged {
+      entries[operation]!.isUntold = true
+    }
   }
   func ended(_ m: SimulatedClient.Membership, last: UInt64, isKnown: Bool) {
     for (i, operation) in m.pending.enumerated() where operation != 0 {
       settle(operation, isKnown && m.base + UInt64(i) + 1 > last ? .never : .abandoned)
     }
+    forget(m)
   }
   private func settle(_ operation: UInt64, _ fate: Fate) {
     if entries[operation]?.fate == .sent { entries[operation]!.fate = fate }
@@ -92,7 +108,7 @@ final class InputLedger {
       // Their timers may be on their way, cancelled with a cut, or end with the run.
       case (_, .later): (mayBe, must) = (true, false)
       case (.acknowledged, .wave): (mayBe, must) = (false, false)
-      case (.acknowledged, _): (mayBe, must) = (true, !undone.contains(operation))
+      case (.acknowledged, _): (mayBe, must) = (true, !undone.contains(operation) && (world.lossIsForbidden || !entry.isUntold))
       case (_, .refuse), (_, .trap), (_, .flood): (mayBe, must) = (false, false)
       case (.sent, _), (.unknown, _), (.abandoned, _): (mayBe, must) = (true, false)
       }
