@@ -172,7 +172,6 @@ extension Worker {
       }
       settle(room, head.seq, event, max(room.awake.time, repair.time), .quarantined(repair.fault.kind))
       if repair.raisesTimeline { raiseTimeline(room) }
-      judge(room)
     }
     runBacklog(room)
   }
@@ -195,6 +194,8 @@ extension Worker {
     }
     guard room.phase == .ready else { return }
     room.isDeciding = false
+    // Not before: while one of its events is undecided, a room takes no new one (protocol §4.3).
+    judge(room)
     admitWaiting(room)
   }
 
