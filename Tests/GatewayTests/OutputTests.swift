@@ -156,7 +156,7 @@ struct OutputTests {
     for n in 1...20 as ClosedRange<UInt64> { g.input(c, 1, n) }
     let sent = g.records(l)
     #expect(sent.count == 4, "33 bytes each, up to a bound of 100")
-    #expect(g.records(l) == ["attach r0 1 gen 1 timeline 1 last 0"], "its answer says where to go on")
+    #expect(g.records(l) == ["attach r0 1 gen 1 timeline 0 last 0"], "its answer says where to go on")
     g.input(c, 1, 4)
     #expect(g.records(l) == ["input r0 4 x"], "and it goes on")
   }
