@@ -29,6 +29,7 @@ extension World {
   package func killSpare() { supervisor.spare?.die("spare killed") }
 
   package func powerLoss(downtime: Int64) {
+    guard !isPowerOff else { return }
     counters.powerLosses += 1
     if options.durability == .process { lossMayHappen = true }
     isPowerOff = true
@@ -44,6 +45,7 @@ extension World {
   }
   /// Everything dies and is started again: the machine stays up.
   package func killEverything(downtime: Int64) {
+    guard !isPowerOff else { return }
     isPowerOff = true
     trace.note(time, "everything killed")
     supervisor.stopAll()
@@ -116,7 +118,15 @@ extension World {
   private var serverState: String {
     supervisor.processes.map { process in
       "worker \(process.instance) owns \(process.worker.ownedShards): "
-        + process.worker.roomIDs.map { id in "\(id) \(process.worker.room(id)!.phase)" }.joined(separator: ", ")
+        + process.worker.roomIDs.map { id in
+          let room = process.worker.room(id)!
+          return "\(id) \(room.phase), \(room.unconfirmed) outputs unconfirmed"
+        }.joined(separator: ", ")
+        + process.sockets.sorted { $0.key < $1.key }.map { link, socket in
+          " link \(link): \(process.worker.pendingOutput(link)) waiting, \(socket.toGateway.inFlight) and "
+            + "\(socket.fromGateway.inFlight) on the way, \(socket.toGateway.arrived.count) and "
+            + "\(socket.fromGateway.arrived.count) unread"
+        }.joined()
     }.joined(separator: "; ")
   }
 

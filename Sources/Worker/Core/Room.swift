@@ -112,7 +112,7 @@ package final class Room<Instance> {
   var waiting: [PendingAnswer] = []
 
   /// Numbered outputs that gateway loops have not confirmed.
-  var unconfirmed = 0
+  package internal(set) var unconfirmed = 0
   /// Monotonic microseconds.
   var nextTick: Int64 = 0
   var stagedTick: UInt64 = 0
