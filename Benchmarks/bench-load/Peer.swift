@@ -22,8 +22,10 @@ final class Peer {
   var backlog: [Int64] = []
 
   init(_ address: sockaddr_in, memberships: Int) throws(LoadError) {
-    fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard fd >= 0 else { throw LoadError("no socket") }
+    self.fd = fd
+    self.memberships = [Membership](repeating: Membership(), count: memberships)
     var address = address
     let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -34,12 +36,11 @@ final class Peer {
     var on: Int32 = 1
     setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
     guard fcntl(fd, F_SETFL, O_NONBLOCK) == 0 else { throw LoadError("the socket cannot be set not to block") }
-    self.memberships = [Membership](repeating: Membership(), count: memberships)
   }
   deinit { close(fd) }
 
   func write(_ bytes: UnsafeRawPointer, _ count: Int) throws(LoadError) {
-    guard send(fd, bytes, count, Int32(MSG_NOSIGNAL.rawValue)) == count else {
+    guard send(fd, bytes, count, Int32(MSG_NOSIGNAL)) == count else {
       throw LoadError("a socket did not take \(count) bytes at once")
     }
   }

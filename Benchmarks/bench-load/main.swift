@@ -4,12 +4,13 @@
 //   open CONNECTIONS MEMBERSHIPS ROOMS PREFIX MODULE    connect, and join so many rooms on each
 //   closed SECONDS MESSAGES                             one input under way on each connection, at most so many
 //   paced PER-SECOND SECONDS                            evenly; needs a processor of its own
-//   recover PID                                         kill it, and wait for one input in every room
+//   recover PID                                         kill it (0: nothing), and wait for one input in every room
 //   close
 import Glibc
 
 func fail(_ text: String) -> Never {
-  fputs("bench-load: \(text)\n", stderr)
+  let line = Array("bench-load: \(text)\n".utf8)
+  _ = line.withUnsafeBytes { write(2, $0.baseAddress, $0.count) }
   exit(1)
 }
 
@@ -43,6 +44,6 @@ do throws(LoadError) {
   let generator = try Generator(kind, host: String(arguments[2][..<colon]), port: port)
   while let line = readLine() {
     print(try perform(line.split(separator: " ").map(String.init), generator))
-    flushStandardOutput()
+    fflush(nil)
   }
 } catch { fail(error.description) }

@@ -1,5 +1,6 @@
 // The baseline of the benchmarks: what SwiftNIO alone makes of the same messages. One event loop, default options,
 // every byte goes back. It is built with the flags of the server.
+import Glibc
 import NIOCore
 import NIOPosix
 
@@ -22,5 +23,6 @@ let listener = try await ServerBootstrap(group: group)
   .bind(host: "127.0.0.1", port: 0).get()
 guard let port = listener.localAddress?.port else { preconditionFailure("a bound TCP socket has a port") }
 print(#"{"ready":true,"listen":"127.0.0.1:\#(port)"}"#)
-flushStandardOutput()
+// Output to a pipe waits for a full buffer; the reader waits for this line.
+fflush(nil)
 try await listener.closeFuture.get()
