@@ -157,11 +157,12 @@ package struct EngineError: Error, Sendable, CustomStringConvertible {
   package init(_ description: String) { self.description = description }
 }
 
+/// One room's instance. Only the engine that made it knows what it is, and only that engine may be given it.
+package protocol RoomInstance: AnyObject {}
+
 /// Runs modules. Deterministic: the same instance state, call, payload and context give the same outcome, effects and
 /// state, on every host, as long as `identity` is the same. Called from one thread.
-package protocol RoomEngine {
-  associatedtype Instance
-
+package protocol RoomEngine: AnyObject {
   /// Engine, version and settings that can change fuel or stack use; journal segments carry it.
   var identity: String { get }
   /// What the last call asked for; void after a failed one.
@@ -175,20 +176,20 @@ package protocol RoomEngine {
   func module(_ hash: ModuleHash) -> ModuleSettings?
 
   /// A fresh instance: the module's start state, `create` not called yet.
-  mutating func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> Instance
-  mutating func call(
-    _ instance: inout Instance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
+  func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance
+  func call(
+    _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
   ) -> RoomOutcome
   /// The whole mutable state: memory without its zero pages, and globals. Appends.
-  func image(of instance: borrowing Instance, into bytes: inout [UInt8])
+  func image(of instance: any RoomInstance, into bytes: inout [UInt8])
   /// An instance with that state.
-  mutating func restore(
+  func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
-  ) throws(EngineError) -> Instance
+  ) throws(EngineError) -> any RoomInstance
   /// Gives the instance's place back to the pool.
-  mutating func discard(_ instance: consuming Instance)
+  func discard(_ instance: any RoomInstance)
   /// The full state for a member, or for all where `slot` is nil, made on a throw-away copy of the instance. Appends.
-  mutating func describe(
-    _ module: ModuleHash, limits: RoomLimits, of instance: inout Instance, for slot: Slot?, into bytes: inout [UInt8]
+  func describe(
+    _ module: ModuleHash, limits: RoomLimits, of instance: any RoomInstance, for slot: Slot?, into bytes: inout [UInt8]
   ) throws(EngineError)
 }

@@ -23,8 +23,14 @@ struct InstanceBlock {
 }
 
 /// A handle on a room's instance. It must be given to `discard` once, and not be used after that.
-package struct WasmInstance {
+package final class WasmInstance: RoomInstance {
   let block: UnsafeMutablePointer<InstanceBlock>
+  init(block: UnsafeMutablePointer<InstanceBlock>) { self.block = block }
+
+  /// Of an instance that this engine made: others do not know what it is, so none can come from elsewhere.
+  static func block(of instance: any RoomInstance) -> UnsafeMutablePointer<InstanceBlock> {
+    unsafeDowncast(instance as AnyObject, to: WasmInstance.self).block
+  }
 }
 
 extension InstanceBlock {

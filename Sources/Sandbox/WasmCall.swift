@@ -4,9 +4,9 @@ package import Core
 
 extension WasmEngine {
   package func call(
-    _ instance: inout WasmInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
+    _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
   ) -> RoomOutcome {
-    let block = instance.block
+    let block = WasmInstance.block(of: instance)
     precondition(!block.pointee.isSpoiled, "a failed instance can only be discarded")
     let before = host.pointee.context
     host.pointee.effects.reset()

@@ -5,7 +5,6 @@ package import Core
 /// Called from one thread at a time; the watchdog counts the CPU time of the thread that calls.
 /// Instances that are not discarded before the engine goes stay in memory; a process that ends need not bother.
 package final class WasmEngine: RoomEngine {
-  package typealias Instance = WasmInstance
 
   let options: EngineOptions
   let machine: Machine
@@ -58,7 +57,7 @@ package final class WasmEngine: RoomEngine {
 
   // MARK: Instances
 
-  package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> WasmInstance {
+  package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
     guard rooms < options.roomsMax else {
       throw EngineError("this worker has its \(options.roomsMax) rooms; raise the limit or add a worker")
     }
@@ -69,23 +68,23 @@ package final class WasmEngine: RoomEngine {
 
   package func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
-  ) throws(EngineError) -> WasmInstance {
+  ) throws(EngineError) -> any RoomInstance {
     let instance = try make(module, limits: limits)
-    do throws(EngineError) { try RoomImage.restore(image, into: instance.block) } catch {
+    do throws(EngineError) { try RoomImage.restore(image, into: WasmInstance.block(of: instance)) } catch {
       discard(instance)
       throw error
     }
     return instance
   }
 
-  package func discard(_ instance: consuming WasmInstance) {
+  package func discard(_ instance: any RoomInstance) {
     precondition(rooms > 0, "an instance was discarded twice")
     rooms -= 1
-    InstanceBlock.free(instance.block)
+    InstanceBlock.free(WasmInstance.block(of: instance))
   }
 
-  package func image(of instance: borrowing WasmInstance, into bytes: inout [UInt8]) {
-    let block = instance.block
+  package func image(of instance: any RoomInstance, into bytes: inout [UInt8]) {
+    let block = WasmInstance.block(of: instance)
     precondition(!block.pointee.isSpoiled, "a failed instance has no state worth keeping")
     RoomImage.append(block, to: &bytes)
   }

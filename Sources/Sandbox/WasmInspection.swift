@@ -4,10 +4,11 @@ package import Core
 
 extension WasmEngine {
   package func describe(
-    _ module: ModuleHash, limits: RoomLimits, of instance: inout WasmInstance, for slot: Slot?,
+    _ module: ModuleHash, limits: RoomLimits, of instance: any RoomInstance, for slot: Slot?,
     into bytes: inout [UInt8]
   ) throws(EngineError) {
-    precondition(instance.block.pointee.module.hash == module, "an instance is described with its own module")
+    precondition(
+      WasmInstance.block(of: instance).pointee.module.hash == module, "an instance is described with its own module")
     try onCopy(of: instance) { (copy: UnsafeMutablePointer<InstanceBlock>) throws(EngineError) in
       arguments[0].i32 = slot.map { Int32(bitPattern: $0.rawValue) } ?? -1
       try inspect(copy, .describe)
@@ -16,7 +17,7 @@ extension WasmEngine {
   }
 
   /// What the room finds wrong with itself, or nil.
-  package func check(_ instance: inout WasmInstance) throws(EngineError) -> String? {
+  package func check(_ instance: any RoomInstance) throws(EngineError) -> String? {
     var complaint: String?
     try onCopy(of: instance) { (copy: UnsafeMutablePointer<InstanceBlock>) throws(EngineError) in
       try inspect(copy, .check)
@@ -26,12 +27,13 @@ extension WasmEngine {
   }
 
   private func onCopy(
-    of instance: WasmInstance, _ body: (UnsafeMutablePointer<InstanceBlock>) throws(EngineError) -> Void
+    of instance: any RoomInstance, _ body: (UnsafeMutablePointer<InstanceBlock>) throws(EngineError) -> Void
   ) throws(EngineError) {
-    precondition(!instance.block.pointee.isSpoiled, "a failed instance has no state worth looking at")
-    let copy = try InstanceBlock.make(instance.block.pointee.module, instance.block.pointee.limits, machine)
+    let block = WasmInstance.block(of: instance)
+    precondition(!block.pointee.isSpoiled, "a failed instance has no state worth looking at")
+    let copy = try InstanceBlock.make(block.pointee.module, block.pointee.limits, machine)
     defer { InstanceBlock.free(copy) }
-    try RoomImage.copy(instance.block, to: copy)
+    try RoomImage.copy(block, to: copy)
     try body(copy)
   }
 

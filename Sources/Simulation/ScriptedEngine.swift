@@ -65,6 +65,12 @@ package struct ScriptedRoom: Hashable, Sendable {
   }
 }
 
+/// A scripted room's place in its engine.
+package final class ScriptedInstance: RoomInstance {
+  var room: ScriptedRoom
+  init(_ room: ScriptedRoom) { self.room = room }
+}
+
 /// What happens to calls from outside; shared by all engines of a run.
 package final class EngineEnvironment {
   package enum Doom: Sendable { case before, after }
@@ -81,8 +87,7 @@ package final class EngineEnvironment {
   func happens(_ chance: UInt64) -> Bool { chance > 0 && random.next() % 256 < chance }
 }
 
-package struct ScriptedEngine: RoomEngine {
-  package typealias Instance = ScriptedRoom
+package final class ScriptedEngine: RoomEngine {
   package var identity: String
   package var effects = RoomEffects()
   package var context = RoomContext(time: 0, tick: 0, random: RandomState(seed: 0), nextTimer: TimerID(1))
@@ -111,25 +116,31 @@ package struct ScriptedEngine: RoomEngine {
 
   package func module(named name: String) -> ModuleSettings? { modules.first { $0.name == name } }
   package func module(_ hash: ModuleHash) -> ModuleSettings? { modules.first { $0.hash == hash } }
-  package mutating func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> ScriptedRoom {
-    ScriptedRoom()
+  package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
+    ScriptedInstance(ScriptedRoom())
   }
-  package func image(of instance: borrowing ScriptedRoom, into bytes: inout [UInt8]) { instance.encode(into: &bytes) }
-  package mutating func restore(
+  package func image(of instance: any RoomInstance, into bytes: inout [UInt8]) {
+    scripted(instance).room.encode(into: &bytes)
+  }
+  private func scripted(_ instance: any RoomInstance) -> ScriptedInstance {
+    guard let own = instance as? ScriptedInstance else { preconditionFailure("another engine's instance") }
+    return own
+  }
+  package func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
-  ) throws(EngineError) -> ScriptedRoom {
-    do throws(DecodingError) { return try ScriptedRoom(image) } catch { throw EngineError("the image \(error)") }
+  ) throws(EngineError) -> any RoomInstance {
+    do throws(DecodingError) { return ScriptedInstance(try ScriptedRoom(image)) } catch { throw EngineError("the image \(error)") }
   }
-  package mutating func discard(_ instance: consuming ScriptedRoom) {}
-  package mutating func describe(
-    _ module: ModuleHash, limits: RoomLimits, of instance: inout ScriptedRoom, for slot: Slot?,
+  package func discard(_ instance: any RoomInstance) {}
+  package func describe(
+    _ module: ModuleHash, limits: RoomLimits, of instance: any RoomInstance, for slot: Slot?,
     into bytes: inout [UInt8]
-  ) throws(EngineError) { instance.encode(into: &bytes) }
+  ) throws(EngineError) { scripted(instance).room.encode(into: &bytes) }
 
   // MARK: Calls
 
-  package mutating func call(
-    _ room: inout ScriptedRoom, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
+  package func call(
+    _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
   ) -> RoomOutcome {
     effects.reset()
     var doomed: EngineEnvironment.Doom?
@@ -138,12 +149,12 @@ package struct ScriptedEngine: RoomEngine {
       if doom.calls == 0 { doomed = doom.1 }
     }
     if doomed == .before { environment?.onDeath?() }
-    let outcome = run(&room, call, payload, budget)
+    let outcome = run(&scripted(instance).room, call, payload, budget)
     if doomed == .after { environment?.onDeath?() }
     return outcome
   }
 
-  private mutating func run(
+  private func run(
     _ room: inout ScriptedRoom, _ call: RoomCall, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget
   ) -> RoomOutcome {
     room.mixed = room.mixed &* 31 &+ UInt64(bitPattern: context.time)
@@ -170,7 +181,7 @@ package struct ScriptedEngine: RoomEngine {
     return .applied(fuelUsed: fuelPerCall)
   }
 
-  private mutating func message(
+  private func message(
     _ room: inout ScriptedRoom, _ slot: Slot, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget
   ) -> RoomOutcome {
     var r = ByteReader(payload)
@@ -227,19 +238,19 @@ package struct ScriptedEngine: RoomEngine {
     return .applied(fuelUsed: fuelPerCall)
   }
 
-  private mutating func put(_ bytes: [UInt8]) -> Range<Int> {
+  private func put(_ bytes: [UInt8]) -> Range<Int> {
     let start = effects.bytes.count
     effects.bytes.append(contentsOf: bytes)
     return start..<effects.bytes.count
   }
-  private mutating func send(_ target: RoomEffects.Target, _ bytes: [UInt8], reliable: Bool = true) {
+  private func send(_ target: RoomEffects.Target, _ bytes: [UInt8], reliable: Bool = true) {
     let range = put(bytes)
     effects.commands.append(.send(target, reliable: reliable, payload: range))
   }
-  private mutating func say(_ output: ScriptedOutput, _ slot: Slot) {
+  private func say(_ output: ScriptedOutput, _ slot: Slot) {
     send(.all, [output.rawValue, UInt8(truncatingIfNeeded: slot.rawValue)])
   }
-  private mutating func append(
+  private func append(
     _ room: inout ScriptedRoom, _ operation: UInt64, _ target: RoomEffects.Target, isAgain: Bool = false
   ) {
     if !isAgain { room.operations.append(operation) }
@@ -248,14 +259,14 @@ package struct ScriptedEngine: RoomEngine {
     bytes.put(operation)
     send(target, bytes)
   }
-  private mutating func refuse() -> RoomOutcome {
+  private func refuse() -> RoomOutcome {
     effects.reset()
     let range = put(Array("no".utf8))
     effects.commands.append(.refuse(reason: range))
     return .refused(fuelUsed: fuelPerCall)
   }
   /// Leaves the room half changed, as a trap does, with effects and draws begun.
-  private mutating func spoil(_ room: inout ScriptedRoom, _ kind: RoomFault.Kind) -> RoomOutcome {
+  private func spoil(_ room: inout ScriptedRoom, _ kind: RoomFault.Kind) -> RoomOutcome {
     room.operations.append(UInt64.max)
     send(.all, [ScriptedOutput.filler.rawValue])
     _ = context.random.next()

@@ -15,7 +15,7 @@ import Testing
 
   @Test("As many rooms as a worker may have") func manyRooms() throws {
     let room = try TestRoom(TestModules.tally, EngineOptions())
-    var others: [WasmInstance] = []
+    var others: [any RoomInstance] = []
     for number in 1..<Limits.liveRoomsMax {
       var instance = try room.engine.make(room.settings.hash, limits: room.limits)
       let outcome = add(UInt64(number)).withUnsafeBytes {

@@ -38,7 +38,7 @@ final class TestRoom {
   let engine: WasmEngine
   let settings: ModuleSettings
   var limits: RoomLimits
-  var instance: WasmInstance
+  var instance: any RoomInstance
 
   init(
     _ module: (bytes: [UInt8], manifest: ModuleManifest), _ options: EngineOptions = EngineOptions(roomsMax: 4),

@@ -5,10 +5,10 @@ import Wire
 extension Worker {
   /// Takes a shard whose journal has been adopted: reads what the last checkpoint and the log after it say. From here
   /// on the shard is served; its rooms wake turn by turn, or at once when somebody asks for them.
-  package mutating func adopt(_ id: ShardID, _ store: Store, _ adoption: ShardAdoption) throws(StoreError) {
+  package mutating func adopt(_ id: ShardID, _ store: any ShardStore, _ adoption: ShardAdoption) throws(StoreError) {
     let s = Int(id.rawValue)
     precondition(shards[s] == nil, "shard \(id) is already owned by this worker")
-    var shard = Shard<Engine.Instance, Store>(
+    var shard = Shard(
       store: store, cut: adoption.cut, engineChanged: adoption.engineChanged, suspect: adoption.suspect,
       previousSuspect: adoption.previousSuspect)
     var start = store.oldest
@@ -42,7 +42,7 @@ extension Worker {
   }
 
   /// Brings a sleeping room back: snapshot, decided events, then the undecided ones anew.
-  mutating func wake(_ room: AnyRoom) {
+  mutating func wake(_ room: Room) {
     guard room.phase == .asleep else { return }
     let s = Int(room.shard.rawValue)
     do throws(WakeError) {
@@ -61,14 +61,14 @@ extension Worker {
     }
   }
 
-  mutating func awaken(_ room: AnyRoom) {
+  mutating func awaken(_ room: Room) {
     awakeRooms.append(room)
     room.idleSince = now.monotonic
     room.nextTick = now.monotonic
     room.stagedTick = room.host?.tick ?? 0
   }
 
-  private mutating func replay(_ room: AnyRoom) throws(WakeError) {
+  private mutating func replay(_ room: Room) throws(WakeError) {
     let found = room.found
     let annotations = room.foundAnnotations
     room.found = []
@@ -112,7 +112,7 @@ extension Worker {
     finishWaking(room)
   }
 
-  private mutating func finishWaking(_ room: AnyRoom) {
+  private mutating func finishWaking(_ room: Room) {
     let s = Int(room.shard.rawValue)
     // Every member's connection has to say itself again; who is not in the gateway's complete lists has nobody.
     if gateway.rawValue > 0, shards[s]!.completeLoops.count >= Int(gatewayLoops) {
@@ -130,7 +130,7 @@ extension Worker {
   }
 
   /// One undecided event, under its recorded limits. What killed two owners in a row is not run a third time.
-  private mutating func decide(_ room: AnyRoom, _ head: EventHead, _ item: TailItem) {
+  private mutating func decide(_ room: Room, _ head: EventHead, _ item: TailItem) {
     let s = Int(room.shard.rawValue)
     let suspect = ShardAdoption.Suspect(room: room.id, event: head.seq)
     room.isDeciding = true
@@ -170,9 +170,9 @@ extension Worker {
     }
   }
 
-  mutating func restore(_ s: Int, _ position: LogPosition) throws(WakeError) -> (RoomHost, Engine.Instance) {
+  mutating func restore(_ s: Int, _ position: LogPosition) throws(WakeError) -> (RoomHost, any RoomInstance) {
     let bytes = try readSnapshot(s, position)
-    var result: Result<(RoomHost, Engine.Instance), WakeError>?
+    var result: Result<(RoomHost, any RoomInstance), WakeError>?
     bytes.withUnsafeBytes { buffer in
       guard let snapshot = try? RoomSnapshot(buffer) else {
         result = .failure(WakeError(.diverged, "its snapshot does not decode"))
@@ -193,7 +193,7 @@ extension Worker {
     return try result!.get()
   }
 
-  mutating func make(_ module: ModuleHash, _ limits: RoomLimits) throws(WakeError) -> Engine.Instance {
+  mutating func make(_ module: ModuleHash, _ limits: RoomLimits) throws(WakeError) -> any RoomInstance {
     do throws(EngineError) { return try engine.make(module, limits: limits) } catch {
       throw WakeError(nil, error.description)
     }
@@ -270,10 +270,10 @@ extension Shard {
     }
   }
 
-  private mutating func found(_ room: RoomID, _ shard: ShardID) -> Room<Instance> {
+  private mutating func found(_ room: RoomID, _ shard: ShardID) -> Room {
     if let known = rooms[room] { return known }
     // Not in the checkpoint: what stands before that is about a room that is no more.
-    let made = Room<Instance>(id: room, shard: shard)
+    let made = Room(id: room, shard: shard)
     made.foundFrom = checkpointAt
     rooms[room] = made
     return made
@@ -295,7 +295,7 @@ extension Shard {
         start = try r.take()
         let count: UInt32 = try r.take()
         for _ in 0..<count {
-          let room = Room<Instance>(id: try r.take(), shard: id)
+          let room = Room(id: try r.take(), shard: id)
           let flags: UInt8 = try r.take()
           let snapshot: LogPosition = try r.take()
           let tail: LogPosition = try r.take()

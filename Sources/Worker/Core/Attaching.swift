@@ -35,7 +35,7 @@ extension Worker {
   }
 
   /// Members that nobody has spoken for since the adoption, once everybody has spoken.
-  mutating func unclaimSilent(_ room: AnyRoom) {
+  mutating func unclaimSilent(_ room: Room) {
     guard let host = room.host else { return }
     for i in host.members.indices where host.members[i] != nil {
       let c = room.claim(Slot(UInt32(i)))
@@ -44,7 +44,7 @@ extension Worker {
     schedule(room)
   }
 
-  private func markUnclaimed(_ room: AnyRoom, _ c: Int) {
+  private func markUnclaimed(_ room: Room, _ c: Int) {
     room.claims[c].unclaimedSince = now.monotonic
     if room.host?[Slot(UInt32(c))]?.suspended == true { room.claims[c].graceSince = now.monotonic }
   }
@@ -56,7 +56,7 @@ extension Worker {
   }
 
   /// The connection that spoke for the member is gone. With a route: only if it still was that one.
-  mutating func unclaim(_ room: AnyRoom, _ slot: Slot, link: Int, route: Route? = nil) {
+  mutating func unclaim(_ room: Room, _ slot: Slot, link: Int, route: Route? = nil) {
     let c = Int(slot.rawValue)
     guard c < room.claims.count, room.claims[c].link == link, route == nil || room.claims[c].route == route else {
       return
@@ -84,7 +84,7 @@ extension Worker {
   }
 
   /// Decides whether an attach is an event; the answer comes in order either way.
-  mutating func attach(_ room: AnyRoom, _ answer: PendingAnswer) {
+  mutating func attach(_ room: Room, _ answer: PendingAnswer) {
     if let i = room.joining.firstIndex(where: { $0.answer.membership == answer.membership }) {
       if answer.generation >= room.joining[i].answer.generation { room.joining[i].answer = answer }
       return
@@ -103,7 +103,7 @@ extension Worker {
   }
 
   /// The answer to an attach, at its place among the room's events.
-  mutating func answer(_ room: AnyRoom, _ answer: PendingAnswer) {
+  mutating func answer(_ room: Room, _ answer: PendingAnswer) {
     guard isOpen(answer) else { return }
     let link = answer.link
     guard let host = room.host, let slot = host.slot(of: answer.membership), let member = host[slot] else {
@@ -145,17 +145,17 @@ extension Worker {
     if let frozen = host.frozen { notice(room, to: [answer.route], link, "the room is frozen: \(frozen)") }
   }
 
-  private func releaseTarget(_ room: AnyRoom, _ c: Int) -> (link: Int, route: Route)? {
+  private func releaseTarget(_ room: Room, _ c: Int) -> (link: Int, route: Route)? {
     room.claims[c].link >= 0 ? (room.claims[c].link, room.claims[c].route) : nil
   }
   /// Takes the member out of the fan-out of whoever spoke for it.
-  mutating func release(_ room: AnyRoom, _ c: Int) {
+  mutating func release(_ room: Room, _ c: Int) {
     guard let old = releaseTarget(room, c) else { return }
     room.claims[c].link = -1
     links[old.link].targets[old.route.rawValue] = nil
   }
 
-  private mutating func resend(_ room: AnyRoom, _ host: RoomHost, _ slot: Slot, _ link: Int, _ answer: PendingAnswer) {
+  private mutating func resend(_ room: Room, _ host: RoomHost, _ slot: Slot, _ link: Int, _ answer: PendingAnswer) {
     let epoch = epoch(room.shard)
     var sent = 0
     host.ring.outputs(for: slot, above: answer.lastOut) { seq, prev, frame in
@@ -170,13 +170,13 @@ extension Worker {
   }
 
   /// The full state: made on a copy of the room, no event, unnumbered, true as of the room's last output.
-  mutating func sendState(_ room: AnyRoom, to routes: [Route], _ link: Int) {
+  mutating func sendState(_ room: Room, to routes: [Route], _ link: Int) {
     guard let host = room.host else { return }
     let timeline = timeline(room)
     if room.described?.event != host.eventSeq {
       var payload: [UInt8] = []
       do throws(EngineError) {
-        try engine.describe(host.module, limits: host.limits, of: &room.instance!, for: nil, into: &payload)
+        try engine.describe(host.module, limits: host.limits, of: room.instance!, for: nil, into: &payload)
         if payload.count > Limits.stateBytesMax {
           payload = []
           throw EngineError("the room's full state is larger than \(Limits.stateBytesMax) bytes")
@@ -193,7 +193,7 @@ extension Worker {
       room.shard, epoch(room.shard), timeline, asOf: host.outSeq, routes: routes, frame: room.described!.frame)
   }
 
-  mutating func notice(_ room: AnyRoom, to routes: [Route], _ link: Int, _ text: String) {
+  mutating func notice(_ room: Room, to routes: [Route], _ link: Int, _ text: String) {
     links[link].out.putNotice(
       room.shard, epoch(room.shard), routes: routes, kind: ClientNotice.frozen.rawValue, text: text)
   }

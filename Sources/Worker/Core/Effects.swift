@@ -4,7 +4,7 @@ import Wire
 
 extension Worker {
   /// Carries out the effects of an applied event. `number`: of the input it answers, for a reply.
-  mutating func carryOut(_ room: AnyRoom, sender: Slot?, number: InputSeq) {
+  mutating func carryOut(_ room: Room, sender: Slot?, number: InputSeq) {
     let effects = engine.effects
     for command in effects.commands {
       switch command {
@@ -34,7 +34,7 @@ extension Worker {
   }
 
   private mutating func send(
-    _ room: AnyRoom, _ target: RoomEffects.Target, _ reliable: Bool, _ payload: UnsafeRawBufferPointer
+    _ room: Room, _ target: RoomEffects.Target, _ reliable: Bool, _ payload: UnsafeRawBufferPointer
   ) {
     guard reliable else {
       sendUnreliable(room, target, payload)
@@ -62,7 +62,7 @@ extension Worker {
   }
 
   /// A numbered output to one member that carries a verdict on its input.
-  mutating func verdict(_ room: AnyRoom, _ slot: Slot, _ verdict: InputVerdict, _ reason: String) {
+  mutating func verdict(_ room: Room, _ slot: Slot, _ verdict: InputVerdict, _ reason: String) {
     guard let prev = room.awake[slot]?.lastOut else { return }
     let seq = OutSeq(room.awake.outSeq.rawValue + 1)
     room.awake.outSeq = seq
@@ -82,7 +82,7 @@ extension Worker {
   }
 
   /// Sends the ring's last output to the recipients that are connected, one record per link.
-  private mutating func passOn(_ room: AnyRoom, _ seq: OutSeq) {
+  private mutating func passOn(_ room: Room, _ seq: OutSeq) {
     counters.outputs += 1
     let epoch = epoch(room.shard)
     room.awake.ring.withLast { recipients, frame in
@@ -112,7 +112,7 @@ extension Worker {
   }
 
   private mutating func sendUnreliable(
-    _ room: AnyRoom, _ target: RoomEffects.Target, _ payload: UnsafeRawBufferPointer
+    _ room: Room, _ target: RoomEffects.Target, _ payload: UnsafeRawBufferPointer
   ) {
     // Fresh or nothing (I-6): a replay has nobody to say it to.
     for l in links.indices where links[l].isOpen && links[l].loops > 0 {
@@ -148,7 +148,7 @@ extension Worker {
   }
 
   /// Stages the end of a membership, unless another change of it is on its way.
-  mutating func remove(_ room: AnyRoom, _ slot: Slot, _ reason: LeaveReason = .kicked) {
+  mutating func remove(_ room: Room, _ slot: Slot, _ reason: LeaveReason = .kicked) {
     let c = room.claim(slot)
     guard !room.claims[c].isChanging else { return }
     room.claims[c].isChanging = true
@@ -156,8 +156,8 @@ extension Worker {
   }
 }
 
-struct PendingKick<Instance> {
-  var room: Room<Instance>
+struct PendingKick {
+  var room: Room
   var slot: Slot
   var membership: Membership
 }

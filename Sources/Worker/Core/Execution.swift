@@ -13,7 +13,7 @@ enum Settlement {
 extension Worker {
   /// Executes one durable event of a room that is ready, and starts a repair where its code fails.
   mutating func perform(
-    _ room: AnyRoom, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, budget: RoomBudget
+    _ room: Room, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, budget: RoomBudget
   ) {
     var reader = ByteReader(bytes)
     guard let (head, event) = try? reader.takeEvent() else {
@@ -29,7 +29,7 @@ extension Worker {
 
   /// Nil, or the fault, with the instance spoiled and nothing settled.
   private mutating func run(
-    _ room: AnyRoom, _ head: EventHead, _ event: RoomEvent, _ batch: BatchNumber, _ time: Int64, _ budget: RoomBudget,
+    _ room: Room, _ head: EventHead, _ event: RoomEvent, _ batch: BatchNumber, _ time: Int64, _ budget: RoomBudget,
     _ bytes: UnsafeRawBufferPointer
   ) -> RoomFault? {
     if case .created(let creation) = event {
@@ -64,18 +64,18 @@ extension Worker {
 
   /// The guest call of an event, with the context of the room; nil where the event is none of the guest's business.
   private mutating func callGuest(
-    _ room: AnyRoom, _ event: RoomEvent, _ time: Int64, _ budget: RoomBudget
+    _ room: Room, _ event: RoomEvent, _ time: Int64, _ budget: RoomBudget
   ) -> RoomOutcome? {
     guard let host = room.host else { preconditionFailure("room \(room.id) has no host state") }
     // An event that is none of the guest's business asks for nothing: what the last call asked for is not its own.
     engine.effects.reset()
     engine.context = RoomContext(
       time: time, tick: event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
-    return engine.deliver(event, to: &room.instance!, returns: event.returns(in: host), budget: budget)
+    return engine.deliver(event, to: room.instance!, returns: event.returns(in: host), budget: budget)
   }
 
   private mutating func remember(
-    _ room: AnyRoom, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, _ fuel: UInt64
+    _ room: Room, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, _ fuel: UInt64
   ) {
     TailItem.put(batch, time, bytes, into: &room.tail)
     let cost = fuel + RoomCost.fuelPerEvent + UInt64(bytes.count) * RoomCost.fuelPerByte
@@ -87,7 +87,7 @@ extension Worker {
 
   /// The host's part of an event, once its outcome is known. The same in replay.
   mutating func settle(
-    _ room: AnyRoom, _ seq: EventSeq, _ event: RoomEvent, _ time: Int64, _ outcome: Settlement
+    _ room: Room, _ seq: EventSeq, _ event: RoomEvent, _ time: Int64, _ outcome: Settlement
   ) {
     room.awake.eventSeq = seq
     room.awake.time = time
@@ -133,7 +133,7 @@ extension Worker {
     }
   }
 
-  private mutating func settleInput(_ room: AnyRoom, _ slot: Slot, _ number: InputSeq, _ outcome: Settlement) {
+  private mutating func settleInput(_ room: Room, _ slot: Slot, _ number: InputSeq, _ outcome: Settlement) {
     if number.rawValue > 0 { room.awake.members[Int(slot.rawValue)]?.lastSeq = number }
     switch outcome {
     case .applied: carryOut(room, sender: slot, number: number)
@@ -151,7 +151,7 @@ extension Worker {
     if number.rawValue > 0 { oweAck(room, slot) }
   }
 
-  private mutating func settleJoin(_ room: AnyRoom, _ joining: RoomEvent.Joining, _ outcome: Settlement) {
+  private mutating func settleJoin(_ room: Room, _ joining: RoomEvent.Joining, _ outcome: Settlement) {
     let pending = room.joining.firstIndex { $0.slot == joining.slot }.map { room.joining.remove(at: $0).answer }
     switch outcome {
     case .applied:
@@ -178,7 +178,7 @@ extension Worker {
   }
 
   private mutating func settleAttached(
-    _ room: AnyRoom, _ slot: Slot, _ generation: Generation, _ outcome: Settlement
+    _ room: Room, _ slot: Slot, _ generation: Generation, _ outcome: Settlement
   ) {
     room.awake.members[Int(slot.rawValue)]?.generation = generation
     room.awake.members[Int(slot.rawValue)]?.suspended = false
@@ -191,7 +191,7 @@ extension Worker {
     schedule(room)
   }
 
-  private mutating func endMembership(_ room: AnyRoom, _ slot: Slot, _ reason: LeaveReason) {
+  private mutating func endMembership(_ room: Room, _ slot: Slot, _ reason: LeaveReason) {
     guard let member = room.host?[slot] else { return }
     let c = room.claim(slot)
     let gone: LinkToGateway.GoneReason =
@@ -213,7 +213,7 @@ extension Worker {
     schedule(room)
   }
 
-  private mutating func settleFrozen(_ room: AnyRoom, _ reason: RoomEvent.FreezeReason) {
+  private mutating func settleFrozen(_ room: Room, _ reason: RoomEvent.FreezeReason) {
     room.awake.frozen = reason
     room.isEnding = false
     for c in room.claims.indices where room.claims[c].link >= 0 {
@@ -223,7 +223,7 @@ extension Worker {
   }
 
   /// The cumulative acknowledgement goes out after everything else of this turn that belongs before it.
-  mutating func oweAck(_ room: AnyRoom, _ slot: Slot) {
+  mutating func oweAck(_ room: Room, _ slot: Slot) {
     let c = room.claim(slot)
     guard room.claims[c].link >= 0, !room.claims[c].ackIsDue else { return }
     room.claims[c].ackIsDue = true
@@ -262,27 +262,27 @@ extension RoomEvent {
 
 extension RoomEngine {
   /// Calls the guest as the event says; nil where it says nothing to the guest.
-  mutating func deliver(
-    _ event: RoomEvent, to instance: inout Instance, returns: Bool, budget: RoomBudget
+  func deliver(
+    _ event: RoomEvent, to instance: any RoomInstance, returns: Bool, budget: RoomBudget
   ) -> RoomOutcome? {
     let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     switch event {
-    case .created(let creation): return call(&instance, .create, payload: creation.parameters, budget: budget)
+    case .created(let creation): return call(instance, .create, payload: creation.parameters, budget: budget)
     case .joined(let joining):
       var payload: [UInt8] = []
       payload.putBlob(joining.player)
       payload.append(contentsOf: joining.parameters)
-      return payload.withUnsafeBytes { call(&instance, .join(joining.slot), payload: $0, budget: budget) }
+      return payload.withUnsafeBytes { call(instance, .join(joining.slot), payload: $0, budget: budget) }
     case .attached(let slot, _):
-      return returns ? call(&instance, .returned(slot), payload: nothing, budget: budget) : nil
+      return returns ? call(instance, .returned(slot), payload: nothing, budget: budget) : nil
     case .input(let slot, _, let stamp, let payload):
-      return call(&instance, .message(slot, stamp: stamp), payload: payload, budget: budget)
-    case .leave(let slot, _): return call(&instance, .leave(slot, .left), payload: nothing, budget: budget)
-    case .removed(let slot, let reason): return call(&instance, .leave(slot, reason), payload: nothing, budget: budget)
-    case .suspended(let slot): return call(&instance, .suspended(slot), payload: nothing, budget: budget)
+      return call(instance, .message(slot, stamp: stamp), payload: payload, budget: budget)
+    case .leave(let slot, _): return call(instance, .leave(slot, .left), payload: nothing, budget: budget)
+    case .removed(let slot, let reason): return call(instance, .leave(slot, reason), payload: nothing, budget: budget)
+    case .suspended(let slot): return call(instance, .suspended(slot), payload: nothing, budget: budget)
     case .tick(let number, let skipped):
-      return call(&instance, .tick(number: number, skipped: skipped), payload: nothing, budget: budget)
-    case .timer(let id, let payload): return call(&instance, .timer(id), payload: payload, budget: budget)
+      return call(instance, .tick(number: number, skipped: skipped), payload: nothing, budget: budget)
+    case .timer(let id, let payload): return call(instance, .timer(id), payload: payload, budget: budget)
     case .rejected, .frozen: return nil
     }
   }

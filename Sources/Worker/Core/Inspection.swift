@@ -14,7 +14,7 @@ extension Worker {
     }
   }
 
-  private func describe(_ room: AnyRoom) -> String {
+  private func describe(_ room: Room) -> String {
     let name = room.host.map { String(decoding: $0.name, as: UTF8.self) } ?? ""
     let key = room.host.map { String(decoding: $0.key, as: UTF8.self) } ?? ""
     let members = room.host?.memberCount ?? 0
@@ -31,13 +31,13 @@ extension Worker {
   // MARK: For the simulator and tests
 
   package var roomIDs: [RoomID] { shards.compactMap { $0?.rooms.keys }.joined().sorted() }
-  package func room(_ id: RoomID) -> Room<Engine.Instance>? {
+  package func room(_ id: RoomID) -> Room? {
     shards[Int(map.shard(of: id).rawValue)]?.rooms[id]
   }
   package var ownedShards: [ShardID] {
     shards.indices.filter { shards[$0] != nil }.map { ShardID(UInt16($0)) }
   }
-  package func store(_ shard: ShardID) -> Store? { shards[Int(shard.rawValue)]?.store }
+  package func store(_ shard: ShardID) -> (any ShardStore)? { shards[Int(shard.rawValue)]?.store }
 }
 
 extension WorkerCounters {

@@ -5,7 +5,7 @@ import Wire
 
 extension Worker {
   mutating func beginRepair(
-    _ room: AnyRoom, _ culprit: UnsafeRawBufferPointer, _ time: Int64, _ fault: RoomFault, _ budget: RoomBudget,
+    _ room: Room, _ culprit: UnsafeRawBufferPointer, _ time: Int64, _ fault: RoomFault, _ budget: RoomBudget,
     isSpoiled: Bool = true
   ) {
     if isSpoiled, let instance = room.instance.take() { engine.discard(instance) }
@@ -26,11 +26,11 @@ extension Worker {
   }
 
   /// Whether the event's outputs may have left before this verdict.
-  private func raisesTimeline(_ room: AnyRoom, _ fault: RoomFault) -> Bool {
+  private func raisesTimeline(_ room: Room, _ fault: RoomFault) -> Bool {
     fault.kind == .death || fault.kind == .watchdog || shards[Int(room.shard.rawValue)]!.engineChanged
   }
 
-  private mutating func annotate(_ room: AnyRoom) {
+  private mutating func annotate(_ room: Room) {
     guard let repair = room.repair, let (head, _) = Self.decode(repair.culprit) else { return }
     let s = Int(room.shard.rawValue)
     Annotation(room: room.id, event: head.seq, fault: repair.fault.kind, raisesTimeline: repair.raisesTimeline)
@@ -41,7 +41,7 @@ extension Worker {
       .quarantined(room: room.id, event: head.seq, fault: repair.fault, bundle: bundle(room, head.seq, repair)))
   }
 
-  private func bundle(_ room: AnyRoom, _ event: EventSeq, _ repair: Repair<Engine.Instance>) -> CrashBundle {
+  private func bundle(_ room: Room, _ event: EventSeq, _ repair: Repair) -> CrashBundle {
     let s = Int(room.shard.rawValue)
     return CrashBundle(
       room: room.id, shard: room.shard, module: room.host?.module ?? ModuleHash(Array(repeating: 0, count: 32)),
@@ -72,7 +72,7 @@ extension Worker {
   }
 
   /// Replays the tail without effects until the fuel is used up; returns how much was used.
-  private mutating func rebuild(_ room: AnyRoom, _ fuel: Int64) -> Int64 {
+  private mutating func rebuild(_ room: Room, _ fuel: Int64) -> Int64 {
     guard var shadow = room.repair!.shadow ?? beginShadow(room) else { return 0 }
     room.repair!.shadow = nil
     var used: Int64 = 0
@@ -87,7 +87,7 @@ extension Worker {
         if let tick = decoded.tickNumber { shadow.context.tick = tick }
         engine.context = shadow.context
         // Only events that called the guest are in the tail, so an `attached` here ended a suspension.
-        switch engine.deliver(decoded, to: &shadow.instance!, returns: true, budget: .decided) {
+        switch engine.deliver(decoded, to: shadow.instance!, returns: true, budget: .decided) {
         case .applied(let fuel):
           shadow.context.random = engine.context.random
           shadow.context.nextTimer = engine.context.nextTimer
@@ -113,7 +113,7 @@ extension Worker {
     return used
   }
 
-  private mutating func beginShadow(_ room: AnyRoom) -> Shadow<Engine.Instance>? {
+  private mutating func beginShadow(_ room: Room) -> Shadow? {
     let host = room.awake
     let s = Int(room.shard.rawValue)
     do throws(WakeError) {
@@ -149,7 +149,7 @@ extension Worker {
   }
 
   /// The instance is whole and the verdict durable (or a second try is due): settle the culprit and go on.
-  private mutating func conclude(_ room: AnyRoom) {
+  private mutating func conclude(_ room: Room) {
     guard let repair = room.repair, let (head, event) = Self.decode(repair.culprit) else {
       preconditionFailure("room \(room.id) is repaired after an event that does not decode")
     }
@@ -184,7 +184,7 @@ extension Worker {
   }
 
   /// What came while the room was repaired, in order; another failure starts another repair with the rest.
-  mutating func runBacklog(_ room: AnyRoom) {
+  mutating func runBacklog(_ room: Room) {
     while room.phase == .ready, !room.backlog.isEmpty {
       switch room.backlog.removeFirst() {
       case .event(let bytes, let batch, let time):
@@ -200,7 +200,7 @@ extension Worker {
   }
 
   /// Joins and attaches that came while the room was not ready.
-  mutating func admitWaiting(_ room: AnyRoom) {
+  mutating func admitWaiting(_ room: Room) {
     let waiting = room.waiting
     room.waiting = []
     for answer in waiting where isOpen(answer) {
@@ -213,7 +213,7 @@ extension Worker {
   }
 
   /// Blame falls first on the sender; the room is frozen only for failing by itself, or for several members (4.7).
-  mutating func judge(_ room: AnyRoom) {
+  mutating func judge(_ room: Room) {
     guard room.phase == .ready, let host = room.host, host.frozen == nil, !room.isEnding else { return }
     var counts: [Slot: Int] = [:]
     var own = 0
@@ -231,7 +231,7 @@ extension Worker {
   }
 
   /// History that members may have seen is void: marks are too, and everybody gets the full state.
-  mutating func raiseTimeline(_ room: AnyRoom) {
+  mutating func raiseTimeline(_ room: Room) {
     room.awake.ownTimeline += 1
     room.described = nil
     for c in room.claims.indices where room.claims[c].link >= 0 {
@@ -246,7 +246,7 @@ extension Worker {
   }
 
   /// A room whose creation failed never was.
-  private mutating func dissolve(_ room: AnyRoom) {
+  private mutating func dissolve(_ room: Room) {
     let backlog = room.backlog
     room.backlog = []
     for (_, answer) in room.joining {
@@ -265,7 +265,7 @@ extension Worker {
   }
 
   /// The room's record is intact but cannot be served from here.
-  mutating func stop(_ room: AnyRoom, _ reason: RoomEvent.FreezeReason, _ text: String) {
+  mutating func stop(_ room: Room, _ reason: RoomEvent.FreezeReason, _ text: String) {
     if let instance = room.instance.take() { engine.discard(instance) }
     room.phase = .stopped
     room.repair = nil

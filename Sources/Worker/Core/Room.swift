@@ -48,7 +48,7 @@ enum BacklogItem {
 }
 
 /// A room that is being brought back to just before an event that failed.
-struct Repair<Instance> {
+struct Repair {
   var culprit: [UInt8]
   var time: Int64
   var fault: RoomFault
@@ -57,24 +57,24 @@ struct Repair<Instance> {
   var annotationIsDurable = false
   var raisesTimeline = false
   /// Nil when the instance was never spoiled, or is whole again.
-  var shadow: Shadow<Instance>?
+  var shadow: Shadow?
   var isSpoiled = true
 }
 
 /// A replay of a room's tail without effects.
-struct Shadow<Instance> {
-  var instance: Instance?
+struct Shadow {
+  var instance: (any RoomInstance)?
   var context: RoomContext
   var offset = 0
 }
 
-package final class Room<Instance> {
+package final class Room {
   package let id: RoomID
   package let shard: ShardID
   package internal(set) var phase = RoomPhase.asleep
   /// Nil while asleep.
   package internal(set) var host: RoomHost?
-  var instance: Instance?
+  var instance: (any RoomInstance)?
   var settings: ModuleSettings?
 
   /// Where its last snapshot is.
@@ -102,7 +102,7 @@ package final class Room<Instance> {
   /// A freeze or the like is staged.
   var isEnding = false
 
-  var repair: Repair<Instance>?
+  var repair: Repair?
   /// The event that is tried again after the watchdog fired.
   var secondTry: EventSeq?
   /// Its last batch is being decided anew after a death.

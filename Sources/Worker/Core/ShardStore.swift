@@ -21,7 +21,7 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
 
 /// One shard's log, owned under its epoch. Synchronous: after `write` returns, what was appended is durable at the
 /// configured level. Whatever cannot promise that (a replicated log) calls `Worker.execute` later instead.
-package protocol ShardStore {
+package protocol ShardStore: AnyObject {
   var epoch: ShardEpoch { get }
   /// The end of what was appended.
   var end: LogPosition { get }
@@ -32,10 +32,10 @@ package protocol ShardStore {
   /// Whether so many more bytes fit. `reserve`: into the part kept for leaves, attaches, annotations and cleaning.
   func hasRoom(bytes: Int, reserve: Bool) -> Bool
   /// Adds a record to the next write.
-  mutating func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) throws(StoreError) -> LogPosition
+  func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) throws(StoreError) -> LogPosition
   /// Adds a checkpoint to the next write.
-  mutating func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError)
-  mutating func write() throws(StoreError)
+  func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError)
+  func write() throws(StoreError)
   /// Reads one record's payload.
   func read(at position: LogPosition) throws(StoreError) -> [UInt8]
   /// Reads all records from a position on, in order.
@@ -43,13 +43,13 @@ package protocol ShardStore {
     from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError)
   /// Nothing before the position is needed any more. Syncs what was written before it lets go of anything.
-  mutating func release(upTo position: LogPosition) throws(StoreError)
+  func release(upTo position: LogPosition) throws(StoreError)
   /// A clean end; nothing may follow.
-  mutating func close() throws(StoreError)
+  func close() throws(StoreError)
 
   /// The black box: survives the process's death. `enter` before an event is executed, `leave` when it has returned.
-  mutating func enter(_ room: RoomID, _ event: EventSeq)
-  mutating func leave()
+  func enter(_ room: RoomID, _ event: EventSeq)
+  func leave()
 }
 
 /// What a new owner found when it took a shard.

@@ -66,7 +66,7 @@ extension Worker {
     stage(room, .leave(slot, seq))
   }
 
-  private func target(_ link: Int, _ route: Route) -> (AnyRoom, Slot)? {
+  private func target(_ link: Int, _ route: Route) -> (Room, Slot)? {
     guard let target = links[link].targets[route.rawValue] else { return nil }
     let c = Int(target.slot.rawValue)
     // Another attachment took the membership over: this one is void.
@@ -77,7 +77,7 @@ extension Worker {
   }
 
   /// Rules 1.2 and 1.3: only the next number is taken; busy takes none; a gap is said once.
-  private mutating func mayStage(_ room: AnyRoom, _ c: Int, _ seq: InputSeq, isLeave: Bool = false) -> Bool {
+  private mutating func mayStage(_ room: Room, _ c: Int, _ seq: InputSeq, isLeave: Bool = false) -> Bool {
     let link = room.claims[c].link
     let route = room.claims[c].route
     if seq.rawValue == 0 {
@@ -120,7 +120,7 @@ extension Worker {
   // MARK: Staging
 
   /// Adds an event to its shard's batch. Its number is the room's next.
-  mutating func stage(_ room: AnyRoom, _ event: RoomEvent) {
+  mutating func stage(_ room: Room, _ event: RoomEvent) {
     let s = Int(room.shard.rawValue)
     if shards[s]!.batch.isEmpty {
       shards[s]!.lastBatch = BatchNumber(shards[s]!.lastBatch.rawValue + 1)
@@ -149,7 +149,7 @@ extension Worker {
       return
     }
     let s = Int(shard.rawValue)
-    let room: AnyRoom
+    let room: Room
     if let known = shards[s]!.rooms[id] {
       room = known
       wake(room)
@@ -172,7 +172,7 @@ extension Worker {
   /// A new room with its `created` event staged, or nil with the join refused.
   private mutating func create(
     _ id: RoomID, _ shard: ShardID, _ join: LinkToWorker.JoinRequest, _ answer: PendingAnswer
-  ) -> AnyRoom? {
+  ) -> Room? {
     let s = Int(shard.rawValue)
     guard let settings = engine.module(named: String(decoding: join.module, as: UTF8.self)) else {
       refuse(answer, shard, .unknownModule, "no module '\(String(decoding: join.module, as: UTF8.self))' is loaded")
@@ -186,7 +186,7 @@ extension Worker {
       refuse(answer, shard, .busy, "there is no disk space for new rooms", retry: Limits.retryBusyMilliseconds)
       return nil
     }
-    let room = AnyRoom(id: id, shard: shard)
+    let room = Room(id: id, shard: shard)
     shards[s]!.rooms[id] = room
     room.phase = .ready
     room.settings = settings
@@ -202,7 +202,7 @@ extension Worker {
   }
 
   mutating func stageJoin(
-    _ room: AnyRoom, _ answer: PendingAnswer, player: some Collection<UInt8>, parameters: some Collection<UInt8>
+    _ room: Room, _ answer: PendingAnswer, player: some Collection<UInt8>, parameters: some Collection<UInt8>
   ) {
     if let i = room.joining.firstIndex(where: { $0.answer.membership == answer.membership }) {
       // Resent while the first is on its way: the newest connection gets the answer.
@@ -241,7 +241,7 @@ extension Worker {
     }
   }
 
-  private func freeSlot(_ room: AnyRoom) -> Slot? {
+  private func freeSlot(_ room: Room) -> Slot? {
     let limit = min(Int(room.settings?.membersMax ?? 0), Limits.membersMax)
     var i: UInt32 = 0
     while Int(i) < limit {

@@ -1,5 +1,5 @@
 // What comes due by itself: ticks, timers, claims and grace; snapshots, checkpoints, cleaning and passivation.
-package import Core
+import Core
 import Wire
 
 extension Worker {
@@ -22,7 +22,7 @@ extension Worker {
   package var nextDue: Int64? { hasUrgentWork ? now.monotonic : due.first }
 
   /// Puts the room into the queue for its next due thing.
-  mutating func schedule(_ room: AnyRoom) {
+  mutating func schedule(_ room: Room) {
     guard room.phase == .ready, let host = room.host else { return }
     var at = Int64.max
     for i in host.members.indices {
@@ -47,12 +47,12 @@ extension Worker {
     due.put(room, due: at)
   }
 
-  private func ticks(_ room: AnyRoom, _ host: RoomHost) -> Bool {
+  private func ticks(_ room: Room, _ host: RoomHost) -> Bool {
     guard let settings = room.settings, settings.ticksPerSecond > 0 else { return false }
     return host.memberCount > 0 || settings.ticksWhenEmpty
   }
 
-  private mutating func stageClaims(_ room: AnyRoom) {
+  private mutating func stageClaims(_ room: Room) {
     guard let host = room.host else { return }
     for i in host.members.indices {
       guard let member = host.members[i], i < room.claims.count, !room.claims[i].isChanging,
@@ -72,7 +72,7 @@ extension Worker {
     }
   }
 
-  private mutating func stageTimers(_ room: AnyRoom) {
+  private mutating func stageTimers(_ room: Room) {
     guard let host = room.host, room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return }
     var fired = 0
     for timer in host.timers {
@@ -85,7 +85,7 @@ extension Worker {
   }
 
   /// A room makes up a few ticks after a gap, then skips and is told how many (protocol §8.2).
-  private mutating func stageTick(_ room: AnyRoom) {
+  private mutating func stageTick(_ room: Room) {
     guard let host = room.host, ticks(room, host), now.monotonic >= room.nextTick else { return }
     let period = Int64(1_000_000) / Int64(room.settings!.ticksPerSecond)
     guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else {
@@ -121,12 +121,12 @@ extension Worker {
     try passivateIdle()
   }
 
-  private func canSnapshot(_ room: AnyRoom) -> Bool {
+  private func canSnapshot(_ room: Room) -> Bool {
     room.phase == .ready && room.stagedCount == 0 && room.host != nil
   }
 
   /// Writes the room's whole state; its tail begins anew. Calls nothing in the guest, consumes no number.
-  mutating func snapshot(_ room: AnyRoom) throws(StoreError) {
+  mutating func snapshot(_ room: Room) throws(StoreError) {
     precondition(canSnapshot(room), "a snapshot in the middle of an event")
     let s = Int(room.shard.rawValue)
     let bytes = encodeSnapshot(room)
@@ -141,7 +141,7 @@ extension Worker {
   }
 
   /// The room's state as a snapshot record holds it: equal bytes are equal states.
-  package func encodeSnapshot(_ room: Room<Engine.Instance>) -> [UInt8] {
+  package func encodeSnapshot(_ room: Room) -> [UInt8] {
     var bytes: [UInt8] = []
     RoomSnapshot.encodeHost(room.id, room.awake, into: &bytes)
     let length = bytes.count
@@ -184,7 +184,7 @@ extension Worker {
   }
 
   /// Copies a room's snapshot and tail as they stand: nothing is executed, so a room that cannot run keeps its record.
-  private mutating func copyForward(_ s: Int, _ room: AnyRoom) throws(StoreError) {
+  private mutating func copyForward(_ s: Int, _ room: Room) throws(StoreError) {
     guard let position = room.snapshot else { return }
     let bytes = try shards[s]!.store.read(at: position)
     guard shards[s]!.store.hasRoom(bytes: bytes.count + room.found.count + 64, reserve: true) else { return }
@@ -213,14 +213,14 @@ extension Worker {
     }
   }
 
-  private func isIdle(_ room: AnyRoom) -> Bool {
+  private func isIdle(_ room: Room) -> Bool {
     guard let host = room.host, host.memberCount == 0, host.timers.isEmpty, host.frozen == nil,
       room.settings?.ticksWhenEmpty != true, room.joining.isEmpty
     else { return false }
     return now.monotonic - room.idleSince >= Limits.passivateSeconds * 1_000_000
   }
 
-  private mutating func passivate(_ room: AnyRoom) throws(StoreError) {
+  private mutating func passivate(_ room: Room) throws(StoreError) {
     if !room.tail.isEmpty || room.tailStart != nil || room.snapshot == nil { try snapshot(room) }
     guard room.tailStart == nil, let instance = room.instance.take() else { return }
     engine.discard(instance)

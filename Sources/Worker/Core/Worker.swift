@@ -19,9 +19,9 @@ package enum WorkerReport: Sendable {
   case failed(room: RoomID, text: String)
 }
 
-struct Link<Instance> {
+struct Link {
   struct Target {
-    var room: Room<Instance>
+    var room: Room
     var slot: Slot
     var generation: Generation
   }
@@ -34,18 +34,18 @@ struct Link<Instance> {
   var out: [UInt8] = []
   var targets: [UInt32: Target] = [:]
   /// Rooms whose outputs are not confirmed yet, oldest first.
-  var unconfirmed: [Room<Instance>] = []
+  var unconfirmed: [Room] = []
   var firstUnconfirmed = 0
   var confirmed: UInt64 = 0
 }
 
-struct Shard<Instance, Store: ShardStore> {
-  var store: Store
+struct Shard {
+  let store: any ShardStore
   var cut: UInt32
   var engineChanged: Bool
   var suspect: ShardAdoption.Suspect?
   var previousSuspect: ShardAdoption.Suspect?
-  var rooms: [RoomID: Room<Instance>] = [:]
+  var rooms: [RoomID: Room] = [:]
   var lastBatch = BatchNumber(0)
   /// Being staged; empty or headed.
   var batch: [UInt8] = []
@@ -56,27 +56,26 @@ struct Shard<Instance, Store: ShardStore> {
   var executingBatch = BatchNumber(0)
   var batchPosition = LogPosition(0)
   var annotations: [UInt8] = []
-  var annotated: [Room<Instance>] = []
+  var annotated: [Room] = []
   var hasSpace = true
   /// Loops of the current gateway that have sent their complete lists since the adoption.
   var completeLoops: Set<UInt16> = []
   /// Where the checkpoint is that the adoption began with.
   var checkpointAt = LogPosition(0)
   /// Rooms to be woken after the adoption.
-  var waking: [Room<Instance>] = []
+  var waking: [Room] = []
 }
 
-package struct Worker<Engine: RoomEngine, Store: ShardStore> {
-  typealias AnyRoom = Room<Engine.Instance>
+package struct Worker {
   enum Step {
-    case event(AnyRoom, offset: Int, end: Int)
-    case answer(AnyRoom, PendingAnswer)
+    case event(Room, offset: Int, end: Int)
+    case answer(Room, PendingAnswer)
   }
 
-  package var engine: Engine
+  package let engine: any RoomEngine
   package let map: ShardMap
-  var shards: [Shard<Engine.Instance, Store>?]
-  var links: [Link<Engine.Instance>] = []
+  var shards: [Shard?]
+  var links: [Link] = []
   var linkLives: UInt64 = 0
   var gateway = GatewayEpoch(0)
   var gatewayLoops: UInt16 = 0
@@ -85,13 +84,13 @@ package struct Worker<Engine: RoomEngine, Store: ShardStore> {
   var steps: [Step] = []
   var executingSteps: [Step] = []
   var stagedInputs = 0
-  var acksDue: [(AnyRoom, Slot)] = []
-  var repairing: [AnyRoom] = []
+  var acksDue: [(Room, Slot)] = []
+  var repairing: [Room] = []
   /// Joins whose room was not ready, by membership.
   var pendingJoins: [Membership: PendingJoin] = [:]
-  var pendingKicks: [PendingKick<Engine.Instance>] = []
-  var due = DueQueue<AnyRoom>()
-  var awakeRooms: [AnyRoom] = []
+  var pendingKicks: [PendingKick] = []
+  var due = DueQueue<Room>()
+  var awakeRooms: [Room] = []
   var tailCost: UInt64 = 0
   var nextPassivation: Int64 = 0
   /// Less in the simulator, so that cleaning happens.
@@ -99,7 +98,7 @@ package struct Worker<Engine: RoomEngine, Store: ShardStore> {
   package var reports: [WorkerReport] = []
   package internal(set) var counters = WorkerCounters()
 
-  package init(engine: Engine, map: ShardMap) {
+  package init(engine: any RoomEngine, map: ShardMap) {
     self.engine = engine
     self.map = map
     shards = (0..<map.count).map { _ in nil }
@@ -190,7 +189,7 @@ package struct Worker<Engine: RoomEngine, Store: ShardStore> {
   }
 
   func epoch(_ shard: ShardID) -> ShardEpoch { shards[Int(shard.rawValue)]?.store.epoch ?? ShardEpoch(0) }
-  func timeline(_ room: AnyRoom) -> Timeline {
+  func timeline(_ room: Room) -> Timeline {
     Timeline(cut: shards[Int(room.shard.rawValue)]!.cut, own: room.host?.ownTimeline ?? 0)
   }
 

@@ -39,8 +39,8 @@ extension WorkerProcess {
   func diskWork(_ now: Now) throws(StoreError) {
     guard now.monotonic >= nextDiskWork else { return }
     nextDiskWork = now.monotonic + DiskWork.everyMicroseconds
-    for shard in worker.ownedShards {
-      guard let store = worker.store(shard) else { continue }
+    for shard in stores.keys.sorted() {
+      guard let store = stores[shard] else { continue }
       do throws(JournalError) {
         if !syncing.contains(shard), let work = try store.syncWork() {
           syncing.insert(shard)
@@ -58,12 +58,12 @@ extension WorkerProcess {
         switch result {
         case .synced(let shard, let work):
           syncing.remove(shard)
-          try worker.store(shard)?.noteSynced(work)
+          try stores[shard]?.noteSynced(work)
         case .syncFailed(let shard, let error):
-          if let store = worker.store(shard) { throw store.noteSyncFailed(error) }
-        case .prepared(let shard, let segment): worker.store(shard)?.notePrepared(segment)
+          if let store = stores[shard] { throw store.noteSyncFailed(error) }
+        case .prepared(let shard, let segment): stores[shard]?.notePrepared(segment)
         case .preparationFailed(let shard, let error):
-          worker.store(shard)?.notePreparationFailed(error)
+          stores[shard]?.notePreparationFailed(error)
           log("no-space", "shard \(shard): no next segment could be prepared: \(error). Inputs are refused meanwhile.")
         case .removed: break
         }

@@ -27,7 +27,9 @@ package final class WorkerProcess {
   let configuration: WorkerConfiguration
   private let crashes: CrashFiles
   let engine: WasmEngine
-  var worker: Worker<WasmEngine, Store>
+  var worker: Worker
+  /// The same that the core writes to, for what waits for the disk.
+  var stores: [ShardID: Store] = [:]
   private var line = SupervisorLine()
   private var poll: Poll
   private let listener: Int32
@@ -159,6 +161,7 @@ package final class WorkerProcess {
     let began = clocks().monotonic
     let before = worker.counters.events
     let (store, adoption) = try openStore(assignment)
+    stores[assignment.shard] = store
     try worker.adopt(assignment.shard, store, adoption)
     let rooms = worker.roomIDs.count
     line.say(
