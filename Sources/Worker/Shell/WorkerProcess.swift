@@ -49,6 +49,8 @@ package final class WorkerProcess {
   /// Brings the engine up and listens; nothing is adopted yet.
   package init(_ configuration: WorkerConfiguration) throws(WorkerError) {
     Limits.check()
+    // A link whose gateway died answers with EPIPE; the signal would take this process along.
+    signal(SIGPIPE, SIG_IGN)
     self.configuration = configuration
     crashes = CrashFiles(directory: configuration.data + "/crashes")
     do throws(EngineError) {
