@@ -136,6 +136,7 @@ extension World {
     trace.note(time, "disk fails", UInt64(s), UInt64(operations))
     faultedDisks.insert(s)
     if options.durability == .process { lossMayHappen = true }
+    log.mayLose(s)
     disks[s].fail(at: disks[s].operations + operations, with: fault)
   }
   func fillDisk(_ s: Int, for duration: Int64) {

@@ -7,9 +7,6 @@ import Wire
 import WorkerCore
 import WorkerStore
 
-typealias SimulatedStore = JournalStore<SimulatedDisk, SimulatedBox>
-typealias SimulatedWorker = Worker<ScriptedEngine, SimulatedStore>
-
 /// Where in a turn a process can die.
 package enum TurnPoint: Int, Sendable, CaseIterable {
   case began, received, staged, written, executed, keptUp, outputsHalfSent, outputsSent
@@ -29,9 +26,10 @@ final class WorkerProcess {
 
   unowned let world: World
   let instance: UInt32
-  var worker: SimulatedWorker
+  var worker: Worker
   let environment: EngineEnvironment
   var sockets: [Int: Socket] = [:]
+  private(set) var stores: [Int: WatchedStore] = [:]
   private var boxes: [SimulatedBox] = []
   /// Shards whose directories it holds or has tried to.
   private(set) var shards: Set<Int> = []
@@ -46,9 +44,9 @@ final class WorkerProcess {
     self.world = world
     self.instance = instance
     environment = EngineEnvironment(seed: world.random.next())
-    var engine = ScriptedEngine(environment: environment, fuelPerCall: world.options.fuelPerCall)
+    let engine = ScriptedEngine(environment: environment, fuelPerCall: world.options.fuelPerCall)
     engine.identity = world.engineIdentity
-    worker = SimulatedWorker(engine: engine, map: world.map)
+    worker = Worker(engine: engine, map: world.map)
     worker.logKeptBytes = world.options.logKeptBytes
     environment.onDeath = { [unowned self] in sink() }
     housekeeping()
@@ -101,18 +99,20 @@ final class WorkerProcess {
       shard: ShardID(UInt16(s)), boot: world.boot, durability: world.options.durability,
       engine: worker.engine.identity)
     do throws(JournalError) {
-      let (store, adoption) = try SimulatedStore.adopt(
+      let (store, adoption) = try RealStore.adopt(
         world.disks[s], directory: World.directory, identity: identity, assigned: ShardEpoch(assigned), box: box,
         options: options)
       heldShards.insert(s)
       boxes.append(box)
       world.counters.adoptions += 1
       world.trace.note(world.time, "adopted", UInt64(s), UInt64(store.epoch.rawValue), UInt64(adoption.cut))
-      world.adopted(s, store, adoption)
-      do throws(StoreError) { try worker.adopt(ShardID(UInt16(s)), store, adoption) } catch {
+      world.log.adopted(s, store)
+      let watched = WatchedStore(store, world.log)
+      do throws(StoreError) { try worker.adopt(ShardID(UInt16(s)), watched, adoption) } catch {
         storeFailed(error.description)
         return
       }
+      stores[s] = watched
       store.prepareAndRemove()
       if isDying { return die("died adopting") }
       wake(after: 10)
@@ -149,14 +149,14 @@ final class WorkerProcess {
         let isSyncDue = world.time - lastSync >= 1_000_000
         if isSyncDue { lastSync = world.time }
         for s in heldShards.sorted() {
-          guard let store = worker.store(ShardID(UInt16(s))) else { continue }
-          if isSyncDue || store.hasSealedUnsynced {
+          guard let store = stores[s] else { continue }
+          if isSyncDue || store.store.hasSealedUnsynced {
             do throws(StoreError) { try store.sync() } catch {
               storeFailed(error.description)
               return
             }
           }
-          store.prepareAndRemove()
+          store.store.prepareAndRemove()
         }
       }
       housekeeping()
@@ -273,9 +273,8 @@ final class WorkerProcess {
   private func report() {
     for report in worker.reports {
       switch report {
-      case .quarantined(let room, let event, let fault, let bundle):
+      case .quarantined(let room, let event, let fault, _):
         world.counters.quarantines += 1
-        if fault.kind == .death || fault.kind == .watchdog { world.ledger.undo(bundle.culprit) }
         world.trace.note(world.time, "quarantined", room.rawValue, event.rawValue, UInt64(fault.kind.rawValue))
       case .frozen(let room, let reason, let text) where heldShards.isDisjoint(with: world.faultedDisks):
         world.counters.freezes += 1

@@ -39,7 +39,7 @@ extension World {
     for disk in disks { disk.powerLoss() }
     faultedDisks = []
     for box in boxes { box.words = Array(repeating: 0, count: 8) }
-    log.powerLost()
+    for s in disks.indices { log.mayLose(s) }
     boot = BootID(high: boot.high + 1, low: 7)
     after(downtime) { [self] in restart() }
   }
@@ -104,7 +104,7 @@ extension World {
   }
 
   private var isSettled: Bool {
-    clients.allSatisfy(\.isSettled) && (0..<options.shards).allSatisfy { supervisor.owner(of: $0)?.worker.store(ShardID(UInt16($0))) != nil }
+    clients.allSatisfy(\.isSettled) && (0..<options.shards).allSatisfy { supervisor.owner(of: $0)?.stores[$0] != nil }
   }
 
   /// Its members' inputs wait for whoever thaws it.
@@ -147,11 +147,12 @@ extension World {
             return fail("I-2", "room \(id)'s state does not decode")
           }
           rooms[id] = state.operations
-          let cut = process.worker.store(ShardID(UInt16(s)))!.adoption.cutCounter
+          let cut = process.stores[s]!.store.adoption.cutCounter
           views.compare(id, Timeline(cut: cut, own: host.ownTimeline), state.operations)
         }
       }
     }
+    log.compareStates()
     ledger.compare(rooms)
   }
 }

@@ -30,12 +30,9 @@ final class InputLedger {
   private var entries: [UInt64: Entry] = [:]
   /// Quarantined after their outputs may have left: their senders got a new timeline and the full state.
   private var undone: Set<UInt64> = []
-  func undo(_ culprit: [UInt8]) {
-    culprit.withUnsafeBytes { bytes in
-      var r = ByteReader(bytes)
-      guard case .input(_, _, _, let payload)? = (try? r.takeEvent())?.1, payload.count >= 9 else { return }
-      undone.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
-    }
+  func undo(_ event: RoomEvent) {
+    guard case .input(_, _, _, let payload) = event, payload.count >= 9 else { return }
+    undone.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
   }
 
   func sent(_ operation: UInt64, _ command: ScriptedCommand, by client: SimulatedClient, in m: SimulatedClient.Membership) {

@@ -1,19 +1,182 @@
-// What was durable, remembered outside of the journal: nothing of it may be missing when the next owner reads it.
+// What was durable, remembered outside of the journal: nothing of it may be missing when the next owner reads it (I-1,
+// I-3), owners' epochs rise (I-8), and a twin that never crashed comes to the same outputs and states (I-2, I-5).
 import Core
 import Journal
+import SimulatedFiles
 import Wire
 import WorkerCore
 import WorkerStore
 
 final class LogModel {
+  struct Entry {
+    var position: LogPosition
+    var kind: UInt8
+    var bytes: [UInt8]
+    var isSynced: Bool
+  }
+  private struct Log {
+    var entries: [Entry] = []
+    /// Given to the journal; a death may leave any of it in the log.
+    var pending: [Entry] = []
+    var epoch = ShardEpoch(0)
+    var cut: UInt32 = 0
+    /// Unsynced records may be gone: power was lost, or the disk failed.
+    var mayLose = false
+  }
+  private struct Place: Hashable {
+    var room: RoomID
+    var timeline: Timeline
+  }
   unowned var world: World!
-  private let shards: Int
-  init(shards: Int) { self.shards = shards }
-  func powerLost() {}
+  private var logs: [Log]
+  /// What members were given, by room and timeline: number, digest.
+  private var heard: [Place: [UInt64: UInt64]] = [:]
+
+  init(shards: Int) { logs = Array(repeating: Log(), count: shards) }
+
+  // MARK: What the worker does
+
+  func appended(_ s: Int, _ epoch: ShardEpoch, _ position: LogPosition, _ kind: UInt8, _ bytes: [UInt8]) {
+    guard epoch == logs[s].epoch else { return world.fail("I-8", "shard \(s): epoch \(epoch) writes after \(logs[s].epoch)") }
+    logs[s].pending.append(Entry(position: position, kind: kind, bytes: bytes, isSynced: false))
+  }
+  func written(_ s: Int, _ epoch: ShardEpoch) {
+    guard epoch == logs[s].epoch else { return }
+    for var entry in logs[s].pending {
+      entry.isSynced = world.options.durability == .disk
+      logs[s].entries.append(entry)
+    }
+    logs[s].pending = []
+  }
+  func synced(_ s: Int, _ epoch: ShardEpoch) {
+    guard epoch == logs[s].epoch else { return }
+    for i in logs[s].entries.indices.reversed() {
+      if logs[s].entries[i].isSynced { break }
+      logs[s].entries[i].isSynced = true
+    }
+  }
+  func mayLose(_ s: Int) { logs[s].mayLose = true }
+
+  // MARK: A new owner
+
+  func adopted(_ s: Int, _ store: RealStore) {
+    let found = read(s, store)
+    guard world.violation == nil else { return }
+    if world.disks[s].isDead {
+      // It died reading: the next one is looked at instead.
+      logs[s].epoch = max(logs[s].epoch, store.epoch)
+      return
+    }
+    compareOutputs(s)
+    let old = logs[s]
+    guard store.epoch > old.epoch else { return world.fail("I-8", "shard \(s): epoch \(store.epoch) after \(old.epoch)") }
+    let cut = store.adoption.cutCounter
+    guard cut >= old.cut else { return world.fail("I-3", "shard \(s): the cut counter falls to \(cut) from \(old.cut)") }
+    compare(s, old, found, isCut: cut > old.cut)
+    var new = Log()
+    new.epoch = store.epoch
+    new.cut = cut
+    let synced = Set(old.entries.filter(\.isSynced).map(\.position))
+    new.entries = found.map { entry in
+      var entry = entry
+      entry.isSynced = world.options.durability == .disk || synced.contains(entry.position)
+      return entry
+    }
+    logs[s] = new
+  }
+
+  private func read(_ s: Int, _ store: RealStore) -> [Entry] {
+    var found: [Entry] = []
+    do throws(StoreError) {
+      try store.scan(from: store.oldest) { position, kind, payload throws(StoreError) in
+        if kind >= WorkerCore.RecordKind.batch {
+          found.append(Entry(position: position, kind: kind, bytes: Array(payload), isSynced: false))
+        }
+      }
+    } catch {
+      if !world.disks[s].isDead { world.fail("I-3", "shard \(s) cannot be read by its new owner: \(error)") }
+    }
+    return found
+  }
+
+  private func compare(_ s: Int, _ old: Log, _ found: [Entry], isCut: Bool) {
+    let oldest = found.first?.position ?? LogPosition(0)
+    var given: [LogPosition: Entry] = [:]
+    for entry in old.entries + old.pending { given[entry.position] = entry }
+    for entry in found {
+      guard let known = given[entry.position], known.kind == entry.kind, known.bytes == entry.bytes else {
+        return world.fail("I-3", "shard \(s): the record at \(entry.position) is not what was written")
+      }
+    }
+    let present = Set(found.map(\.position))
+    var isLost = false
+    for entry in old.entries where entry.position >= oldest {
+      guard present.contains(entry.position) else {
+        if entry.isSynced || !old.mayLose || world.options.durability == .disk {
+          return world.fail(
+            "I-3", "shard \(s): the record at \(entry.position), \(entry.isSynced ? "synced" : "written"), is gone")
+        }
+        isLost = true
+        continue
+      }
+      if isLost { return world.fail("I-3", "shard \(s): records before \(entry.position) are gone, but not it") }
+    }
+    if isLost && !isCut { world.fail("I-3", "shard \(s): records are gone and the cut counter has not risen") }
+  }
+
+  // MARK: The twin
+
+  func heardOutput(_ room: RoomID, _ timeline: Timeline, _ seq: OutSeq, _ digest: UInt64) {
+    let place = Place(room: room, timeline: timeline)
+    if let known = heard[place]?[seq.rawValue], known != digest {
+      return world.fail("I-2", "room \(room): output \(seq) of timeline \(timeline) is not the same for all")
+    }
+    heard[place, default: [:]][seq.rawValue] = digest
+  }
+
+  /// What members were given since, against what the durable record gives.
+  @discardableResult
+  func compareOutputs(_ s: Int) -> [RoomID: RoomTwin] {
+    var replay = TwinReplay(world, shard: s)
+    let twins = replay.run(logs[s].entries)
+    for (room, twin) in twins {
+      let timeline = Timeline(cut: logs[s].cut, own: twin.ownTimeline)
+      for (number, digest) in heard[Place(room: room, timeline: timeline)] ?? [:] {
+        if let own = twin.outputs[number] {
+          if own != digest { world.fail("I-2", "room \(room): output \(number) is not what the record gives") }
+        } else if number > twin.outSeq.rawValue && !twin.isOpen {
+          world.fail("I-1", "room \(room): output \(number) was heard, and the durable record ends at \(twin.outSeq)")
+        }
+      }
+    }
+    return twins
+  }
+
+  /// At the end: the living rooms are what their record says.
+  func compareStates() {
+    for s in logs.indices {
+      let twins = compareOutputs(s)
+      guard let process = world.supervisor.owner(of: s) else { continue }
+      for id in process.worker.roomIDs where Int(world.map.shard(of: id).rawValue) == s {
+        guard let room = process.worker.room(id), room.phase == .ready, room.host != nil, let twin = twins[id], !twin.isOpen
+        else { continue }
+        let bytes = process.worker.encodeSnapshot(room)
+        bytes.withUnsafeBytes { buffer in
+          guard let snapshot = try? RoomSnapshot(buffer) else { return world.fail("I-2", "room \(id)'s snapshot does not decode") }
+          if let difference = twin.difference(from: snapshot) { world.fail("I-2", "room \(id) and its twin: \(difference)") }
+        }
+      }
+    }
+  }
 }
 
 extension World {
-  func adopted(_ s: Int, _ store: SimulatedStore, _ adoption: ShardAdoption) {
+  func outputHeard(
+    _ room: RoomID, _ timeline: Timeline, _ seq: OutSeq, _ payload: [UInt8], _ verdict: ServerFrame.Verdict?
+  ) {
+    guard seq.rawValue > 0 else { return }
+    log.heardOutput(
+      room, timeline, seq,
+      RoomTwin.digest(payload, verdict.map { ($0.seq, $0.kind, $0.reply) }))
   }
-  func outputHeard(_ room: RoomID, _ timeline: Timeline, _ seq: OutSeq, _ payload: [UInt8], _ verdict: ServerFrame.Verdict?) {}
 }

@@ -1,0 +1,51 @@
+// The journal's store, with the log model looking on: what was given to it, what it promised to hold.
+import Core
+import Journal
+import SimulatedFiles
+import WorkerCore
+import WorkerStore
+
+typealias RealStore = JournalStore<SimulatedDisk, SimulatedBox>
+
+final class WatchedStore: ShardStore {
+  let store: RealStore
+  private let model: LogModel
+  private let index: Int
+
+  init(_ store: RealStore, _ model: LogModel) {
+    self.store = store
+    self.model = model
+    index = Int(store.shard.rawValue)
+  }
+
+  var epoch: ShardEpoch { store.epoch }
+  var end: LogPosition { store.end }
+  var oldest: LogPosition { store.oldest }
+  var needsCheckpoint: Bool { store.needsCheckpoint }
+  func hasRoom(bytes: Int, reserve: Bool) -> Bool { store.hasRoom(bytes: bytes, reserve: reserve) }
+  func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) throws(StoreError) -> LogPosition {
+    let position = try store.append(kind, payload)
+    model.appended(index, epoch, position, kind, Array(payload))
+    return position
+  }
+  func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError) { try store.appendCheckpoint(payload) }
+  func write() throws(StoreError) {
+    try store.write()
+    model.written(index, epoch)
+  }
+  func sync() throws(StoreError) {
+    try store.sync()
+    model.synced(index, epoch)
+  }
+  func read(at position: LogPosition) throws(StoreError) -> [UInt8] { try store.read(at: position) }
+  func scan(
+    from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+  ) throws(StoreError) { try store.scan(from: position, body) }
+  func release(upTo position: LogPosition) throws(StoreError) { try store.release(upTo: position) }
+  func close() throws(StoreError) {
+    try store.close()
+    model.synced(index, epoch)
+  }
+  func enter(_ room: RoomID, _ event: EventSeq) { store.enter(room, event) }
+  func leave() { store.leave() }
+}
