@@ -96,6 +96,10 @@ var targets: [Target] = [
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
   program("oneup-sim", path: "Sources/oneup-sim", ["Core", "Simulation"]),
+  library(
+    "Fuzzing", path: "Fuzz/Sources/Fuzzing",
+    ["Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "GatewayCore", "Sandbox", "SupervisionShell", "Simulation"]),
+  program("oneup-fuzz", path: "Fuzz/Sources/oneup-fuzz", ["Fuzzing"]),
 
   // What `make bench` compares with, and what it loads both with.
   program("echo-server", path: "Benchmarks/echo-server", [nio, nioPosix]),
@@ -111,11 +115,12 @@ var targets: [Target] = [
   tests("GatewayTests", ["Core", "Wire", "GatewayCore"]),
   tests("GatewayShellTests", ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", "GatewayShell", nio, nioPosix, nioSSL, protobuf]),
   tests("ClientTests", ["Core", "ClientCore"]),
-  tests("DrillTests", ["Core", "ClientCore", "Drill", nio, nioPosix]),
+  tests("DrillTests", ["Core", "ClientCore", "Drill", "OneUpClient", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
   tests("SimulationTests", ["Core", "Journal", "WorkerCore", "WorkerStore", "Simulation"]),
   tests("ControlTests", ["oneup"]),
+  tests("FuzzTests", ["Core", "Fuzzing"]),
 ]
 
 // ONEUP_ONLY=Core,Journal,JournalTests builds a part of the package; the C shim is always in it.

@@ -43,8 +43,9 @@ private func holdWithOwnServer(
     await own.stop(keeping: !report.isClean)
     return report
   } catch {
+    let end = own.unexpectedEnd().map { "\($0); " } ?? ""
     await own.stop(keeping: true)
-    throw DrillError("\(error) (the server's log and data are kept in \(own.directory))")
+    throw DrillError("\(end)\(error) (the server's log and data are kept in \(own.directory))")
   }
 }
 
@@ -61,8 +62,8 @@ struct Drill {
   static let quietMicroseconds: Int64 = 3_000_000
   /// Probes begin so long before a fault.
   static let probeLeadMicroseconds: Int64 = 50_000
-  /// And go on for so long after it, longer where something still waits.
-  static let probeMicroseconds: Int64 = 1_000_000
+  /// And go on for so long after it, longer in rooms where something still waits.
+  static let probeMicroseconds: Int64 = 300_000
 
   init(
     _ options: DrillOptions, _ server: Address, _ control: ControlClient, _ own: OwnServer?, _ group: any EventLoopGroup
@@ -191,8 +192,8 @@ struct Drill {
   private func watchProbes(_ mark: FaultMark, _ start: Int64, _ progress: Progress) async throws {
     try await wait(until: mark.at + Self.probeMicroseconds, start, progress)
     let deadline = mark.at + PauseJudge.windowMicroseconds
-    while Fleet.now() < deadline, try await fleet.on({ $0.probesWait(at: Fleet.now()) }) {
-      try await Task.sleep(for: .milliseconds(50))
+    while Fleet.now() < deadline, try await !fleet.on({ $0.settleProbes(at: Fleet.now()) }) {
+      try await Task.sleep(for: .milliseconds(20))
     }
     let none = Array(repeating: false, count: options.rooms)
     try await fleet.on { $0.probe(none) }

@@ -91,7 +91,9 @@ final class Fleet: @unchecked Sendable {
     load = Load(start: aligned, end: aligned + microseconds, perAdd: 1_000_000 / (rate * Double(players)))
   }
 
-  /// Probes of these rooms add every 10 ms until they are told otherwise.
+  static let probesOpenMax = 25
+
+  /// Probes of these rooms add every 10 ms until they are told otherwise or their rooms have settled.
   func probe(_ wanted: [Bool]) {
     precondition(wanted.count == rooms, "one for each room")
     if !isProbing { nextProbe = tickOrigin + (ticks + 1) * 1_000 }
@@ -99,14 +101,16 @@ final class Fleet: @unchecked Sendable {
     isProbing = wanted.contains(true)
   }
 
-  /// Some probe in a probed room still waits for an add of more than 100 ms ago.
-  func probesWait(at now: Int64) -> Bool {
-    bots[players..<players + rooms].contains { bot in
-      guard probing[bot.room], bot.openCount > 0, case .add(_, let scheduled) = bot.waiting[bot.waitingHead] else {
-        return false
+  /// Ends the probing of rooms that answer again: nothing of more than 100 ms ago is open. True: of all.
+  func settleProbes(at now: Int64) -> Bool {
+    for bot in bots[players..<players + rooms] where probing[bot.room] {
+      if bot.openCount > 0, case .add(_, let scheduled) = bot.waiting[bot.waitingHead], now - scheduled > 100_000 {
+        continue
       }
-      return now - scheduled > 100_000
+      probing[bot.room] = false
     }
+    isProbing = probing.contains(true)
+    return !isProbing
   }
 
   /// Makes a troublemaker's room fail.
@@ -164,7 +168,10 @@ final class Fleet: @unchecked Sendable {
 
   private func probeDue(_ now: Int64) {
     while isProbing, nextProbe <= now {
-      for r in 0..<rooms where probing[r] { add(bots[players + r], scheduled: nextProbe) }
+      // The first of those that wait shows the pause; many more behind it would only be load.
+      for r in 0..<rooms where probing[r] && bots[players + r].openCount < Self.probesOpenMax {
+        add(bots[players + r], scheduled: nextProbe)
+      }
       nextProbe += 10_000
     }
   }

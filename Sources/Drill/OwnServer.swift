@@ -77,6 +77,16 @@ final class OwnServer: Sendable {
     return true
   }
 
+  /// How it ended by itself, if it has: nobody asked it to.
+  func unexpectedEnd() -> String? {
+    guard let pid = running.withLock({ $0?.pid }) else { return nil }
+    var status: Int32 = 0
+    guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+    forget()
+    let signal = status & 0x7F
+    return signal == 0 ? "the server ended with status \(status >> 8 & 0xFF)" : "the server was killed by signal \(signal)"
+  }
+
   /// Asks it to end; kills it after 15 s. With `keeping` the directory stays for a look at it.
   func stop(keeping: Bool) async {
     if let pid = running.withLock({ $0?.pid }) {
