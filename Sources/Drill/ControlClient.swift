@@ -47,7 +47,8 @@ struct ControlClient: Sendable {
 
   private func decode<T: Decodable>(_ answer: ResponseCollector.Response, _ what: String) async throws -> T {
     guard answer.status == 200 else {
-      throw DrillError("\(what) on \(address) was answered \(answer.status): \(String(decoding: answer.body, as: UTF8.self))")
+      throw DrillError(
+        "\(what) on \(address) was answered \(answer.status): \(String(decoding: answer.body, as: UTF8.self))")
     }
     do {
       return try JSONDecoder().decode(T.self, from: Data(answer.body))
@@ -56,7 +57,8 @@ struct ControlClient: Sendable {
     }
   }
 
-  private func request(_ method: HTTPMethod, _ path: String, _ body: [UInt8]) async throws -> ResponseCollector.Response {
+  private func request(_ method: HTTPMethod, _ path: String, _ body: [UInt8]) async throws -> ResponseCollector.Response
+  {
     let loop = group.next()
     let promise = loop.makePromise(of: ResponseCollector.Response.self)
     let head = HTTPRequestHead(

@@ -136,7 +136,8 @@ struct Drill {
     }
     let elapsed = max(Double(Fleet.now() - start) / 1_000_000, 0)
     progress.show(
-      "\(fixed(elapsed, 1)) s  sent \(sent)  acked \(acked)  p99 \(fixed(Double(p99) / 1_000, 1)) ms  faults \(progress.faults)  disconnects \(disconnects)")
+      "\(fixed(elapsed, 1)) s  sent \(sent)  acked \(acked)  p99 \(fixed(Double(p99) / 1_000, 1)) ms  faults \(progress.faults)  disconnects \(disconnects)"
+    )
   }
 
   /// Until every player and probe has seen all, or nothing more comes, or no longer than the drain may last.
@@ -144,9 +145,11 @@ struct Drill {
     let deadline = Fleet.now() + Self.drainSeconds * 1_000_000
     var (seen, seenAt) = (-1, Fleet.now())
     while Fleet.now() < deadline {
-      guard let (open, isCaughtUp, outputs) = try? await fleet.on({
-        ($0.openCount, $0.oracle.isCaughtUp, $0.oracle.outputsSeen)
-      }) else { return }
+      guard
+        let (open, isCaughtUp, outputs) = try? await fleet.on({
+          ($0.openCount, $0.oracle.isCaughtUp, $0.oracle.outputsSeen)
+        })
+      else { return }
       if outputs != seen { (seen, seenAt) = (outputs, Fleet.now()) }
       if open == 0, isCaughtUp || Fleet.now() - seenAt > Self.quietMicroseconds { return }
       try? await Task.sleep(for: .milliseconds(20))
@@ -171,7 +174,7 @@ struct Drill {
       do {
         let killed = try await control.fault(kind)
         if !kind.hitsConnections { affected = places.rooms(in: Set(killed.flatMap { $0.shards ?? [] })) }
-      } catch where kind == .allKill {
+      } catch  where kind == .allKill {
         // Whether it was done shows below: the server must have ended.
       }
       if kind == .allKill { try await restart() }
@@ -264,7 +267,9 @@ struct ListPart: Equatable {
     total = Int(parts[0])
     from = parts[1]
     operations = reply.withUnsafeBytes { bytes in
-      (0..<Int(parts[2])).map { UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: header + 8 * $0, as: UInt64.self)) }
+      (0..<Int(parts[2])).map {
+        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: header + 8 * $0, as: UInt64.self))
+      }
     }
   }
 }

@@ -30,7 +30,9 @@ package struct DrillOptions: Sendable {
   /// Throws what is wrong with the options, before anything is started.
   package func check() throws(DrillError) {
     guard (1...20_000).contains(players) else { throw DrillError("--players must be 1…20000") }
-    guard (1...players).contains(rooms) else { throw DrillError("--rooms must be 1…players: a room without players shows nothing") }
+    guard (1...players).contains(rooms) else {
+      throw DrillError("--rooms must be 1…players: a room without players shows nothing")
+    }
     // One more in each room: its probe.
     guard (players + rooms - 1) / rooms < Limits.membersMax else {
       throw DrillError("--players \(players) in --rooms \(rooms): a room holds at most \(Limits.membersMax - 1)")
@@ -40,7 +42,8 @@ package struct DrillOptions: Sendable {
     for plan in faults {
       if plan.periodMilliseconds > Int64(seconds) * 1_000 - FaultPlan.quietMilliseconds {
         throw DrillError(
-          "--fault \(plan.kind.rawValue): never happens: the first is after its period, and none in the last 5 s; use more --seconds or a shorter period")
+          "--fault \(plan.kind.rawValue): never happens: the first is after its period, and none in the last 5 s; use more --seconds or a shorter period"
+        )
       }
       if plan.kind == .allKill, case .running = target {
         throw DrillError("--fault all-kill needs a server that the drill can start again: leave --server out")

@@ -357,7 +357,9 @@ final class Fleet: @unchecked Sendable {
     bot.waiting = []
     bot.waitingHead = 0
     bot.firstNumber = 1
-    guard bot.joins < Bot.joinsMax else { return oracle.complain("the troublemaker cannot stay in its room: \(reason)") }
+    guard bot.joins < Bot.joinsMax else {
+      return oracle.complain("the troublemaker cannot stay in its room: \(reason)")
+    }
     bot.joins += 1
     bot.membership = bot.client.join(module: bot.module, key: bot.key, at: Self.now(), into: &bot.actions)
     finishTurn(bot)

@@ -42,7 +42,8 @@ final class OwnServer: Sendable {
       try spawn(listen, http)
       if let line = try await firstLine(until: deadline) {
         guard let ready = try? JSONDecoder().decode(Ready.self, from: Data(line)), ready.ready else {
-          throw DrillError("the server said \(String(decoding: line, as: UTF8.self)) instead of being ready; see \(logPath)")
+          throw DrillError(
+            "the server said \(String(decoding: line, as: UTF8.self)) instead of being ready; see \(logPath)")
         }
         return ready
       }
@@ -84,7 +85,8 @@ final class OwnServer: Sendable {
     guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
     forget()
     let signal = status & 0x7F
-    return signal == 0 ? "the server ended with status \(status >> 8 & 0xFF)" : "the server was killed by signal \(signal)"
+    return signal == 0
+      ? "the server ended with status \(status >> 8 & 0xFF)" : "the server was killed by signal \(signal)"
   }
 
   /// Asks it to end; kills it after 15 s. With `keeping` the directory stays for a look at it.

@@ -65,8 +65,10 @@ extension DrillReport {
     var svg = "<svg viewBox=\"0 0 \(Int(width)) \(Int(height))\" role=\"img\">"
     for step in 0...4 {
       let value = top * Double(step) / 4
-      svg += "<line x1=\"\(left)\" x2=\"\(width - 8)\" y1=\"\(fixed(y(value), 1))\" y2=\"\(fixed(y(value), 1))\" stroke=\"var(--rule)\"/>"
-      svg += "<text x=\"\(left - 6)\" y=\"\(fixed(y(value) + 4, 1))\" text-anchor=\"end\">\(fixed(value, top < 10 ? 1 : 0))</text>"
+      svg +=
+        "<line x1=\"\(left)\" x2=\"\(width - 8)\" y1=\"\(fixed(y(value), 1))\" y2=\"\(fixed(y(value), 1))\" stroke=\"var(--rule)\"/>"
+      svg +=
+        "<text x=\"\(left - 6)\" y=\"\(fixed(y(value) + 4, 1))\" text-anchor=\"end\">\(fixed(value, top < 10 ? 1 : 0))</text>"
     }
     for step in 0...5 {
       let at = Double(seconds) * Double(step) / 5
@@ -74,13 +76,15 @@ extension DrillReport {
     }
     for fault in faults {
       let at = fixed(x(fault.atSeconds), 1)
-      svg += "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"8\" y2=\"\(height - bottom)\" stroke=\"var(--fault)\" stroke-dasharray=\"3 3\"><title>\(fault.kind.rawValue)</title></line>"
+      svg +=
+        "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"8\" y2=\"\(height - bottom)\" stroke=\"var(--fault)\" stroke-dasharray=\"3 3\"><title>\(fault.kind.rawValue)</title></line>"
     }
     for line in lines {
       let points = line.values.enumerated().map { i, value in
         "\(fixed(x((Double(i) + 0.5) * Double(Self.momentMilliseconds) / 1_000), 1)),\(fixed(y(value), 1))"
       }
-      svg += "<polyline fill=\"none\" stroke=\"var(\(line.color))\" stroke-width=\"1.5\" points=\"\(points.joined(separator: " "))\"><title>\(line.name)</title></polyline>"
+      svg +=
+        "<polyline fill=\"none\" stroke=\"var(\(line.color))\" stroke-width=\"1.5\" points=\"\(points.joined(separator: " "))\"><title>\(line.name)</title></polyline>"
     }
     return svg + "</svg>"
   }

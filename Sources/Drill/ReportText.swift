@@ -11,12 +11,14 @@ extension DrillReport {
       row("errors", "\(errors)"), row("throughput", "\(fixed(throughputPerSecond, 0)) adds/s"),
       row(
         "latency",
-        "mean \(ms(latency.mean))  p50 \(ms(latency.p50))  p99 \(ms(latency.p99))  p99.9 \(ms(latency.p999))  max \(ms(latency.max))"),
+        "mean \(ms(latency.mean))  p50 \(ms(latency.p50))  p99 \(ms(latency.p99))  p99.9 \(ms(latency.p999))  max \(ms(latency.max))"
+      ),
     ]
     if !faults.isEmpty { lines.append(row("pause", spread(pause))) }
     for fault in faults {
       lines.append(
-        row(fault.kind.rawValue, "at \(fixed(fault.atSeconds, 1)) s, \(fault.affected) players: \(spread(fault.pause))"))
+        row(fault.kind.rawValue, "at \(fixed(fault.atSeconds, 1)) s, \(fault.affected) players: \(spread(fault.pause))")
+      )
     }
     if !notes.isEmpty {
       lines += ["", "Findings:"] + notes.map { "  \($0)" }

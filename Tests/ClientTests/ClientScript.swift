@@ -53,7 +53,8 @@ struct ClientScript {
   }
   func output(_ id: JoinID, _ seq: UInt64, prev: UInt64, result: Verdict? = nil) -> ServerMessage {
     .output(
-      .init(joinID: id, seq: OutSeq(seq), payload: result == nil ? [UInt8(seq)] : [], result: result, prev: OutSeq(prev)))
+      .init(
+        joinID: id, seq: OutSeq(seq), payload: result == nil ? [UInt8(seq)] : [], result: result, prev: OutSeq(prev)))
   }
 }
 

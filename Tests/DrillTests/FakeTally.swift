@@ -91,7 +91,8 @@ final class FakeTally: @unchecked Sendable {
     let list = rooms[key]!.list
     let from = min(Int(query[1]) | Int(query[2]) << 8, list.count)
     let part = list[from..<min(from + 1_024, list.count)]
-    let reply = [2] + littleEndian(UInt32(list.count)) + littleEndian(UInt32(from)) + littleEndian(UInt32(part.count))
+    let reply =
+      [2] + littleEndian(UInt32(list.count)) + littleEndian(UInt32(from)) + littleEndian(UInt32(part.count))
       + part.flatMap { littleEndian($0) }
     return frame(
       3, [0x0D, 1, 0, 0, 0] + bytes(4, [0x08] + varint(seq) + bytes(3, reply)) + [0x79] + littleEndian(UInt64(0)))
@@ -123,7 +124,9 @@ final class FakeConnection: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     self.context = nil
     fake.connections[ObjectIdentifier(self)] = nil
-    if !key.isEmpty, fake.rooms[key]!.members[slot].connection === self { fake.rooms[key]!.members[slot].connection = nil }
+    if !key.isEmpty, fake.rooms[key]!.members[slot].connection === self {
+      fake.rooms[key]!.members[slot].connection = nil
+    }
   }
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     carry += Array(unwrapInboundIn(data).readableBytesView)
@@ -217,7 +220,8 @@ final class FakeHTTP: ChannelInboundHandler {
     var status = "200 OK"
     var body = ""
     if request.hasPrefix("GET /v1/rooms ") {
-      body = fake.rooms.keys.sorted().map { #"{"module":"tally","key":"\#($0)","shard":0,"id":"1"}"# }.joined(separator: ",")
+      body = fake.rooms.keys.sorted().map { #"{"module":"tally","key":"\#($0)","shard":0,"id":"1"}"# }.joined(
+        separator: ",")
       body = "[\(body)]"
     } else if request.hasPrefix("POST /v1/faults "), request.contains("authorization: Bearer secret") {
       body = #"{"killed":[{"role":"gateway","instance":1,"pid":1,"shards":[]}]}"#

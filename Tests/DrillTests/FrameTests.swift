@@ -8,7 +8,10 @@ import Testing
   @Test func framesAreRead() throws {
     #expect(try read([0x2A, 4, 0x08, 1, 0x10, 0x96, 1].fixing()) == .ack(JoinID(1), InputSeq(150)))
     let output: [UInt8] =
-      [0x0D, 1, 0, 0, 0, 0x10, 7, 0x1A, 2, 0xAA, 0xBB, 0x22, 6, 0x08, 3, 0x10, 1, 0x1A, 0, 0x79, 6, 0, 0, 0, 0, 0, 0, 0]
+      [
+        0x0D, 1, 0, 0, 0, 0x10, 7, 0x1A, 2, 0xAA, 0xBB, 0x22, 6, 0x08, 3, 0x10, 1, 0x1A, 0, 0x79, 6, 0, 0, 0, 0, 0, 0,
+        0,
+      ]
     let frame = [0x1A, UInt8(output.count)] + output
     frame.withUnsafeBytes { bytes in
       let read = try? ServerFrame.read(bytes)

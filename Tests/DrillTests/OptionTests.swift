@@ -11,13 +11,17 @@ import Testing
     #expect(text.hasPrefix(plan.kind.rawValue))
   }
 
-  @Test(arguments: ["worker-kill", "nuke=5s", "trap=5", "trap=0s", "trap=-1s", "trap=1h", "trap=", "trap=99999999999999999999s"])
+  @Test(arguments: [
+    "worker-kill", "nuke=5s", "trap=5", "trap=0s", "trap=-1s", "trap=1h", "trap=", "trap=99999999999999999999s",
+  ])
   func otherFaultsAreRefused(_ text: String) {
     #expect(throws: DrillError.self) { try FaultPlan(argument: text) }
   }
 
   @Test func faultsComeEveryPeriodAndNotAtTheEnd() throws {
-    let plans = [FaultPlan(kind: .workerKill, periodMilliseconds: 10_000), FaultPlan(kind: .trap, periodMilliseconds: 7_000)]
+    let plans = [
+      FaultPlan(kind: .workerKill, periodMilliseconds: 10_000), FaultPlan(kind: .trap, periodMilliseconds: 7_000),
+    ]
     let schedule = FaultPlan.schedule(plans, seconds: 30)
     #expect(schedule.map(\.atMilliseconds) == [7_000, 10_000, 14_000, 20_000, 21_000])
     #expect(schedule.map(\.kind) == [.trap, .workerKill, .trap, .workerKill, .trap])

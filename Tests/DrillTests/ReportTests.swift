@@ -9,7 +9,9 @@ import Testing
     (report.players, report.rooms, report.rate, report.seconds) = (10, 2, 5, 12)
     (report.sent, report.acked, report.durability) = (600, 600, "disk")
     report.latency = Spread(microseconds: [1_000, 2_000, 3_000])
-    report.faults = [.init(kind: .workerKill, atSeconds: 5, affected: 5, pause: Spread(microseconds: [20_000, 30_000]))]
+    report.faults = [
+      .init(kind: .workerKill, atSeconds: 5, affected: 5, pause: Spread(microseconds: [20_000, 30_000]))
+    ]
     report.pause = report.faults[0].pause
     report.moments = Array(repeating: DrillReport.Moment(), count: 60)
     report.notes = ["a < b & c"]
@@ -21,7 +23,8 @@ import Testing
     let object = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])
     #expect(
       Set(object.keys) == [
-        "players", "rooms", "rate", "seconds", "durability", "sent", "acked", "unacked", "lost", "duplicated", "reordered",
+        "players", "rooms", "rate", "seconds", "durability", "sent", "acked", "unacked", "lost", "duplicated",
+        "reordered",
         "outputs_lost", "outputs_doubled", "resets", "disconnects", "errors", "throughput_per_s", "latency_ms",
         "pause_ms", "faults", "notes",
       ])
@@ -49,9 +52,10 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    \DrillReport.unacked, \.lost, \.duplicated, \.reordered, \.outputsLost, \.outputsDoubled,
-  ] as [any WritableKeyPath<DrillReport, Int> & Sendable])
+  @Test(
+    arguments: [
+      \DrillReport.unacked, \.lost, \.duplicated, \.reordered, \.outputsLost, \.outputsDoubled,
+    ] as [any WritableKeyPath<DrillReport, Int> & Sendable])
   func eachViolationMakesItUnclean(_ field: any WritableKeyPath<DrillReport, Int> & Sendable) {
     var report = Self.example()
     #expect(report.isClean)

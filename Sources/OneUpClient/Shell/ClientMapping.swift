@@ -54,7 +54,8 @@ extension ServerMessage {
           result: o.hasResult ? Verdict(o.result) : nil, prev: OutSeq(o.prev)))
     case .state(let s):
       self = .state(
-        .init(joinID: JoinID(s.joinID), timeline: Timeline(s.timeline), asOf: OutSeq(s.asOf), payload: Array(s.payload)))
+        .init(joinID: JoinID(s.joinID), timeline: Timeline(s.timeline), asOf: OutSeq(s.asOf), payload: Array(s.payload))
+      )
     case .ack(let a): self = .ack(JoinID(a.joinID), InputSeq(a.seq))
     case .expected(let e): self = .expected(JoinID(e.joinID), InputSeq(e.seq))
     case .busy(let b):

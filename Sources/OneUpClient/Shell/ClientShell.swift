@@ -29,7 +29,9 @@ final class ClientShell: @unchecked Sendable {
   }
 
   func act(_ step: @escaping Step<Void>) { loop.execute { try? self.run(step) } }
-  func ask<T: Sendable>(_ step: @escaping Step<T>) async throws -> T { try await loop.submit { try self.run(step) }.get() }
+  func ask<T: Sendable>(_ step: @escaping Step<T>) async throws -> T {
+    try await loop.submit { try self.run(step) }.get()
+  }
   func finish() { events.finish() }
 
   private func run<T>(_ step: (inout Client, Int64, inout ClientActions) throws -> T) rethrows -> T {
