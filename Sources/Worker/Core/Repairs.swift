@@ -68,7 +68,8 @@ extension Worker {
 
   /// Whether a room waits for nothing but processor time: the next turn should come at once.
   package var hasUrgentWork: Bool {
-    !repairing.isEmpty || shards.contains { !($0?.waking.isEmpty ?? true) }
+    // What was staged after this turn's write (answers after a repair, removals, kicks) waits for nothing else either.
+    !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || shards.contains { !($0?.waking.isEmpty ?? true) }
   }
 
   /// Replays the tail without effects until the fuel is used up; returns how much was used.
