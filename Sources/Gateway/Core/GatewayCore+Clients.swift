@@ -139,6 +139,8 @@ extension GatewayCore {
     guard let r = route(c, joinID, room) else { return }
     // A join on its way answers this too.
     guard isNew || routes[r].phase != .joining else { return }
+    // Asked again before the answer came: a second answer would pass on the same outputs once more.
+    guard isNew || routes[r].phase != .attaching || !routes[r].isAsked else { return }
     if isNew { (routes[r].timeline, routes[r].mark) = claim }
     routes[r].phase = .attaching
     routes[r].claim = claim
