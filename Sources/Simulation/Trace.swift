@@ -4,7 +4,7 @@ package struct Trace {
   package private(set) var hash: UInt64 = 0xcbf2_9ce4_8422_2325
   private var last: [(time: Int64, text: StaticString, numbers: (UInt64, UInt64, UInt64))] = []
   private var next = 0
-  static let kept = 400
+  static let kept = 4_000
   package private(set) var count: UInt64 = 0
 
   mutating func note(_ time: Int64, _ text: StaticString, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0) {

@@ -9,6 +9,8 @@ final class InputLedger {
     case sent
     case acknowledged
     case refused
+    /// A power loss at `process` can take the verdict and leave the input: then it is decided anew.
+    case quarantined
     /// Decided, but how was not told.
     case unknown
     /// Acknowledged, and then told to be cut from the history.
@@ -48,7 +50,7 @@ final class InputLedger {
     guard let entry = entries[operation] else { return }
     if kind != .applied {
       if entry.fate == .acknowledged { world.fail("I-3", "\(operation) was acknowledged before its verdict \(kind)") }
-      entries[operation]!.fate = .refused
+      entries[operation]!.fate = kind == .quarantined ? .quarantined : .refused
     }
   }
   func unknown(_ operation: UInt64) { entries[operation]?.fate = .unknown }
@@ -102,6 +104,7 @@ final class InputLedger {
       let must: Bool
       switch (entry.fate, entry.command) {
       case (.refused, _), (.lost, _), (.never, _): (mayBe, must) = (false, false)
+      case (.quarantined, _): (mayBe, must) = (!world.lossIsForbidden, false)
       // Their timers may be on their way, cancelled with a cut, or end with the run.
       case (_, .later): (mayBe, must) = (true, false)
       case (.acknowledged, .wave): (mayBe, must) = (false, false)

@@ -60,10 +60,8 @@ final class LogModel {
   // MARK: A new owner
 
   func adopted(_ s: Int, _ store: RealStore) {
-    let found = read(s, store)
-    guard world.violation == nil else { return }
-    if world.disks[s].isDead {
-      // It died reading: the next one is looked at instead.
+    guard let found = read(s, store) else {
+      // It died reading, or its disk fails: the next one is looked at instead.
       logs[s].epoch = max(logs[s].epoch, store.epoch)
       return
     }
@@ -85,7 +83,7 @@ final class LogModel {
     logs[s] = new
   }
 
-  private func read(_ s: Int, _ store: RealStore) -> [Entry] {
+  private func read(_ s: Int, _ store: RealStore) -> [Entry]? {
     var found: [Entry] = []
     do throws(StoreError) {
       try store.scan(from: store.oldest) { position, kind, payload throws(StoreError) in
@@ -94,7 +92,8 @@ final class LogModel {
         }
       }
     } catch {
-      if !world.disks[s].isDead { world.fail("I-3", "shard \(s) cannot be read by its new owner: \(error)") }
+      if !world.faultedDisks.contains(s) { world.fail("I-3", "shard \(s) cannot be read by its new owner: \(error)") }
+      return nil
     }
     return found
   }
