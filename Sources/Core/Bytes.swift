@@ -1,66 +1,66 @@
 // Fixed little-endian encoding: what the journal, the link and the snapshots are written with.
 
 extension [UInt8] {
-  package mutating func put<T: FixedWidthInteger>(_ value: T) {
+  @inlinable package mutating func put<T: FixedWidthInteger>(_ value: T) {
     Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
   }
-  package mutating func put<I: Identifier>(_ value: I) { put(value.rawValue) }
+  @inlinable package mutating func put<I: Identifier>(_ value: I) { put(value.rawValue) }
   /// A 4-byte count, then the bytes.
-  package mutating func putBlob(_ bytes: some Collection<UInt8>) {
+  @inlinable package mutating func putBlob(_ bytes: some Collection<UInt8>) {
     put(UInt32(bytes.count))
     append(contentsOf: bytes)
   }
-  package mutating func putText(_ text: String) { putBlob(text.utf8) }
+  @inlinable package mutating func putText(_ text: String) { putBlob(text.utf8) }
   /// Overwrites at `offset`, which must hold the value's width.
-  package mutating func patch<T: FixedWidthInteger>(_ value: T, at offset: Int) {
+  @inlinable package mutating func patch<T: FixedWidthInteger>(_ value: T, at offset: Int) {
     precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "patch outside the buffer")
     withUnsafeMutableBytes { $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self) }
   }
 }
 
 /// The bytes end before the value does, or say something impossible.
-package struct DecodingError: Error, Sendable, CustomStringConvertible {
-  package var description: String
-  package init(_ description: String) { self.description = description }
+@usableFromInline package struct DecodingError: Error, Sendable, CustomStringConvertible {
+  @usableFromInline package var description: String
+  @inlinable package init(_ description: String) { self.description = description }
 }
 
 /// Reads what `put` wrote, from bytes that nobody vouches for. Valid only while the buffer is.
-package struct ByteReader {
-  package let bytes: UnsafeRawBufferPointer
-  package var offset: Int
+@usableFromInline package struct ByteReader {
+  @usableFromInline package let bytes: UnsafeRawBufferPointer
+  @usableFromInline package var offset: Int
 
-  package init(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) {
+  @inlinable package init(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0) {
     precondition(offset >= 0 && offset <= bytes.count, "reader outside the buffer")
     self.bytes = bytes
     self.offset = offset
   }
-  package var left: Int { bytes.count - offset }
-  package var isAtEnd: Bool { left == 0 }
+  @inlinable package var left: Int { bytes.count - offset }
+  @inlinable package var isAtEnd: Bool { left == 0 }
 
-  package mutating func take<T: FixedWidthInteger>(_: T.Type = T.self) throws(DecodingError) -> T {
+  @inlinable package mutating func take<T: FixedWidthInteger>(_: T.Type = T.self) throws(DecodingError) -> T {
     guard left >= MemoryLayout<T>.size else { throw DecodingError("ends in the middle of a number") }
     let value = bytes.loadUnaligned(fromByteOffset: offset, as: T.self)
     offset += MemoryLayout<T>.size
     return T(littleEndian: value)
   }
-  package mutating func take<I: Identifier>(_: I.Type = I.self) throws(DecodingError) -> I {
+  @inlinable package mutating func take<I: Identifier>(_: I.Type = I.self) throws(DecodingError) -> I {
     I(try take(I.RawValue.self))
   }
-  package mutating func take(bytes count: Int) throws(DecodingError) -> UnsafeRawBufferPointer {
+  @inlinable package mutating func take(bytes count: Int) throws(DecodingError) -> UnsafeRawBufferPointer {
     guard count >= 0, left >= count else { throw DecodingError("ends in the middle of \(count) bytes") }
     let slice = UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
     offset += count
     return slice
   }
-  package mutating func takeBlob() throws(DecodingError) -> UnsafeRawBufferPointer {
+  @inlinable package mutating func takeBlob() throws(DecodingError) -> UnsafeRawBufferPointer {
     let count: UInt32 = try take()
     return try take(bytes: Int(count))
   }
   /// Repairs what is not UTF-8.
-  package mutating func takeText() throws(DecodingError) -> String {
+  @inlinable package mutating func takeText() throws(DecodingError) -> String {
     String(decoding: try takeBlob(), as: UTF8.self)
   }
-  package mutating func takeRest() -> UnsafeRawBufferPointer {
+  @inlinable package mutating func takeRest() -> UnsafeRawBufferPointer {
     let slice = UnsafeRawBufferPointer(rebasing: bytes[offset...])
     offset = bytes.count
     return slice
