@@ -142,8 +142,9 @@ extension GatewayCore {
     // Asked again before the answer came: a second answer would pass on the same outputs once more.
     guard isNew || routes[r].phase != .attaching || !routes[r].isAsked else { return }
     if isNew { (routes[r].timeline, routes[r].mark) = claim }
+    // Asked again while the answer was on its way to the client: what this connection was given is in the mark.
+    routes[r].claim = routes[r].phase == .attached ? (routes[r].timeline, routes[r].mark) : claim
     routes[r].phase = .attaching
-    routes[r].claim = claim
     ask(r, now)
   }
 
