@@ -58,10 +58,12 @@ package final class GatewayProcess: Sendable {
   private func accept(_ i: Int, _ loop: GatewayLoop) throws {
     let sockets = configuration.listeners
     let socket = i < sockets.count ? sockets[i] : dup(sockets[i % sockets.count])
-    guard socket >= 0, listen(socket, Self.backlog) == 0 else {
+    guard socket >= 0 else {
       throw GatewayError("listening on descriptor \(sockets[i % sockets.count]): error \(errno); is it a bound socket?")
     }
     let channel = try ServerBootstrap(group: loop.eventLoop)
+      // NIO listens again with its own figure, which would shrink the queue that the supervisor opened.
+      .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.maxMessagesPerRead, value: 64)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
