@@ -78,7 +78,9 @@ extension Worker {
     _ room: Room, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, _ fuel: UInt64
   ) {
     TailItem.put(batch, time, bytes, into: &room.tail)
-    let cost = fuel + RoomCost.fuelPerEvent + UInt64(bytes.count) * RoomCost.fuelPerByte
+    let cost =
+      fuel + RoomCost.fuelPerEvent + UInt64(bytes.count) * RoomCost.fuelPerByte
+      + UInt64(engine.effects.commands.count * room.awake.memberCount) * RoomCost.fuelPerRecipient
     room.tailCost += cost
     tailCost += cost
   }
@@ -102,11 +104,11 @@ extension Worker {
     case .attached(let slot, let generation): settleAttached(room, slot, generation, outcome)
     case .input(let slot, let number, _, _): settleInput(room, slot, number, outcome)
     case .rejected(let slot, let number, _):
-      room.awake.members[Int(slot.rawValue)]?.lastSeq = number
+      room.awake.decide(slot, number)
       verdict(room, slot, InputVerdict(seq: number, kind: .rejected), "the input is too large")
       oweAck(room, slot)
     case .leave(let slot, let number):
-      room.awake.members[Int(slot.rawValue)]?.lastSeq = number
+      room.awake.decide(slot, number)
       if case .applied = outcome { carryOut(room, sender: nil, number: number) }
       endMembership(room, slot, .left)
     case .removed(let slot, let reason):
@@ -134,7 +136,7 @@ extension Worker {
   }
 
   private mutating func settleInput(_ room: Room, _ slot: Slot, _ number: InputSeq, _ outcome: Settlement) {
-    if number.rawValue > 0 { room.awake.members[Int(slot.rawValue)]?.lastSeq = number }
+    if number.rawValue > 0 { room.awake.decide(slot, number) }
     switch outcome {
     case .applied: carryOut(room, sender: slot, number: number)
     case .refused:
@@ -233,7 +235,8 @@ extension Worker {
 
 /// What replaying costs besides fuel, in fuel: measured on the reference machine at about 12 fuel a nanosecond.
 enum RoomCost {
-  static let fuelPerEvent: UInt64 = 3_000
+  static let fuelPerEvent: UInt64 = 6_000
+  static let fuelPerRecipient: UInt64 = 600
   static let fuelPerByte: UInt64 = 10
   static let fuelPerMillisecond: UInt64 = 12_000_000
 }

@@ -129,11 +129,12 @@ package final class Room {
 
   /// For as long as the room is awake.
   var awake: RoomHost {
-    get {
+    @inline(__always) get {
       guard let host else { preconditionFailure("room \(id) is asleep") }
       return host
     }
-    _modify {
+    // Inlined: called as a function it would allocate the frame in which it waits, once a message.
+    @inline(__always) _modify {
       precondition(host != nil, "room is asleep")
       yield &host!
     }

@@ -83,6 +83,10 @@ package struct RoomHost {
     members[i] = member
     memberCount += 1
   }
+  /// The member's inputs up to `number` are decided.
+  mutating func decide(_ slot: Slot, _ number: InputSeq) {
+    members[Int(slot.rawValue)]?.lastSeq = number
+  }
   mutating func end(_ slot: Slot, reason: UInt8) {
     let i = Int(slot.rawValue)
     guard i < members.count, let member = members[i] else { return }
@@ -175,30 +179,32 @@ package struct RoomSnapshot {
       module: try r.takeHash(), limits: try r.takeLimits(), seed: 0, name: try r.takeBlob(), key: try r.takeBlob(),
       parameters: UnsafeRawBufferPointer(start: nil, count: 0))
     var h = RoomHost(creation, time: 0)
-    h.eventSeq = try r.take()
-    h.outSeq = try r.take()
+    h.eventSeq = try r.takeNumber()
+    h.outSeq = try r.takeNumber()
     h.ownTimeline = try r.take()
-    h.time = try r.take()
-    h.tick = try r.take()
+    guard h.ownTimeline < UInt32.max / 2 else { throw DecodingError("snapshot of an impossible timeline") }
+    h.time = try r.takeTime()
+    h.tick = try r.takeNumber(EventSeq.self).rawValue
     h.random = RandomState(words: (try r.take(), try r.take(), try r.take(), try r.take()))
     h.nextTimer = try r.take()
     try Self.takeMembers(&r, into: &h)
     for _ in 0..<(try r.take(UInt32.self)) {
       h.tombstones.append(
         Tombstone(
-          membership: Membership(session: try r.take(), joinID: try r.take()), last: try r.take(),
-          reason: try r.take(), time: try r.take()))
+          membership: Membership(session: try r.take(), joinID: try r.take()), last: try r.takeNumber(),
+          reason: try r.take(), time: try r.takeTime()))
     }
     for _ in 0..<(try r.take(UInt32.self)) {
-      h.timers.append(RoomTimer(id: try r.take(), due: try r.take(), payload: Array(try r.takeBlob())))
+      h.timers.append(RoomTimer(id: try r.take(), due: try r.takeTime(), payload: Array(try r.takeBlob())))
     }
     for _ in 0..<(try r.take(UInt32.self)) {
       let slot: UInt32 = try r.take()
-      h.blames.append(Blame(slot: slot == UInt32.max ? nil : Slot(slot), time: try r.take()))
+      h.blames.append(Blame(slot: slot == UInt32.max ? nil : Slot(slot), time: try r.takeTime()))
     }
     let frozen: UInt8 = try r.take()
     h.frozen = RoomEvent.FreezeReason(rawValue: frozen)
     h.ring = try OutputRing(&r)
+    guard h.ring.last <= h.outSeq else { throw DecodingError("snapshot with outputs above its last") }
     host = h
     image = try r.takeBlob()
   }
@@ -216,8 +222,9 @@ package struct RoomSnapshot {
         membership: Membership(session: try r.take(), joinID: try r.take()), player: Array(try r.takeBlob()),
         generation: try r.take())
       member.suspended = state == 2
-      member.lastSeq = try r.take()
-      member.lastOut = try r.take()
+      member.lastSeq = try r.takeNumber()
+      member.lastOut = try r.takeNumber()
+      guard member.lastOut <= h.outSeq else { throw DecodingError("snapshot with outputs above its last") }
       h.put(member, at: Slot(i))
     }
   }

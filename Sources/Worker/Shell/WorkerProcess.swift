@@ -32,6 +32,8 @@ package final class WorkerProcess {
   var stores: [ShardID: Store] = [:]
   private var line = SupervisorLine()
   private var poll: Poll
+  /// What the last wait found; kept for its storage.
+  private var ready: [Poll.Ready] = []
   private let listener: Int32
   let background: Background
   /// By link.
@@ -40,6 +42,9 @@ package final class WorkerProcess {
   let boot: BootID
   /// Shards whose background sync is under way.
   var syncing: Set<ShardID> = []
+  /// The shard whose next segment is being made.
+  var preparing: ShardID?
+  var preparesFrom: Int64 = 0
   private var turns: UInt64 = 0
   private var nextBeat: Int64 = 0
   var nextDiskWork: Int64 = 0
@@ -112,7 +117,7 @@ package final class WorkerProcess {
     var now = clocks()
     var wait = min(nextBeat, nextDiskWork)
     if let due = worker.nextDue { wait = min(wait, due) }
-    var ready: [Poll.Ready] = []
+    ready.removeAll(keepingCapacity: true)
     poll.wait(microseconds: hasBacklog ? 0 : max(0, wait - now.monotonic)) { ready.append($0) }
     now = clocks()
     worker.beginTurn(now)
@@ -171,7 +176,7 @@ package final class WorkerProcess {
         assignment.shard, store.epoch, rooms: UInt32(clamping: rooms),
         events: UInt32(clamping: worker.counters.events - before),
         microseconds: UInt64(clamping: clocks().monotonic - began)))
-    nextDiskWork = 0
+    preparesFrom = clocks().monotonic + DiskWork.restMicroseconds
   }
 
   private func ended(_ now: Now) throws(StoreError) -> Bool {
