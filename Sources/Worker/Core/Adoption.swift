@@ -22,6 +22,8 @@ extension Worker {
         throw StoreError("the record at \(position) of shard \(id) \(error)")
       }
     }
+    // A room that the scan met only before the checkpoint, which does not know it, is no more.
+    shard.rooms = shard.rooms.filter { $0.value.snapshot != nil || !$0.value.found.isEmpty }
     shards[s] = shard
     let active = shard.rooms.values.filter { $0.isActive }.sorted { $0.id < $1.id }
     shards[s]!.waking = active.reversed()
@@ -44,10 +46,9 @@ extension Worker {
   /// Brings a sleeping room back: snapshot, decided events, then the undecided ones anew.
   mutating func wake(_ room: Room) {
     guard room.phase == .asleep else { return }
-    let s = Int(room.shard.rawValue)
     do throws(WakeError) {
       if let position = room.snapshot {
-        let (host, instance) = try restore(s, position)
+        let (host, instance) = try restore(room, position)
         room.host = host
         room.instance = instance
         room.settings = engine.module(host.module)
@@ -88,6 +89,10 @@ extension Worker {
           room.backlog.append(.event(bytes: Array(item.event), batch: item.batch, time: item.time))
           continue
         }
+        guard event.follows(head, room.id, room.host) else {
+          stop(room, .diverged, "event \(head.seq) of its record cannot follow what is before it")
+          continue
+        }
         if let annotation = annotations[head.seq] {
           if case .created = event {
             // Creating it failed and it never was: nothing behind this counts.
@@ -104,6 +109,7 @@ extension Worker {
         }
       }
     }
+    if room.phase == .ready, room.host == nil { stop(room, .diverged, "its record has no beginning") }
     if room.phase == .stopped {
       room.found = found
       room.foundAnnotations = annotations
@@ -152,7 +158,9 @@ extension Worker {
     var batch = BatchNumber(0)
     var last = EventSeq(0)
     while !reader.isAtEnd {
-      guard let item = try? TailItem(&reader) else { return nil }
+      guard let item = try? TailItem(&reader), BatchHead(number: item.batch, time: item.time).isPossible else {
+        return nil
+      }
       var event = ByteReader(item.event)
       guard let (head, _) = try? event.takeEvent() else { return nil }
       if item.batch > batch {
@@ -170,11 +178,11 @@ extension Worker {
     }
   }
 
-  mutating func restore(_ s: Int, _ position: LogPosition) throws(WakeError) -> (RoomHost, any RoomInstance) {
-    let bytes = try readSnapshot(s, position)
+  mutating func restore(_ room: Room, _ position: LogPosition) throws(WakeError) -> (RoomHost, any RoomInstance) {
+    let bytes = try readSnapshot(Int(room.shard.rawValue), position)
     var result: Result<(RoomHost, any RoomInstance), WakeError>?
     bytes.withUnsafeBytes { buffer in
-      guard let snapshot = try? RoomSnapshot(buffer) else {
+      guard let snapshot = try? RoomSnapshot(buffer), snapshot.room == room.id else {
         result = .failure(WakeError(.diverged, "its snapshot does not decode"))
         return
       }
@@ -291,7 +299,7 @@ extension Shard {
         var r = ByteReader(buffer)
         let version: UInt8 = try r.take()
         guard version == 1 else { throw DecodingError("is of the unknown format \(version)") }
-        lastBatch = try r.take()
+        lastBatch = try r.takeNumber()
         start = try r.take()
         let count: UInt32 = try r.take()
         for _ in 0..<count {
