@@ -214,7 +214,7 @@ package final class ScriptedEngine: RoomEngine {
       timer.put(operation)
       let range = put(timer)
       effects.commands.append(.after(context.nextTimer, milliseconds: UInt64(delay), payload: range))
-      context.nextTimer = TimerID(context.nextTimer.rawValue + 1)
+      context.nextTimer = context.nextTimer.next
     case .kick:
       append(&room, operation, .all)
       let who: UInt8 = (try? r.take()) ?? 0
@@ -270,7 +270,7 @@ package final class ScriptedEngine: RoomEngine {
     room.operations.append(UInt64.max)
     send(.all, [ScriptedOutput.filler.rawValue])
     _ = context.random.next()
-    context.nextTimer = TimerID(context.nextTimer.rawValue + 1)
+    context.nextTimer = context.nextTimer.next
     return .failed(RoomFault(kind: kind, text: "scripted \(kind)"))
   }
 }

@@ -19,7 +19,7 @@ final class SimulatedSupervisor {
 
   func start() {
     isStopped = false
-    for _ in 0...world.options.workers { startWorker() }
+    for _ in 0...world.workerCount { startWorker() }
     assignAll()
   }
 
@@ -65,7 +65,7 @@ final class SimulatedSupervisor {
       replace()
       // A new spare takes its time.
       world.after(world.pick(10_000...400_000)) { [self] in
-        guard !isStopped, processes.count <= world.options.workers else { return }
+        guard !isStopped, processes.count <= world.workerCount else { return }
         startWorker()
         replace()
       }

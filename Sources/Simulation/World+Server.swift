@@ -52,6 +52,18 @@ extension World {
     gateway?.die()
     after(downtime) { [self] in restart() }
   }
+  /// A stop and a start with another number of workers.
+  package func restart(workers: Int) {
+    workerCount = workers
+    killEverything(downtime: 200_000)
+    run(for: 300_000)
+  }
+  /// The room's owner dies at its next call, if there is one that serves.
+  package func doomOwner(_ s: Int, _ doom: EngineEnvironment.Doom) -> Bool {
+    guard let process = supervisor.owner(of: s) else { return false }
+    process.environment.doomIn = (0, doom)
+    return true
+  }
   private func restart() {
     isPowerOff = false
     trace.note(time, "restart")

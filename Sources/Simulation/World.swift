@@ -42,6 +42,8 @@ package final class World {
   let log: LogModel
   package internal(set) var counters = SimulationCounters()
   var isPowerOff = false
+  /// That own shards, without the spare.
+  var workerCount: Int
   /// Acknowledged inputs may be lost by what has happened, if their senders are told.
   var lossMayHappen = false
   var engineIdentity = "scripted-1"
@@ -57,6 +59,7 @@ package final class World {
   package init(_ options: SimulationOptions) {
     self.options = options
     random = RandomState(seed: options.seed)
+    workerCount = options.workers
     map = ShardMap(count: options.shards, key: (low: 1, high: 2))
     ledger = InputLedger()
     views = RoomViews()
@@ -138,4 +141,11 @@ package struct SimulationCounters: Sendable {
   package var snapshots: UInt64 = 0
   package var checkpoints: UInt64 = 0
   package var passivations: UInt64 = 0
+
+  package var summary: String {
+    "\(turns) turns, \(events) events, \(inputs) inputs, \(acknowledged) acknowledged, \(outputs) outputs, "
+      + "\(states) states; \(workerDeaths) workers and \(gatewayDeaths) gateways died, \(adoptions) adoptions, "
+      + "\(powerLosses) power losses, \(reloads) reloads, \(quarantines) quarantines, \(freezes) freezes; "
+      + "\(snapshots) snapshots, \(checkpoints) checkpoints, \(passivations) passivations"
+  }
 }

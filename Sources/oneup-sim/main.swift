@@ -1,31 +1,74 @@
-// oneup-sim: one simulated run from a seed.
+// oneup-sim: a whole simulated server, from a seed or by a scenario's name. Ends with 0, or with 1 and the broken
+// invariant, the seed and the last lines of the trace.
 import Core
 import Simulation
 
-func number(_ name: String) -> UInt64? {
-  guard let i = CommandLine.arguments.firstIndex(of: name), i + 1 < CommandLine.arguments.count else { return nil }
-  return UInt64(CommandLine.arguments[i + 1])
-}
+struct Arguments {
+  var seed: UInt64 = 1
+  var count: UInt64 = 1
+  var steps = 200
+  var lines = 60
+  var scenario: String?
+  var room: UInt64?
+  var isList = false
 
-func text(_ name: String) -> String? {
-  guard let i = CommandLine.arguments.firstIndex(of: name), i + 1 < CommandLine.arguments.count else { return nil }
-  return CommandLine.arguments[i + 1]
-}
-
-let seed = number("--seed") ?? 1
-let count = number("--count") ?? 1
-for seed in seed..<seed + count {
-  let world = World(.random(seed: seed, steps: Int(number("--steps") ?? 200)))
-  var driver = Driver(world)
-  driver.run()
-  if let violation = world.violation {
-    print(world.traceLines(Int(number("--lines") ?? 60)).joined(separator: "\n"))
-    if let hex = text("--room"), let room = UInt64(hex, radix: 16) {
-      print(world.dump(RoomID(room)).joined(separator: "\n"))
+  /// Nil: not understood.
+  init?(_ words: [String]) {
+    var i = 0
+    while i < words.count {
+      if words[i] == "--list" {
+        isList = true
+        i += 1
+        continue
+      }
+      guard i + 1 < words.count else { return nil }
+      let value = words[i + 1]
+      switch words[i] {
+      case "--scenario": scenario = value
+      case "--room": room = UInt64(value, radix: 16)
+      case "--seed": if let number = UInt64(value) { seed = number } else { return nil }
+      case "--count": if let number = UInt64(value) { count = number } else { return nil }
+      case "--steps": if let number = Int(value) { steps = number } else { return nil }
+      case "--lines": if let number = Int(value) { lines = number } else { return nil }
+      default: return nil
+      }
+      i += 2
     }
-    print("seed \(seed): \(violation)")
+  }
+}
+
+/// Whether it went well.
+func report(_ world: World, _ name: String, _ arguments: Arguments) -> Bool {
+  if let violation = world.violation {
+    if let room = arguments.room { world.dump(RoomID(room)).forEach { print($0) } }
+    world.traceLines(arguments.lines).forEach { print($0) }
+    print("\(name): \(violation)")
   } else {
-    print("seed \(seed) ok \(world.counters)")
+    print("\(name): well; \(world.counters.summary)")
   }
   print("trace \(hex16(world.traceHash))")
+  return world.violation == nil
 }
+
+guard let arguments = Arguments(Array(CommandLine.arguments.dropFirst())) else {
+  print("usage: oneup-sim [--seed N] [--steps N] [--count N] | --scenario NAME | --list    [--lines N] [--room ID]")
+  exitProgram(2)
+}
+var isWell = true
+if arguments.isList {
+  for scenario in Scenario.all { print("\(scenario.name): \(scenario.story)") }
+} else if let name = arguments.scenario {
+  guard let scenario = Scenario.all.first(where: { $0.name == name }) else {
+    print("no scenario '\(name)': see --list")
+    exitProgram(2)
+  }
+  isWell = report(scenario.run(), "scenario \(name)", arguments)
+} else {
+  for seed in arguments.seed..<arguments.seed + arguments.count {
+    let world = World(.random(seed: seed, steps: arguments.steps))
+    var driver = Driver(world)
+    driver.run()
+    isWell = report(world, "seed \(seed)", arguments) && isWell
+  }
+}
+exitProgram(isWell ? 0 : 1)

@@ -1,0 +1,204 @@
+// Rooms that fail, disks that fail, power that fails.
+import Core
+import SimulatedFiles
+
+extension Scenario {
+  package static let failures: [Scenario] = [
+    Scenario("trap-in-mid-batch-and-death-before-its-annotation", "the next owner decides the same") { s in
+      s.everybodyJoins()
+      s.everybodySends(3)
+      s.settle()
+      s.killOwner(at: .executed) {
+        for _ in 0..<5 { s.client(0).send(.append, to: 0) }
+        s.client(0).send(.trap, to: 0)
+        for _ in 0..<5 { s.client(0).send(.append, to: 0) }
+      }
+      s.settle()
+      s.expect("16 operations", s.operations().count == 16)
+      s.expect("one timeline: nothing of the trap had left", s.timeline() == 1)
+    },
+    Scenario("poison-first-after-a-snapshot", "the rebuild starts from the snapshot", { $0.fuelPerCall = 700_000_000 }) { s in
+      s.everybodyJoins()
+      s.everybodySends(3)
+      s.settle()
+      s.client(0).send(.trap, to: 0)
+      s.settle()
+      s.everybodySends(2)
+      s.settle()
+      s.expect("10 operations", s.operations().count == 10)
+    },
+    Scenario("poison-twice-in-a-row", "both are undone, what follows is applied") { s in
+      s.everybodyJoins()
+      s.everybodySends(3)
+      s.client(0).send(.trap, to: 0)
+      s.client(0).send(.burn, to: 0)
+      s.everybodySends(3)
+      s.settle()
+      s.expect("12 operations", s.operations().count == 12)
+    },
+    Scenario("a-shower-of-poison-freezes-the-room", "not in the middle of its batch") { s in
+      s.everybodyJoins()
+      for client in s.world.clients {
+        for _ in 0..<12 {
+          client.send(.append, to: 0)
+          client.send(.trap, to: 0)
+        }
+      }
+      s.until("it is frozen") { s.world.counters.freezes > 0 }
+      s.wait(1_000)
+      s.world.killOwner(of: 0)
+      s.wait(2_000)
+    },
+    Scenario("the-watchdog-and-a-decided-event", "replay of a decided event runs without it") { s in
+      s.everybodyJoins()
+      s.everybodySends(10, .slow)
+      s.settle()
+      s.world.watchdogChance = 255
+      s.world.killOwner(of: 0)
+      s.until("it is back") { s.hasSettledOwner() }
+      s.world.watchdogChance = 0
+      s.settle()
+      s.expect("at least all but the last batch", s.operations().count >= 10)
+    },
+    Scenario("an-event-that-kills-is-quarantined-after-two-deaths", "and the third owner lives") { s in
+      s.everybodyJoins()
+      s.everybodySends(3)
+      s.settle()
+      s.world.deathChance = 256
+      let before = s.deaths
+      s.client(0).send(.crash, to: 0)
+      s.until("two deaths") { s.deaths >= before + 2 }
+      s.settle()
+      s.expect("two deaths, no more", s.deaths == before + 2)
+      s.expect("it is undone", s.operations().count == 6)
+      s.expect("a new timeline: its outputs might have left", s.timeline() > 1)
+    },
+    Scenario("an-undecided-event-quarantined-by-two-outside-kills", "its outputs had left: the timeline rises") { s in
+      s.everybodyJoins()
+      s.client(0).send(.append, to: 0)
+      s.settle()
+      s.world.doom(0, after: 0, .after)
+      let before = s.deaths
+      s.client(0).send(.append, to: 0)
+      s.until("the first death") { s.deaths > before }
+      s.until("an adopter") { s.world.doomOwner(0, .before) }
+      s.settle()
+    },
+    Scenario("power-loss-at-process-with-clients-ahead", "what was acknowledged may go, and the senders are told") { s in
+      s.everybodyJoins()
+      s.wait(1_500)
+      s.everybodySends(30)
+      s.settle()
+      let before = s.timeline()
+      s.world.powerLoss(downtime: 1_000_000)
+      s.settle()
+      s.expect("the timeline rose", s.timeline() > before)
+    },
+    Scenario(
+      "power-loss-at-disk", "what was acknowledged is there, on the same timeline", { $0.durability = .disk }
+    ) { s in
+      s.everybodyJoins()
+      s.everybodySends(30)
+      s.settle()
+      s.world.powerLoss(downtime: 1_000_000)
+      s.settle()
+      s.expect("60 operations", s.operations().count == 60)
+      s.expect("one timeline", s.timeline() == 1)
+    },
+    Scenario("a-torn-batch", "is cut, and was never acknowledged", { $0.durability = .disk }) { s in
+      s.everybodyJoins()
+      for round in 0..<10 {
+        s.world.dieAtDiskOperation(0, after: 1, within: true)
+        s.everybodySends(60 + round)
+        s.settle()
+        s.world.disks[0].heal()
+      }
+    },
+    Scenario("a-failing-sync", "is never tried again: the owner exits, the next one starts anew", { $0.durability = .disk }) { s in
+      s.everybodyJoins()
+      s.everybodySends(3)
+      s.settle()
+      s.world.failDisk(0, after: 2, .error(5))
+      s.everybodySends(3)
+      s.settle()
+      s.expect("12 operations", s.operations().count == 12)
+    },
+    Scenario("a-short-write", "stops the owner", { $0.durability = .disk }) { s in
+      s.everybodyJoins()
+      s.world.failDisk(0, after: 1, .shortWrite)
+      s.everybodySends(30)
+      s.settle()
+      s.expect("60 operations", s.operations().count == 60)
+    },
+    Scenario("a-full-disk", "makes inputs busy; nothing exits, nothing is lost", { o in
+      o.fuelPerCall = 40_000_000
+      o.logKeptBytes = 64 << 10
+    }) { s in
+      s.everybodyJoins()
+      s.world.fillDisk(0, for: 20_000_000)
+      for _ in 0..<60 {
+        s.everybodySends(20)
+        s.wait(200)
+      }
+      s.expect("nobody died", s.deaths == 0)
+      s.settle()
+      s.expect("2400 operations", s.operations().count == 2_400)
+    },
+    Scenario("no-space-while-leaves-arrive", "leaves use the reserve", { $0.fuelPerCall = 40_000_000 }) { s in
+      s.everybodyJoins()
+      s.world.fillDisk(0, for: 30_000_000)
+      for _ in 0..<60 {
+        s.everybodySends(20)
+        s.wait(200)
+      }
+      for client in s.world.clients { client.leave(0) }
+      s.settle()
+      s.expect("all have left", s.world.clients.allSatisfy { $0.joined == 0 })
+    },
+    Scenario("a-room-rebuilt-in-slices", "while its neighbours' batches are written", { o in
+      o.rooms = 2
+      o.fuelPerCall = 10_000_000
+    }) { s in
+      s.everybodyJoins(0)
+      s.everybodyJoins(1)
+      s.everybodySends(20, to: 0)
+      s.settle()
+      s.client(0).send(.trap, to: 0)
+      for _ in 0..<20 {
+        s.everybodySends(1, to: 1)
+        s.wait(1)
+      }
+      s.settle()
+      s.expect("40 operations", s.operations(0).count == 40)
+      s.expect("40 next door", s.operations(1).count == 40)
+    },
+    Scenario("another-number-of-workers", "shards are spread anew; journals stay", { o in
+      o.shards = 4
+      o.workers = 2
+      o.rooms = 4
+    }) { s in
+      for room in 0..<4 { s.everybodyJoins(room) }
+      for room in 0..<4 { s.everybodySends(5, to: room) }
+      s.settle()
+      s.world.restart(workers: 1)
+      s.settle()
+      s.world.restart(workers: 4)
+      for room in 0..<4 { s.everybodySends(5, to: room) }
+      s.settle()
+      s.expect("20 operations each", (0..<4).allSatisfy { s.operations($0).count == 20 })
+    },
+    Scenario("another-engine", "the undecided are decided anew, and the decided are not") { s in
+      s.everybodyJoins()
+      s.everybodySends(10)
+      s.client(0).send(.trap, to: 0)
+      s.settle()
+      s.world.engineIdentity = "scripted-2"
+      s.world.restart(workers: 1)
+      s.everybodySends(5)
+      s.settle()
+      s.expect("30 operations", s.operations().count == 30)
+    },
+  ]
+
+  package static let all: [Scenario] = deaths + players + failures
+}

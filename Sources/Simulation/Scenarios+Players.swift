@@ -1,0 +1,145 @@
+// Players who come, go and come back.
+import Core
+
+extension Scenario {
+  package static let players: [Scenario] = [
+    Scenario("a-page-reload-with-an-old-frame-in-flight", "the newest generation is heard; old frames harm nobody") { s in
+      s.everybodyJoins()
+      s.everybodySends(10)
+      s.wait(2)
+      s.client(0).reload()
+      s.client(0).join(0)
+      s.settle()
+      s.everybodySends(10)
+      s.settle()
+      s.expect("one membership each", s.world.members(0) == 2)
+    },
+    Scenario("a-new-session-of-the-same-player", "it is not mistaken for the old one's numbers") { s in
+      s.everybodyJoins()
+      s.everybodySends(10)
+      s.settle()
+      s.client(0).reload(keepingToken: false)
+      s.client(0).join(0)
+      s.settle()
+      s.expect("the old membership is there until its grace is over", s.world.members(0) == 3)
+      s.until("it expires", within: 120_000_000) { s.world.members(0) == 2 }
+    },
+    Scenario("leave-resent-after-its-acknowledgement-was-lost", "the tombstone answers") { s in
+      s.everybodyJoins()
+      s.everybodySends(3)
+      s.settle()
+      s.client(0).leave(0)
+      s.until("it has left") { s.world.members(0) == 1 }
+      s.client(0).drop()
+      s.settle()
+      s.expect("it knows that it has left", s.client(0).joined == 0)
+    },
+    Scenario("joined-lost-and-join-resent", "Join is idempotent on its id") { s in
+      for client in s.world.clients { client.join(0) }
+      s.until("the room has them") { s.world.members(0) == 2 }
+      for client in s.world.clients { client.drop() }
+      s.settle()
+      s.expect("one membership each", s.world.members(0) == 2)
+    },
+    Scenario("a-frame-for-a-membership-that-was-kicked", "is answered gone; nothing behind the kick is applied") { s in
+      s.everybodyJoins()
+      s.client(1).send(.append, to: 0)
+      s.settle()
+      s.client(0).send(.kick, to: 0, argument: 1)
+      for _ in 0..<20 { s.client(1).send(.append, to: 0) }
+      s.until("it is gone") { s.client(1).joined == 0 }
+      s.settle()
+    },
+    Scenario("a-client-attaches-while-its-room-replays", "it waits for the room, and gets what it has not", { o in
+      o.fuelPerCall = 1_000_000
+    }) { s in
+      s.everybodyJoins()
+      s.everybodySends(200)
+      s.settle()
+      s.client(0).drop()
+      s.world.killOwner(of: 0)
+      s.everybodySends(5)
+      s.settle()
+      s.expect("410 operations", s.operations().count == 410)
+    },
+    Scenario("drops-and-returns", "connections break all the time while everybody plays", { $0.clients = 4 }) { s in
+      s.everybodyJoins()
+      for round in 0..<40 {
+        s.everybodySends(3)
+        s.client(round % 4).drop()
+        s.wait(300)
+      }
+      s.settle()
+      s.expect("480 operations", s.operations().count == 480)
+    },
+    Scenario("a-gateway-loop-stalls-past-the-claim-bound", "its members are suspended and come back, nothing is lost") { s in
+      s.everybodyJoins()
+      s.everybodySends(5)
+      s.wait(3)
+      s.world.stallGateway(for: 5_000_000)
+      s.everybodySends(5)
+      s.world.killOwner(of: 0)
+      s.settle()
+      s.expect("20 operations", s.operations().count == 20)
+      s.expect("both are members", s.world.members(0) == 2)
+    },
+    Scenario("a-member-over-its-ring-while-the-worker-dies", "it gets the full state instead of what is gone") { s in
+      s.everybodyJoins()
+      s.client(0).drop()
+      for _ in 0..<40 { s.client(1).send(.shower, to: 0, argument: 30) }
+      s.wait(200)
+      s.world.killOwner(of: 0)
+      s.settle()
+      s.expect("40 operations", s.operations().count == 40)
+    },
+    Scenario("a-slow-client", "is disconnected past its bound and comes back", { $0.outboundBytesMax = 8 << 10 }) { s in
+      s.everybodyJoins()
+      for _ in 0..<100 { s.client(1).send(.shower, to: 0, argument: 60) }
+      s.settle()
+      s.expect("100 operations", s.operations().count == 100)
+    },
+    Scenario("unreliable-between-reliable", "conflated or dropped, never replayed, and the numbered ones are whole") { s in
+      s.everybodyJoins()
+      for round in 0..<60 {
+        s.everybodySends(1)
+        for client in s.world.clients { client.wave(in: 0) }
+        if round == 30 { s.world.killOwner(of: 0) }
+        s.wait(5)
+      }
+      s.settle()
+      s.expect("120 operations", s.operations().count == 120)
+    },
+    Scenario("a-passivated-room-is-woken-during-adoption", "by a member who comes back to it") { s in
+      s.everybodyJoins()
+      s.everybodySends(5)
+      s.settle()
+      for client in s.world.clients { client.leave(0) }
+      s.until("the room sleeps", within: 180_000_000) { s.world.isAsleep(0) }
+      s.world.killOwner(of: 0)
+      for client in s.world.clients { client.join(0) }
+      s.settle()
+      s.expect("it remembers", s.operations().count == 10)
+    },
+    Scenario("a-tick-and-a-timer-due-during-recovery", "fire once each, in due order", { $0.rooms = 3 }) { s in
+      s.everybodyJoins(2)
+      s.client(0).send(.later, to: 2, argument: 30)
+      s.client(0).send(.later, to: 2, argument: 20)
+      s.settle()
+      s.world.killOwner(of: 0)
+      s.until("both have fired") { s.operations(2).count == 2 }
+      s.expect("the earlier first", s.operations(2).first.map { $0 & 0xffff } == 2)
+    },
+    Scenario("the-wall-clock-steps", "back and forth by an hour: time in the room does not go back", { $0.rooms = 3 }) { s in
+      s.everybodyJoins(2)
+      s.everybodySends(5, to: 2)
+      s.world.stepClock(by: -3_600_000_000)
+      s.everybodySends(5, to: 2)
+      s.wait(500)
+      s.world.killOwner(of: 0)
+      s.world.stepClock(by: 7_200_000_000)
+      s.everybodySends(5, .later, to: 2)
+      s.settle()
+      s.until("30 operations") { s.operations(2).count == 30 }
+    },
+  ]
+}
