@@ -9,6 +9,8 @@ internal import WorkerStore
 enum DiskWork {
   typealias FS = PosixFileSystem
   static let everyMicroseconds: Int64 = 1_000_000
+  /// From an adoption to the first segment that is prepared.
+  static let restMicroseconds: Int64 = 2_000_000
 
   enum Result: Sendable {
     case synced(ShardID, SyncWork<FS>)
@@ -47,7 +49,11 @@ extension WorkerProcess {
           background.run { DiskWork.sync(shard, work) }
         }
       } catch { throw StoreError("shard \(shard): \(error)") }
-      if let work = store.preparationWork() { background.run { DiskWork.prepare(shard, work) } }
+      // One at a time, and none while players wait for a takeover: filling segments takes a core.
+      if preparing == nil, now.monotonic >= preparesFrom, let work = store.preparationWork() {
+        preparing = shard
+        background.run { DiskWork.prepare(shard, work) }
+      }
       if let work = store.removalWork() { background.run { DiskWork.remove(work) } }
     }
   }
@@ -61,8 +67,12 @@ extension WorkerProcess {
           try stores[shard]?.noteSynced(work)
         case .syncFailed(let shard, let error):
           if let store = stores[shard] { throw store.noteSyncFailed(error) }
-        case .prepared(let shard, let segment): stores[shard]?.notePrepared(segment)
+        case .prepared(let shard, let segment):
+          preparing = nil
+          nextDiskWork = 0
+          stores[shard]?.notePrepared(segment)
         case .preparationFailed(let shard, let error):
+          preparing = nil
           stores[shard]?.notePreparationFailed(error)
           log("no-space", "shard \(shard): no next segment could be prepared: \(error). Inputs are refused meanwhile.")
         case .removed: break
