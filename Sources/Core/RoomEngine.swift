@@ -26,6 +26,11 @@ package struct TimerID: Identifier {
   package init(_ rawValue: UInt32) { self.rawValue = rawValue }
 }
 
+extension TimerID {
+  /// The one after it; begins anew at the end, for which a module that starts timers all day must not kill a worker.
+  package var next: TimerID { TimerID(rawValue == UInt32.max ? 1 : rawValue + 1) }
+}
+
 /// What one call asked the host to do, in order. Reused: `reset` before each call, never reallocated when warm.
 package struct RoomEffects {
   package enum Target: Sendable, Hashable {

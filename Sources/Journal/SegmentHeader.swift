@@ -13,6 +13,7 @@ package struct SegmentHeader: Sendable, Hashable {
   /// Kept free at the end of every segment, so that `closed` always fits.
   static let tailBytes = 64
   static let engineBytesMax = 384
+  static let numberMax = UInt64(Int64.max)
   private static let magic: UInt64 = 0x676F_4C70_5565_6E4F  // "OneUpLog"
 
   /// What the segment goes on from. Of an adoption, the predecessor counts up to `base` only.
@@ -119,6 +120,10 @@ package struct SegmentHeader: Sendable, Hashable {
     guard let bytes = Int(exactly: try reader.take(UInt64.self)), bytes >= SegmentHeader.regionBytes,
       start.rawValue < UInt64(Int.max / 2), bytes < Int.max / 4
     else { throw DecodingError("its size is impossible") }
+    // Whoever follows counts on: no journal ever gets there.
+    guard number <= SegmentHeader.numberMax, epoch.rawValue < UInt32.max else {
+      throw DecodingError("its number or epoch is impossible")
+    }
     capacity = bytes
     boot = BootID(high: try reader.take(), low: try reader.take())
     guard let level = Durability(rawValue: try reader.take()) else { throw DecodingError("its durability is unknown") }
@@ -126,18 +131,24 @@ package struct SegmentHeader: Sendable, Hashable {
     isAdoption = try reader.take(UInt8.self) == 1
     _ = try reader.take(UInt16.self)
     cutCounter = try reader.take()
+    guard cutCounter < UInt32.max else { throw DecodingError("its cut counter is impossible") }
     let checkpoint: UInt64 = try reader.take()
     lastCheckpoint = checkpoint == .max ? nil : LogPosition(checkpoint)
     let before: UInt64 = try reader.take()
     let base = LogPoint(position: try reader.take(), check: try reader.take())
     let end = LogPoint(position: try reader.take(), check: try reader.take())
     predecessor = before == 0 ? nil : Predecessor(number: before, base: base, end: end)
-    guard number > before, before == 0 || (base.position <= start && start <= end.position) else {
+    guard number > before,
+      before == 0 || (base.position <= start && start <= end.position && end.position.rawValue < UInt64(Int.max / 2))
+    else {
       throw DecodingError("it does not follow its predecessor")
     }
     guard before != 0 || !isAdoption || start == LogPosition(0) else { throw DecodingError("it adopts nothing") }
     let length: UInt16 = try reader.take()
-    engine = String(decoding: try reader.take(bytes: Int(length)), as: UTF8.self)
+    guard length <= SegmentHeader.engineBytesMax,
+      let name = String(validating: try reader.take(bytes: Int(length)), as: UTF8.self)
+    else { throw DecodingError("its engine is no name") }
+    engine = name
   }
 
   package init(
@@ -165,7 +176,7 @@ package struct SegmentHeader: Sendable, Hashable {
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits + ".segment"
   }
   static func number(ofFile name: String) -> UInt64? {
-    guard name.hasSuffix(".segment"), let number = UInt64(name.dropLast(8)), number > 0,
+    guard name.hasSuffix(".segment"), let number = UInt64(name.dropLast(8)), number > 0, number <= numberMax,
       fileName(number) == name
     else { return nil }
     return number

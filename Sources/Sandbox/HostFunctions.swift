@@ -93,7 +93,7 @@ private let afterFunction: wasmtime_host_function = { environment, caller, value
     host.pointee.stop(.trap, "the room has used up its timer ids")
     return stopped()
   }
-  host.pointee.context.nextTimer = TimerID(timer.rawValue + 1)
+  host.pointee.context.nextTimer = timer.next
   host.pointee.effects.commands.append(.after(timer, milliseconds: milliseconds, payload: payload))
   values[0].i32 = Int32(timer.rawValue)
   return nil

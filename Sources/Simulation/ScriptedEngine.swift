@@ -171,7 +171,7 @@ package final class ScriptedEngine: RoomEngine {
     case .returned(let slot): say(.returned, slot)
     case .message(let slot, _): return message(&room, slot, payload, budget)
     case .tick(let number, let skipped):
-      room.ticks += 1
+      room.ticks &+= 1
       room.mixed ^= UInt64(skipped)
       send(.all, [ScriptedOutput.ticked.rawValue, UInt8(truncatingIfNeeded: number)], reliable: number % 8 == 0)
     case .timer:

@@ -21,6 +21,8 @@ package struct OutputRing {
 
   package init() {}
 
+  /// The number of the newest that was ever in it.
+  var last: OutSeq { entries.last?.seq ?? floor }
   package var count: Int { entries.count - firstEntry }
   package var byteCount: Int { bytes.count - firstByte }
 
@@ -44,7 +46,7 @@ package struct OutputRing {
   /// Numbers must rise.
   mutating func end(_ seq: OutSeq) {
     guard let open = opened else { preconditionFailure("an output ends that was not begun") }
-    precondition(seq > (entries.last?.seq ?? floor), "output numbers must rise")
+    precondition(seq > last, "output numbers must rise")
     opened = nil
     entries.append(Entry(seq: seq, start: open.start, recipients: open.recipients))
     while count > Limits.ringEntriesMax || (byteCount > Limits.ringBytesMax && count > 1) { trimOldest() }

@@ -116,10 +116,9 @@ extension Worker {
 
   private mutating func beginShadow(_ room: Room) -> Shadow? {
     let host = room.awake
-    let s = Int(room.shard.rawValue)
     do throws(WakeError) {
       if let position = room.snapshot {
-        let (snapshot, instance) = try restore(s, position)
+        let (snapshot, instance) = try restore(room, position)
         return Shadow(
           instance: instance,
           context: RoomContext(
@@ -189,6 +188,10 @@ extension Worker {
     while room.phase == .ready, !room.backlog.isEmpty {
       switch room.backlog.removeFirst() {
       case .event(let bytes, let batch, let time):
+        if room.isDeciding, let (head, event) = Self.decode(bytes), !event.follows(head, room.id, room.host) {
+          stop(room, .diverged, "event \(head.seq) of its record cannot follow what is before it")
+          return
+        }
         bytes.withUnsafeBytes { perform(room, $0, batch, time, budget: room.isDeciding ? .deciding : .live) }
       case .answer(let answer): self.answer(room, answer)
       }

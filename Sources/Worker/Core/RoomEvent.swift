@@ -127,6 +127,20 @@ extension RoomEvent {
 }
 
 extension ByteReader {
+  static var numberMax: UInt64 { 1 << 62 }
+  static var timeMax: UInt64 { 1 << 60 }
+  /// Of things that are counted one by one: none ever gets so far, and whoever counts on cannot overflow.
+  mutating func takeNumber<I: Identifier>(_: I.Type = I.self) throws(DecodingError) -> I where I.RawValue == UInt64 {
+    let value: UInt64 = try take()
+    guard value <= Self.numberMax else { throw DecodingError("has a number that nothing reaches") }
+    return I(value)
+  }
+  /// In microseconds since 1970; far enough from the ends that seconds and delays can be added.
+  mutating func takeTime() throws(DecodingError) -> Int64 {
+    let value: Int64 = try take()
+    guard value.magnitude <= Self.timeMax else { throw DecodingError("has a time in no calendar") }
+    return value
+  }
   mutating func takeLimits() throws(DecodingError) -> RoomLimits {
     RoomLimits(fuel: try take(), memoryBytes: try take(), stackBytes: try take(), outputBytes: try take())
   }
@@ -138,7 +152,7 @@ extension ByteReader {
 
   package mutating func takeEvent() throws(DecodingError) -> (EventHead, RoomEvent) {
     let kind: UInt8 = try take()
-    let head = EventHead(room: try take(), seq: try take())
+    let head = EventHead(room: try take(), seq: try takeNumber())
     switch kind {
     case 1:
       return (
@@ -157,15 +171,36 @@ extension ByteReader {
             player: try takeBlob(), parameters: try takeBlob()))
       )
     case 3: return (head, .attached(try take(), try take()))
-    case 4: return (head, .input(try take(), try take(), stamp: try take(), payload: try takeBlob()))
-    case 5: return (head, .rejected(try take(), try take(), code: try take()))
-    case 6: return (head, .leave(try take(), try take()))
+    case 4: return (head, .input(try take(), try takeNumber(), stamp: try take(), payload: try takeBlob()))
+    case 5: return (head, .rejected(try take(), try takeNumber(), code: try take()))
+    case 6: return (head, .leave(try take(), try takeNumber()))
     case 7: return (head, .removed(try take(), try takeCode()))
     case 8: return (head, .suspended(try take()))
-    case 9: return (head, .tick(number: try take(), skipped: try take()))
+    case 9: return (head, .tick(number: try takeNumber(EventSeq.self).rawValue, skipped: try take()))
     case 10: return (head, .timer(try take(), payload: try takeBlob()))
     case 11: return (head, .frozen(try takeCode()))
     default: throw DecodingError("event kind \(kind) is unknown")
+    }
+  }
+}
+
+extension RoomEvent {
+  /// Whether an event of a record can follow what came before it. Live ones always do; a log that says otherwise was not
+  /// written by this program, or not for this room.
+  func follows(_ head: EventHead, _ room: RoomID, _ host: RoomHost?) -> Bool {
+    guard head.room == room else { return false }
+    guard let host else {
+      if case .created = self { return true }
+      return false
+    }
+    guard head.seq > host.eventSeq else { return false }
+    switch self {
+    case .created: return false
+    case .joined(let joining): return joining.slot.rawValue < Limits.membersMax && host[joining.slot] == nil
+    case .attached(let slot, _), .input(let slot, _, _, _), .rejected(let slot, _, _), .leave(let slot, _),
+      .removed(let slot, _), .suspended(let slot):
+      return Int(slot.rawValue) < host.members.count
+    case .tick, .timer, .frozen: return true
     }
   }
 }
@@ -209,7 +244,11 @@ package struct BatchHead: Sendable {
     self.time = time
   }
   package init(_ r: inout ByteReader) throws(DecodingError) {
-    number = try r.take()
-    time = try r.take()
+    number = try r.takeNumber()
+    time = try r.takeTime()
+  }
+  /// Of numbers that were not read by themselves.
+  var isPossible: Bool {
+    number.rawValue <= ByteReader.numberMax && time.magnitude <= ByteReader.timeMax
   }
 }
