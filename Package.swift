@@ -118,7 +118,7 @@ var targets: [Target] = [
   tests("DrillTests", ["Core", "ClientCore", "Drill", "OneUpClient", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
-  tests("SimulationTests", ["Core", "Journal", "WorkerCore", "WorkerStore", "Simulation"]),
+  tests("SimulationTests", ["Simulation"]),
   tests("ControlTests", ["oneup"]),
   tests("FuzzTests", ["Core", "Fuzzing"]),
 ]

@@ -51,8 +51,9 @@ package final class Stage {
   func everybodySends(_ count: Int, _ command: ScriptedCommand = .append, to room: Int = 0) {
     for _ in 0..<count { for client in world.clients { client.send(command, to: room) } }
   }
+  /// Everybody has everything, and every shard is served.
   func settle(within limit: Int64 = 60_000_000) {
-    if !world.run(atMost: limit, until: { self.world.clients.allSatisfy(\.isSettled) }), world.violation == nil {
+    if !world.run(atMost: limit, until: { self.world.isSettled }), world.violation == nil {
       world.fail("progress", "the scenario's players do not settle")
     }
   }

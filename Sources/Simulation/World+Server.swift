@@ -115,8 +115,14 @@ extension World {
     compare()
   }
 
-  private var isSettled: Bool {
-    clients.allSatisfy(\.isSettled) && (0..<options.shards).allSatisfy { supervisor.owner(of: $0)?.stores[$0] != nil }
+  /// Every client has everything, every shard is served, every room that somebody waits for runs.
+  package var isSettled: Bool {
+    !isPowerOff && clients.allSatisfy(\.isSettled)
+      && (0..<options.shards).allSatisfy { s in
+        guard let process = supervisor.owner(of: s), process.stores[s] != nil else { return false }
+        return process.worker.roomIDs.allSatisfy { process.worker.room($0)?.phase != .repairing }
+          && !process.worker.hasUrgentWork
+      }
   }
 
   /// Its members' inputs wait for whoever thaws it.
