@@ -61,7 +61,13 @@ package enum Limits {
   /// What replaying all of a worker's tails may cost; a snapshot is taken when it would cost more.
   package static let replayBudgetMilliseconds: Int64 = 50
   /// A checkpoint at the latest after so many bytes of log.
-  package static let checkpointEveryBytes: UInt64 = 4 * 1_048_576
+  package static let checkpointEveryBytes = 524_288
+  /// How far back a room's tail may begin in its shard's log before it is shortened by a snapshot: this much, and so
+  /// much more for each room, since a snapshot of each must not become the larger part of the log.
+  package static let tailLogBytes: UInt64 = 1_048_576
+  package static let tailLogBytesPerRoom: UInt64 = 4_096
+  /// Bounds what one turn spends on snapshots.
+  package static let snapshotsPerTurnMax = 16
   /// Log that is kept of one shard before rooms are brought forward and old segments go.
   package static let logKeptBytes: UInt64 = 128 * 1_048_576
   /// How long a rebuilding room may hold up its neighbours in one turn.

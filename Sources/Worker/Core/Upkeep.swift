@@ -108,10 +108,8 @@ extension Worker {
   package mutating func upkeep() throws(StoreError) {
     let budget = UInt64(Limits.replayBudgetMilliseconds) * RoomCost.fuelPerMillisecond
     var taken = 0
-    while tailCost > budget, taken < 16 {
-      guard let room = awakeRooms.filter({ canSnapshot($0) }).max(by: { $0.tailCost < $1.tailCost }),
-        room.tailCost > 0
-      else { break }
+    while tailCost > budget, taken < Limits.snapshotsPerTurnMax {
+      guard let room = costliestToReplay else { break }
       try snapshot(room)
       taken += 1
     }
@@ -119,6 +117,13 @@ extension Worker {
       if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
     }
     try passivateIdle()
+  }
+
+  /// Of the rooms that can be snapshot and would gain by it.
+  private var costliestToReplay: Room? {
+    var found: Room?
+    for room in awakeRooms where room.tailCost > found?.tailCost ?? 0 && canSnapshot(room) { found = room }
+    return found
   }
 
   private func canSnapshot(_ room: Room) -> Bool {
@@ -129,9 +134,10 @@ extension Worker {
   mutating func snapshot(_ room: Room) throws(StoreError) {
     precondition(canSnapshot(room), "a snapshot in the middle of an event")
     let s = Int(room.shard.rawValue)
-    let bytes = encodeSnapshot(room)
-    guard shards[s]!.store.hasRoom(bytes: bytes.count, reserve: true) else { return }
-    room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
+    snapshotBytes.removeAll(keepingCapacity: true)
+    encodeSnapshot(room, into: &snapshotBytes)
+    guard shards[s]!.store.hasRoom(bytes: snapshotBytes.count, reserve: true) else { return }
+    room.snapshot = try shards[s]!.append(RecordKind.snapshot, snapshotBytes)
     try shards[s]!.store.write()
     room.tailStart = nil
     room.tail.removeAll(keepingCapacity: true)
@@ -143,12 +149,15 @@ extension Worker {
   /// The room's state as a snapshot record holds it: equal bytes are equal states.
   package func encodeSnapshot(_ room: Room) -> [UInt8] {
     var bytes: [UInt8] = []
+    encodeSnapshot(room, into: &bytes)
+    return bytes
+  }
+  private func encodeSnapshot(_ room: Room, into bytes: inout [UInt8]) {
     RoomSnapshot.encodeHost(room.id, room.awake, into: &bytes)
     let length = bytes.count
     bytes.put(UInt32(0))
     engine.image(of: room.instance!, into: &bytes)
     bytes.patch(UInt32(bytes.count - length - 4), at: length)
-    return bytes
   }
 
   /// Where each room's snapshot and tail are. Rooms whose tail begins far back, or whose snapshot stands in a segment
@@ -158,6 +167,7 @@ extension Worker {
     let oldest = shards[s]!.store.oldest
     let keep = LogPosition(end.rawValue > logKeptBytes ? end.rawValue - logKeptBytes : 0)
     if oldest < keep { try bringForward(s, from: keep) }
+    try shortenTails(s, end)
     let scan = shards[s]!.rooms.values.compactMap(\.tailStart).min() ?? shards[s]!.store.end
     let bytes = shards[s]!.encodeCheckpoint(scanFrom: scan)
     var failure: StoreError?
@@ -169,6 +179,19 @@ extension Worker {
     counters.checkpoints += 1
     let needed = shards[s]!.rooms.values.reduce(scan) { min($0, $1.snapshot ?? $0) }
     if needed > oldest { try shards[s]!.store.release(upTo: needed) }
+  }
+
+  /// A takeover reads the log from the oldest tail on: rooms with few events must not hold it far back.
+  private mutating func shortenTails(_ s: Int, _ end: LogPosition) throws(StoreError) {
+    let span = Limits.tailLogBytes + UInt64(shards[s]!.rooms.count) * Limits.tailLogBytesPerRoom
+    guard end.rawValue > span else { return }
+    var taken = 0
+    for room in awakeRooms where Int(room.shard.rawValue) == s && canSnapshot(room) {
+      guard taken < Limits.snapshotsPerTurnMax else { return }
+      guard let start = room.tailStart, start.rawValue < end.rawValue - span else { continue }
+      try snapshot(room)
+      taken += 1
+    }
   }
 
   private mutating func bringForward(_ s: Int, from keep: LogPosition) throws(StoreError) {

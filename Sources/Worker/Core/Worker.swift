@@ -92,6 +92,8 @@ package struct Worker {
   var due = DueQueue<Room>()
   var awakeRooms: [Room] = []
   var tailCost: UInt64 = 0
+  /// Where snapshots are made; kept for its storage.
+  var snapshotBytes: [UInt8] = []
   var nextPassivation: Int64 = 0
   /// Less in the simulator, so that cleaning happens.
   package var logKeptBytes = Limits.logKeptBytes

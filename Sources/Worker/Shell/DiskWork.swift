@@ -86,6 +86,7 @@ extension WorkerProcess {
     var options = JournalOptions()
     options.segmentBytes = 16 << 20
     options.recordBytesMax = 12 << 20
+    options.checkpointBytes = Limits.checkpointEveryBytes
     return options
   }
 
