@@ -152,7 +152,7 @@ extension ByteReader {
 
   package mutating func takeEvent() throws(DecodingError) -> (EventHead, RoomEvent) {
     let kind: UInt8 = try take()
-    let head = EventHead(room: try take(), seq: try takeNumber())
+    let head = EventHead(room: try take(), seq: try take())
     switch kind {
     case 1:
       return (
@@ -171,12 +171,12 @@ extension ByteReader {
             player: try takeBlob(), parameters: try takeBlob()))
       )
     case 3: return (head, .attached(try take(), try take()))
-    case 4: return (head, .input(try take(), try takeNumber(), stamp: try take(), payload: try takeBlob()))
-    case 5: return (head, .rejected(try take(), try takeNumber(), code: try take()))
-    case 6: return (head, .leave(try take(), try takeNumber()))
+    case 4: return (head, .input(try take(), try take(), stamp: try take(), payload: try takeBlob()))
+    case 5: return (head, .rejected(try take(), try take(), code: try take()))
+    case 6: return (head, .leave(try take(), try take()))
     case 7: return (head, .removed(try take(), try takeCode()))
     case 8: return (head, .suspended(try take()))
-    case 9: return (head, .tick(number: try takeNumber(EventSeq.self).rawValue, skipped: try take()))
+    case 9: return (head, .tick(number: try take(), skipped: try take()))
     case 10: return (head, .timer(try take(), payload: try takeBlob()))
     case 11: return (head, .frozen(try takeCode()))
     default: throw DecodingError("event kind \(kind) is unknown")
@@ -188,7 +188,7 @@ extension RoomEvent {
   /// Whether an event of a record can follow what came before it. Live ones always do; a log that says otherwise was not
   /// written by this program, or not for this room.
   func follows(_ head: EventHead, _ room: RoomID, _ host: RoomHost?) -> Bool {
-    guard head.room == room else { return false }
+    guard head.room == room, max(head.seq.rawValue, counted) <= ByteReader.numberMax else { return false }
     guard let host else {
       if case .created = self { return true }
       return false
@@ -201,6 +201,14 @@ extension RoomEvent {
       .removed(let slot, _), .suspended(let slot):
       return Int(slot.rawValue) < host.members.count
     case .tick, .timer, .frozen: return true
+    }
+  }
+  /// The number that the room counts on from, if it has one.
+  private var counted: UInt64 {
+    switch self {
+    case .input(_, let seq, _, _), .rejected(_, let seq, _), .leave(_, let seq): seq.rawValue
+    case .tick(let number, _): number
+    case .created, .joined, .attached, .removed, .suspended, .timer, .frozen: 0
     }
   }
 }
