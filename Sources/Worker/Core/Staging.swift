@@ -43,7 +43,7 @@ extension Worker {
   ) {
     guard let (room, slot) = target(link, route) else { return }
     let c = Int(slot.rawValue)
-    guard mayStage(room, c, seq) else { return }
+    guard mayStage(room, c, seq, bytes: payload.count) else { return }
     stagedInputs += 1
     if seq.rawValue > 0 {
       room.claims[c].stagedSeq = seq
@@ -60,7 +60,7 @@ extension Worker {
   private mutating func takeLeave(_ link: Int, _ route: Route, _ seq: InputSeq) {
     guard let (room, slot) = target(link, route) else { return }
     let c = Int(slot.rawValue)
-    guard seq.rawValue > 0, mayStage(room, c, seq, isLeave: true) else { return }
+    guard seq.rawValue > 0, mayStage(room, c, seq, bytes: 0, isLeave: true) else { return }
     room.claims[c].stagedSeq = seq
     room.claims[c].isChanging = true
     stage(room, .leave(slot, seq))
@@ -77,12 +77,12 @@ extension Worker {
   }
 
   /// Rules 1.2 and 1.3: only the next number is taken; busy takes none; a gap is said once.
-  private mutating func mayStage(_ room: Room, _ c: Int, _ seq: InputSeq, isLeave: Bool = false) -> Bool {
+  private mutating func mayStage(_ room: Room, _ c: Int, _ seq: InputSeq, bytes: Int, isLeave: Bool = false) -> Bool {
     let link = room.claims[c].link
     let route = room.claims[c].route
     if seq.rawValue == 0 {
       return !room.claims[c].isWaitingForNumber && !room.claims[c].isChanging && room.busy == nil
-        && shards[Int(room.shard.rawValue)]!.hasSpace
+        && fits(room, bytes)
     }
     let next = InputSeq(room.claims[c].stagedSeq.rawValue + 1)
     if seq < next {
@@ -105,7 +105,7 @@ extension Worker {
     } else if !shards[Int(room.shard.rawValue)]!.hasSpace {
       busy = .noSpace
     } else {
-      busy = room.stagedCount >= Limits.inputsPerRoomPerBatchMax ? .queue : room.busy
+      busy = room.stagedCount >= Limits.inputsPerRoomPerBatchMax || !fits(room, bytes) ? .queue : room.busy
     }
     if let busy {
       room.claims[c].isWaitingForNumber = true
@@ -115,6 +115,15 @@ extension Worker {
     }
     room.claims[c].isWaitingForNumber = false
     return true
+  }
+
+  /// Whether an event of so many bytes still fits into this turn's write: one write never straddles two segments, and
+  /// what is staged must be writable without a next one.
+  private func fits(_ room: Room, _ bytes: Int) -> Bool {
+    let s = Int(room.shard.rawValue)
+    guard shards[s]!.hasSpace else { return false }
+    let staged = shards[s]!.batch.count + shards[s]!.annotations.count
+    return shards[s]!.store.hasRoom(bytes: staged + bytes + 256, reserve: false)
   }
 
   // MARK: Staging
@@ -174,8 +183,11 @@ extension Worker {
     _ id: RoomID, _ shard: ShardID, _ join: LinkToWorker.JoinRequest, _ answer: PendingAnswer
   ) -> Room? {
     let s = Int(shard.rawValue)
-    guard let settings = engine.module(named: String(decoding: join.module, as: UTF8.self)) else {
-      refuse(answer, shard, .unknownModule, "no module '\(String(decoding: join.module, as: UTF8.self))' is loaded")
+    let name = String(decoding: join.module, as: UTF8.self)
+    guard !withheld.contains(name), let settings = engine.module(named: name) else {
+      refuse(
+        answer, shard, .unknownModule,
+        withheld.contains(name) ? "the module '\(name)' is for development: serve with --dev" : "no module '\(name)' is loaded")
       return nil
     }
     guard awakeRooms.count < Limits.liveRoomsMax else {
@@ -217,7 +229,7 @@ extension Worker {
       refuse(answer, room.shard, .frozen, "the room is frozen (\(frozen))")
       return
     }
-    guard shards[Int(room.shard.rawValue)]!.hasSpace else {
+    guard fits(room, player.count + parameters.count) else {
       refuse(
         answer, room.shard, .busy, "there is no disk space for new members", retry: Limits.retryBusyMilliseconds)
       return
