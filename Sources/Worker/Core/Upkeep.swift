@@ -134,10 +134,14 @@ extension Worker {
   mutating func snapshot(_ room: Room) throws(StoreError) {
     precondition(canSnapshot(room), "a snapshot in the middle of an event")
     let s = Int(room.shard.rawValue)
-    snapshotBytes.removeAll(keepingCapacity: true)
-    encodeSnapshot(room, into: &snapshotBytes)
-    guard shards[s]!.store.hasRoom(bytes: snapshotBytes.count, reserve: true) else { return }
-    room.snapshot = try shards[s]!.append(RecordKind.snapshot, snapshotBytes)
+    // Taken out of `self` while it is filled, so that it is nobody else's and keeps its storage.
+    var bytes: [UInt8] = []
+    swap(&bytes, &snapshotBytes)
+    defer { swap(&bytes, &snapshotBytes) }
+    bytes.removeAll(keepingCapacity: true)
+    encodeSnapshot(room, into: &bytes)
+    guard shards[s]!.store.hasRoom(bytes: bytes.count, reserve: true) else { return }
+    room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
     try shards[s]!.store.write()
     room.tailStart = nil
     room.tail.removeAll(keepingCapacity: true)
