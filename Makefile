@@ -29,9 +29,10 @@ run: build ## start a server on ./data (DATA=DIR for another directory)
 test: setup ## everything that CI runs
 	@dev/test
 
-bench: build ## load and faults against a server of its own, with a report in .build/drill.html
-	@$(ONEUP) drill --players 200 --rooms 20 --rate 20 --seconds 30 --html .build/drill.html --json .build/drill.json
-	@$(ONEUP) drill --players 1000 --rooms 100 --rate 2 --seconds 40 --fault worker-kill=5s --html .build/drill-faults.html
+bench: build ## the server against a bare SwiftNIO echo, six minutes; also in .build/bench.json
+	@$(SWIFT) build -c release --product echo-server
+	@$(SWIFT) build -c release --product bench-load
+	@dev/bench
 
 check: ## the house rules
 	@dev/check

@@ -8,6 +8,8 @@ enum Protocol: String { case echo, oneup }
 struct Run {
   var messages = 0
   var outputs = 0
+  /// Inputs that were not taken at first.
+  var busy = 0
   var seconds = 0.0
   /// Nanoseconds from sending (or from when it was due) to the answer, sorted.
   var latencies: [Int64] = []
@@ -18,7 +20,7 @@ struct Run {
   }
   var json: String {
     """
-    {"messages":\(messages),"outputs":\(outputs),"seconds":\(seconds),"p50":\(percentile(0.5)),\
+    {"messages":\(messages),"outputs":\(outputs),"busy":\(busy),"seconds":\(seconds),"p50":\(percentile(0.5)),\
     "p99":\(percentile(0.99)),"max":\(percentile(1))}
     """
   }
@@ -43,6 +45,8 @@ final class Generator {
   private(set) var underWay = 0
   private(set) var attached = 0
   private var joined = 0
+  /// Inputs that were not taken, in the order in which they were refused; the pause is always the same.
+  private var retries: [(due: Int64, peer: Int, membership: Int)] = []
   private var now: Int64 = 0
   private static let patienceSeconds: Int64 = 30
 
@@ -86,6 +90,7 @@ final class Generator {
     peers = []
     attached = 0
     joined = 0
+    retries = []
     underWay = 0
   }
 
@@ -151,6 +156,7 @@ final class Generator {
   private func begin(_ most: Int) {
     run.messages = 0
     run.outputs = 0
+    run.busy = 0
     run.latencies.removeAll(keepingCapacity: true)
     left = most
     now = nanoseconds()
@@ -188,7 +194,11 @@ final class Generator {
   // MARK: Answers
 
   func turn(microseconds: Int64) throws(LoadError) {
-    let count = oneup_poll_wait(poll, events, 64, microseconds)
+    while let first = retries.first, first.due <= nanoseconds() {
+      retries.removeFirst()
+      try send(first.peer, first.membership)
+    }
+    let count = oneup_poll_wait(poll, events, 64, retries.isEmpty ? microseconds : min(microseconds, 1_000))
     for e in 0..<Int(max(0, count)) { try read(Int(events[e].token)) }
     if count == 0 { now = nanoseconds() }
   }
@@ -234,12 +244,14 @@ final class Generator {
     var joinID = 0
     var number: UInt64 = 0
     var code: UInt64 = 0
+    var pause: UInt64 = 0
     var numbers = body
     while let (field, value) = numbers.next() {
       switch (kind, field) {
       case (9, 1): code = value
       case (9, 4), (_, 1): joinID = Int(truncatingIfNeeded: value)
       case (2, 4), (5, 2), (6, 2), (7, 2): number = value
+      case (7, 3): pause = value
       default: break
       }
     }
@@ -252,7 +264,10 @@ final class Generator {
     switch kind {
     case 2: try attached(i, m, nextSeq: number)
     case 5: try acknowledged(i, m, number)
-    case 6, 7: try send(i, m)
+    case 6: try send(i, m)
+    case 7:
+      run.busy += 1
+      retries.append((nanoseconds() + Int64(clamping: pause) * 1_000_000, i, m))
     default: throw LoadError(plain: "a membership is gone")
     }
   }
