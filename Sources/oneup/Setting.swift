@@ -29,8 +29,8 @@ struct Setting: Sendable {
     name: "http", kind: .address, unit: nil, fallback: "127.0.0.1:7780",
     text: "Where control serves HTTP. Beyond the loopback interface every request needs the admin token.")
   static let workers = Setting(
-    name: "workers", kind: .integer(1...64), unit: "processes", fallback: nil,
-    text: "Processes that run rooms, besides the spare. Without it: half the cores, at least 1.")
+    name: "workers", kind: .integer(1...64), unit: "processes", fallback: "2",
+    text: "Processes that run rooms, besides the spare.")
   static let loops = Setting(
     name: "loops", kind: .integer(1...32), unit: "threads", fallback: nil,
     text: "Event loops of the gateway. Without it: the cores that the workers leave, at least 1.")

@@ -26,7 +26,7 @@ struct Settings: Sendable {
     listen = try Self.address(.listen, reader)
     http = try Self.address(.http, reader)
     let cores = ProcessInfo.processInfo.activeProcessorCount
-    let workers = try Self.integer(.workers, reader) ?? max(1, cores / 2)
+    let workers = try Self.integer(.workers, reader) ?? 2
     self.workers = workers
     loops = try Self.integer(.loops, reader) ?? min(32, max(1, cores - workers))
     durability = try Self.value(.durability, reader) == "disk" ? .disk : .process

@@ -74,6 +74,8 @@ package struct Worker {
 
   package let engine: any RoomEngine
   package let map: ShardMap
+  /// Modules of which players may make no new rooms here.
+  package let withheld: Set<String>
   var shards: [Shard?]
   var links: [Link] = []
   var linkLives: UInt64 = 0
@@ -100,9 +102,10 @@ package struct Worker {
   package var reports: [WorkerReport] = []
   package internal(set) var counters = WorkerCounters()
 
-  package init(engine: any RoomEngine, map: ShardMap) {
+  package init(engine: any RoomEngine, map: ShardMap, withheld: Set<String> = []) {
     self.engine = engine
     self.map = map
+    self.withheld = withheld
     shards = (0..<map.count).map { _ in nil }
   }
 

@@ -11,8 +11,9 @@ package struct WorkerConfiguration: Sendable {
   package var durability: Durability
   /// Where module builds are found; the newest of each name is given to new rooms.
   package var modules: String
-  /// Modules that rooms may be made of only when this is set: `faulty`.
+  /// Without it nobody makes rooms of `developmentModules`.
   package var isDevelopment: Bool
+  static let developmentModules: Set<String> = ["faulty"]
 
   package init(
     data: String, socket: String, instance: UInt32, shards: ShardMap, durability: Durability, modules: String,

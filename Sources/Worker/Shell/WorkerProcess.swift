@@ -65,7 +65,9 @@ package final class WorkerProcess {
     } catch { throw WorkerError(error.description) }
     guard let boot = BootID.ofThisMachine else { throw WorkerError("cannot read the kernel's boot id") }
     self.boot = boot
-    worker = Worker(engine: engine, map: configuration.shards)
+    worker = Worker(
+      engine: engine, map: configuration.shards,
+      withheld: configuration.isDevelopment ? [] : WorkerConfiguration.developmentModules)
     poll = try Poll()
     background = try Background.start()
     listener = oneup_listen_unix(configuration.socket)
