@@ -44,7 +44,8 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
 
   var next: PreparedSegment<FS>?
   var isPreparing = false
-  var preparationFailure: FileError?
+  /// Why there is no next segment; tried again now and then.
+  package internal(set) var preparationFailure: FileError?
 
   var releaseTo = LogPosition(0)
   /// Release only when this is durable: the copies that were made for it.

@@ -8,11 +8,16 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   private var journal: ShardJournal<FS>
   private let box: BlackBoxView<Box>
   private let durability: Durability
+  /// Of payload: a batch is one record.
+  private let recordBytesMax: Int
 
-  private init(_ journal: consuming ShardJournal<FS>, _ box: BlackBoxView<Box>, _ durability: Durability) {
+  private init(
+    _ journal: consuming ShardJournal<FS>, _ box: BlackBoxView<Box>, _ durability: Durability, _ recordBytesMax: Int
+  ) {
     self.journal = journal
     self.box = box
     self.durability = durability
+    self.recordBytesMax = recordBytesMax
   }
 
   /// Takes the shard's directory, which must exist; `locked` while another process holds it. The box is read only once
@@ -30,7 +35,8 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
       cut: found.cutCounter, checkpoint: found.lastCheckpoint,
       engineChanged: found.lastEngine.map { $0 != identity.engine } ?? false, suspect: suspect,
       previousSuspect: previous)
-    return (JournalStore(journal, view, identity.durability), adoption)
+    // Less a record's frame, with room to spare.
+    return (JournalStore(journal, view, identity.durability, options.recordBytesMax - 64), adoption)
   }
 
   package var shard: ShardID { journal.shard }
@@ -44,7 +50,8 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   package var needsCheckpoint: Bool { journal.needsCheckpoint }
 
   package func hasRoom(bytes: Int, reserve: Bool) -> Bool {
-    (reserve || journal.hasSpace) && journal.canAppend(bytes, records: 4, useReserve: reserve)
+    bytes <= recordBytesMax && (reserve || journal.hasSpace)
+      && journal.canAppend(bytes, records: 4, useReserve: reserve)
   }
   package func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) throws(StoreError) -> LogPosition {
     journal.append(kind, payload)
@@ -90,6 +97,8 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   package var hasSealedUnsynced: Bool { journal.hasSealedUnsynced }
   package var durablePosition: LogPosition { journal.durablePosition }
   package var writtenPosition: LogPosition { journal.writtenPosition }
+  /// Why no next segment could be prepared; while it lasts, inputs and joins are busy.
+  package var spaceFailure: FileError? { journal.preparationFailure }
 
   /// The next segment, and removals, here and now: a failure of either only means that it is tried again.
   package func prepareAndRemove() {
