@@ -155,6 +155,23 @@ extension Scenario {
       s.settle()
       s.expect("all have left", s.world.clients.allSatisfy { $0.joined == 0 })
     },
+    Scenario("more-in-one-turn-than-a-segment-holds", "the rest is busy; nothing exits") { s in
+      s.everybodyJoins()
+      s.world.stallGateway(for: 500_000)
+      for client in s.world.clients {
+        for _ in 0..<20 { client.send(.append, to: 0, padding: 30_000) }
+      }
+      s.settle()
+      s.expect("nobody died", s.deaths == 0)
+      s.expect("40 operations", s.operations().count == 40)
+    },
+    Scenario("too-large-an-input", "is rejected, decided, and told; the next ones are applied") { s in
+      s.everybodyJoins()
+      s.client(0).send(.append, to: 0, padding: 40_000)
+      s.client(0).send(.append, to: 0)
+      s.settle()
+      s.expect("one operation", s.operations().count == 1)
+    },
     Scenario("a-room-rebuilt-in-slices", "while its neighbours' batches are written", { o in
       o.rooms = 2
       o.fuelPerCall = 10_000_000

@@ -62,7 +62,7 @@ package final class SimulatedClient {
 
   /// A numbered input to the room; nothing where the client is no member.
   @discardableResult
-  package func send(_ command: ScriptedCommand, to room: Int, argument: UInt16 = 0) -> UInt64? {
+  package func send(_ command: ScriptedCommand, to room: Int, argument: UInt16 = 0, padding: Int = 0) -> UInt64? {
     guard let m = membership(in: world.place(room).id), !isAway else { return nil }
     operations += 1
     let operation = UInt64(index + 1) << 40 | incarnation << 32 | operations
@@ -73,6 +73,7 @@ package final class SimulatedClient {
     case .kick, .shower: payload.append(UInt8(truncatingIfNeeded: argument))
     default: break
     }
+    payload.append(contentsOf: repeatElement(0, count: padding))
     do throws(SendRefusal) {
       _ = try core.send(payload, to: m.id, into: &actions)
     } catch { return nil }

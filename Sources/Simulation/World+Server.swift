@@ -135,7 +135,12 @@ extension World {
 
   private var serverState: String {
     supervisor.processes.map { process in
-      "worker \(process.instance) owns \(process.worker.ownedShards): "
+      "worker \(process.instance) owns \(process.worker.ownedShards) "
+        + process.stores.sorted { $0.key < $1.key }.map { s, store in
+          "[shard \(s): from \(store.oldest) to \(store.end), durable to \(store.store.durablePosition), "
+            + "next segment: \(store.store.spaceFailure?.description ?? "well"), fits 131072: "
+            + "\(store.hasRoom(bytes: 131_072, reserve: false))] "
+        }.joined()
         + process.worker.roomIDs.map { id in
           let room = process.worker.room(id)!
           return "\(id) \(room.phase), \(room.unconfirmed) outputs unconfirmed"
