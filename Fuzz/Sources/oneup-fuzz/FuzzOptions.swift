@@ -11,12 +11,15 @@ struct FuzzOptions {
     case parent
     case list
     case replay(String)
+    /// Puts the input of that number into the corpus.
+    case keep(Int)
     /// `shared`: the file with the current input; `until`: monotonic seconds.
     case child(shared: String, from: Int, until: Int)
   }
   static let usage = """
     usage: oneup-fuzz [--target NAME|all] [--seconds N] [--seed S] [--corpus DIR] [--inputs N]
            oneup-fuzz --target NAME --input FILE     one input, in this process
+           oneup-fuzz --target NAME --keep N [--seed S] [--corpus DIR]     put input number N into the corpus
            oneup-fuzz --list
     """
 
@@ -51,6 +54,7 @@ struct FuzzOptions {
       case "--seed": seed = try number(value)
       case "--corpus": corpus = value
       case "--inputs": inputs = try number(value)
+      case "--keep": role = .keep(try number(value))
       case "--input": role = .replay(value)
       case "--child":
         let parts = value.split(separator: ",", maxSplits: 2).map(String.init)
@@ -59,6 +63,10 @@ struct FuzzOptions {
       default: throw FuzzFailure("\(name) is unknown")
       }
     }
-    if case .replay = role, targets.count != 1 { throw FuzzFailure("--input needs --target") }
+    switch role {
+    case .replay, .keep:
+      guard targets.count == 1 else { throw FuzzFailure("--input and --keep need --target") }
+    case .parent, .list, .child: break
+    }
   }
 }

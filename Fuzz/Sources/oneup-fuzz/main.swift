@@ -10,6 +10,10 @@ do throws(FuzzFailure) { options = try FuzzOptions(Array(CommandLine.arguments.d
 do throws(FuzzFailure) {
   switch options.role {
   case .list: for target in FuzzTarget.all { report(target.name) }
+  case .keep(let number):
+    let target = options.targets[0]
+    let inputs = FuzzInputs(target, seed: options.seed, corpus: Corpus.inputs(options.corpus, target))
+    report(try Corpus.save(inputs[number], options.corpus, target))
   case .replay(let file): try Child.replay(options.targets[0], file)
   case .child(let shared, let from, let deadline):
     try Child.run(options.targets[0], options, shared: shared, from: from, until: deadline)
