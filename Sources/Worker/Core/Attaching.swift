@@ -129,13 +129,14 @@ extension Worker {
     let reaches =
       answer.timeline == now && answer.lastOut <= host.outSeq
       && (host.ring.floor <= answer.lastOut || member.lastOut <= answer.lastOut)
+    // Up to the member's own last output: the room's may be meant for others, and then it would be waited for in vain.
     let module = Array("\(room.settings?.name ?? "?") \(room.settings?.version ?? "?")".utf8)
     module.withUnsafeBytes {
       links[link].out.putAttached(
         room.shard, epoch(room.shard),
         .init(
           route: answer.route, room: room.id, slot: slot, nextSeq: InputSeq(member.lastSeq.rawValue + 1),
-          timeline: now, upTo: host.outSeq, mark: reaches ? answer.lastOut : OutSeq(0), module: $0))
+          timeline: now, upTo: member.lastOut, mark: reaches ? answer.lastOut : OutSeq(0), module: $0))
     }
     if reaches {
       resend(room, host, slot, link, answer)
