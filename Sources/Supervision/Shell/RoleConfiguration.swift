@@ -10,15 +10,17 @@ package struct RoleConfiguration: Sendable, Hashable {
   /// Lines without `=` are skipped.
   package init(text: String) {
     values = [:]
-    for line in text.split(separator: "\n") {
-      guard let equals = line.firstIndex(of: "=") else { continue }
-      values[String(line[..<equals])] = String(line[line.index(after: equals)...])
+    // By bytes: as characters, a line break joins with a carriage return before it.
+    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
+      guard let equals = line.firstIndex(of: UInt8(ascii: "=")) else { continue }
+      values[String(decoding: line[..<equals], as: UTF8.self)] =
+        String(decoding: line[line.index(after: equals)...], as: UTF8.self)
     }
   }
   /// Precondition: no key or value has a line break.
   package var text: String {
     values.sorted { $0.key < $1.key }.map { key, value in
-      precondition(!value.contains("\n") && !key.contains("\n"), "a setting cannot have a line break")
+      precondition(!(key + value).utf8.contains(UInt8(ascii: "\n")), "a setting cannot have a line break")
       return "\(key)=\(value)"
     }.joined(separator: "\n")
   }
