@@ -75,11 +75,29 @@ extension Worker {
       return
     }
     wake(room)
+    if room.phase == .ready {
+      attach(room, answer)
+    } else if mayWait(room, answer) {
+      room.waiting.append(answer)
+    }
+  }
+
+  /// Whether a connection may wait for a room that is not ready; otherwise it has been told why not.
+  mutating func mayWait(_ room: Room, _ answer: PendingAnswer) -> Bool {
     switch room.phase {
-    case .ready: attach(room, answer)
     case .stopped:
-      refuse(answer, shard, .frozen, "the room is frozen: its history cannot be replayed by this server")
-    case .asleep, .repairing: room.waiting.append(answer)
+      refuse(answer, room.shard, .frozen, "the room is frozen: its history cannot be replayed by this server")
+      return false
+    case .asleep:
+      refuse(
+        answer, room.shard, .busy, "this worker has no place to bring the room back just now",
+        retry: Limits.retryBusyMilliseconds)
+      return false
+    case .ready, .repairing:
+      guard room.waiting.count >= Limits.membersMax else { return true }
+      refuse(
+        answer, room.shard, .busy, "too many wait for this room already", retry: Limits.retryBusyMilliseconds)
+      return false
     }
   }
 

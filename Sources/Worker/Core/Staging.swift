@@ -166,11 +166,8 @@ extension Worker {
       guard let made = create(id, shard, join, answer) else { return }
       room = made
     }
-    if room.phase == .stopped {
-      refuse(answer, shard, .frozen, "the room is frozen: its history cannot be replayed by this server")
-      return
-    }
     guard room.phase == .ready else {
+      guard mayWait(room, answer) else { return }
       room.waiting.append(answer)
       pendingJoins[answer.membership] = PendingJoin(player: Array(join.player), parameters: Array(join.parameters))
       return
