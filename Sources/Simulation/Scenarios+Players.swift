@@ -62,6 +62,15 @@ extension Scenario {
       s.settle()
       s.expect("410 operations", s.operations().count == 410)
     },
+    Scenario("settled-by-its-own-last-output", "the room's last output was for somebody else") { s in
+      s.everybodyJoins()
+      s.world.stallGateway(for: 300_000)
+      s.killOwner(at: .executed) {
+        s.client(0).send(.append, to: 0)
+        s.client(1).send(.draw, to: 0)
+      }
+      s.settle()
+    },
     Scenario("drops-and-returns", "connections break all the time while everybody plays", { $0.clients = 4 }) { s in
       s.everybodyJoins()
       for round in 0..<40 {

@@ -31,6 +31,7 @@ struct SeedTests {
     1370,  // a dissolved room met again before the checkpoint
     1968,  // an attach asked twice passed on outputs twice
     2892,  // an answer staged after a repair waited for somebody else's turn
+    3342,  // a member waited for an output that was meant for others
     3232,  // a verdict lost with the power
   ] as [UInt64])
   func pinned(_ seed: UInt64) { expectWell(seed) }

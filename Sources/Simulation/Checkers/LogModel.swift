@@ -60,8 +60,9 @@ final class LogModel {
   // MARK: A new owner
 
   func adopted(_ s: Int, _ store: RealStore) {
-    guard let found = read(s, store) else {
-      // It died reading, or its disk fails: the next one is looked at instead.
+    // A fault strikes once: a disk that fails is read again.
+    guard let found = read(s, store) ?? read(s, store) else {
+      // It died reading: the next one is looked at instead.
       logs[s].epoch = max(logs[s].epoch, store.epoch)
       return
     }
@@ -113,7 +114,11 @@ final class LogModel {
       guard present.contains(entry.position) else {
         if entry.isSynced || !old.mayLose || world.options.durability == .disk {
           return world.fail(
-            "I-3", "shard \(s): the record at \(entry.position), \(entry.isSynced ? "synced" : "written"), is gone")
+            "I-3",
+            "shard \(s): the record at \(entry.position), \(entry.isSynced ? "synced" : "written"), is gone; the log "
+              + "holds \(found.count) from \(oldest) to \(found.last?.position.rawValue ?? 0) of \(old.entries.count) up to "
+              + "\(old.entries.last!.position), synced up to \(old.entries.last(where: \.isSynced)?.position.rawValue ?? 0); "
+              + "files \(world.disks[s].paths)")
         }
         isLost = true
         continue
