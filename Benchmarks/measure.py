@@ -4,10 +4,12 @@ import json
 import mmap
 import os
 import pathlib
+import platform
 import re
 import socket
 import struct
 import subprocess
+import time
 
 
 def processors():
@@ -133,6 +135,7 @@ class Allocations:
 class Table:
     def __init__(self):
         self.rows = []
+        self.load = os.getloadavg()[0]
 
     def add(self, name, value, unit, baseline=None):
         self.rows.append({"name": name, "value": value, "unit": unit, "baseline": baseline})
@@ -149,6 +152,20 @@ class Table:
         print(f"\n\n{'':{width}}  {'OneUp':>10} {'':4} {'echo':>10}")
         for row in self.rows:
             print(f"{row['name']:{width}}  {self.text(row['value']):>10} {row['unit']:4} {self.text(row['baseline']):>10}")
+
+    def record(self, path, seconds):
+        """Puts the results into a document, between its two marks."""
+        model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+        lines = [
+            f"Measured {time.strftime('%Y-%m-%d', time.gmtime())} on {processors()} processors"
+            f" ({model[1] if model else platform.machine()}), Linux {platform.release()}, in {seconds:.0f} s. Load average"
+            f" before it began: {self.load:.1f}; on a quiet machine it is below 0.5, and above that times and rates are worth"
+            " little.", "", "| | OneUp | | bare echo |", "|---|---:|---|---:|"]
+        for row in self.rows:
+            lines.append(f"| {row['name']} | {self.text(row['value'])} | {row['unit']} | {self.text(row['baseline'])} |")
+        begin, rest = path.read_text().split("<!-- results -->")
+        end = rest.split("<!-- end of results -->")[1]
+        path.write_text(f"{begin}<!-- results -->\n" + "\n".join(lines) + f"\n<!-- end of results -->{end}")
 
     def write(self, path):
         path.write_text(json.dumps(self.rows, indent=1, ensure_ascii=False) + "\n")
