@@ -92,7 +92,9 @@ package struct Driver {
       world.killOwner(of: s)
       world.dieAtDiskOperation(s, after: 1 + below(40), within: chance(128))
     case 18: if world.options.powerLoss { world.powerLoss(downtime: Int64(below(10_000_000))) }
-    default: if chance(40) { world.killEverything(downtime: Int64(below(60_000_000))) }
+    default:
+      if chance(40) { world.killEverything(downtime: Int64(below(60_000_000))) }
+      if chance(80) { world.restart(workers: 1 + below(3)) }
     }
   }
 

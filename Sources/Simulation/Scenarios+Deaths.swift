@@ -131,6 +131,15 @@ extension Scenario {
       s.settle()
       s.expect("30 operations", s.operations().count == 30)
     },
+    Scenario("an-orderly-stop-and-a-power-loss", "after `closed` nothing is in doubt, at `process` too") { s in
+      s.everybodyJoins()
+      s.everybodySends(20)
+      s.settle()
+      s.world.restart(losingPower: true)
+      s.settle()
+      s.expect("40 operations", s.operations().count == 40)
+      s.expect("one timeline", s.timeline() == 1)
+    },
     Scenario("two-supervisors-assign-the-same-epoch", "the lock decides, and the loser keeps waiting") { s in
       s.everybodyJoins()
       s.everybodySends(5)

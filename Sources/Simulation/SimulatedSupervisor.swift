@@ -84,9 +84,9 @@ final class SimulatedSupervisor {
     }
   }
 
-  func stopAll() {
+  func stopAll(cleanly: Bool = false) {
     isStopped = true
-    for process in processes { process.die("stopped") }
+    for process in processes { if cleanly { process.stop() } else { process.die("stopped") } }
     processes = []
     assignment = Array(repeating: nil, count: world.options.shards)
   }

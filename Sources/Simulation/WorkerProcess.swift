@@ -80,6 +80,14 @@ final class WorkerProcess {
 
   private var heldShards: Set<Int> = []
 
+  /// A clean end: snapshots, a checkpoint, `closed`.
+  func stop() {
+    guard isAlive, !isHung, !isDying else { return die("stopped") }
+    do throws(StoreError) { try worker.close() } catch { return storeFailed(error.description) }
+    report()
+    die("stopped cleanly")
+  }
+
   // MARK: Shards
 
   func adopt(_ s: Int, assigned: UInt32) {

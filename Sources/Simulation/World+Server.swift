@@ -36,11 +36,7 @@ extension World {
     trace.note(time, "power loss")
     supervisor.stopAll()
     gateway?.die()
-    for disk in disks { disk.powerLoss() }
-    faultedDisks = []
-    for box in boxes { box.words = Array(repeating: 0, count: 8) }
-    for s in disks.indices { log.mayLose(s) }
-    boot = BootID(high: boot.high + 1, low: 7)
+    losePower()
     after(downtime) { [self] in restart() }
   }
   /// Everything dies and is started again: the machine stays up.
@@ -52,11 +48,24 @@ extension World {
     gateway?.die()
     after(downtime) { [self] in restart() }
   }
-  /// A stop and a start with another number of workers.
-  package func restart(workers: Int) {
-    workerCount = workers
-    killEverything(downtime: 200_000)
+  /// An orderly stop and a start, perhaps with another number of workers; the power may go in between.
+  package func restart(workers: Int? = nil, losingPower: Bool = false) {
+    guard !isPowerOff else { return }
+    if let workers { workerCount = workers }
+    isPowerOff = true
+    trace.note(time, "orderly stop")
+    supervisor.stopAll(cleanly: true)
+    gateway?.die()
+    if losingPower { losePower() }
+    after(200_000) { [self] in restart() }
     run(for: 300_000)
+  }
+  private func losePower() {
+    for disk in disks { disk.powerLoss() }
+    faultedDisks = []
+    for box in boxes { box.words = Array(repeating: 0, count: 8) }
+    for s in disks.indices { log.mayLose(s) }
+    boot = BootID(high: boot.high + 1, low: 7)
   }
   /// The room's owner dies at its next call, if there is one that serves.
   package func doomOwner(_ s: Int, _ doom: EngineEnvironment.Doom) -> Bool {
