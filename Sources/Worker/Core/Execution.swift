@@ -66,12 +66,12 @@ extension Worker {
   private mutating func callGuest(
     _ room: Room, _ event: RoomEvent, _ time: Int64, _ budget: RoomBudget
   ) -> RoomOutcome? {
-    guard let host = room.host else { preconditionFailure("room \(room.id) has no host state") }
     // An event that is none of the guest's business asks for nothing: what the last call asked for is not its own.
     engine.effects.reset()
     engine.context = RoomContext(
-      time: time, tick: event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
-    return engine.deliver(event, to: room.instance!, returns: event.returns(in: host), budget: budget)
+      time: time, tick: event.tickNumber ?? room.awake.tick, random: room.awake.random,
+      nextTimer: room.awake.nextTimer)
+    return engine.deliver(event, to: room.instance!, returns: event.returns(in: room), budget: budget)
   }
 
   private mutating func remember(
@@ -247,8 +247,8 @@ extension RoomEvent {
     return nil
   }
   /// Whether an `attached` event ends a suspension.
-  func returns(in host: RoomHost) -> Bool {
-    if case .attached(let slot, _) = self { return host[slot]?.suspended ?? false }
+  func returns(in room: Room) -> Bool {
+    if case .attached(let slot, _) = self { return room.awake[slot]?.suspended ?? false }
     return false
   }
   /// Whom a failure of this event is blamed on; nil: the room itself.
