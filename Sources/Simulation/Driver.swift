@@ -146,4 +146,11 @@ extension World {
     disks[s].capacity = 0
     after(duration) { [self] in disks[s].capacity = .max }
   }
+  /// Of the newest segment's records.
+  func flipLastByte(_ s: Int) {
+    guard let path = disks[s].paths.filter({ $0.hasSuffix(".segment") }).max(), let bytes = disks[s].bytes(of: path),
+      let last = bytes.lastIndex(where: { $0 != 0 })
+    else { return }
+    disks[s].flip(path, at: last - 4)
+  }
 }

@@ -114,6 +114,28 @@ extension Scenario {
         s.world.disks[0].heal()
       }
     },
+    Scenario("a-flipped-byte-above-the-durable-mark", "after a power loss it is a torn tail: cut, and told") { s in
+      s.everybodyJoins()
+      // The background sync of this second is over: what comes now is above the mark.
+      s.wait(200)
+      s.everybodySends(10)
+      s.settle()
+      let before = s.timeline()
+      s.world.powerLoss(downtime: 1_000_000)
+      s.world.flipLastByte(0)
+      s.settle()
+      s.expect("the timeline rose", s.timeline() > before)
+    },
+    Scenario("a-room-at-its-output-bound", "its inputs are busy and its ticks are skipped until outputs are taken", { $0.rooms = 3 }) { s in
+      s.everybodyJoins(2)
+      for client in s.world.clients { for _ in 0..<30 { client.send(.shower, to: 2, argument: 60) } }
+      s.wait(12)
+      s.world.stallGateway(for: 2_500_000)
+      s.wait(500)
+      for client in s.world.clients { for _ in 0..<30 { client.send(.append, to: 2) } }
+      s.settle()
+      s.expect("120 operations", s.operations(2).count == 120)
+    },
     Scenario("a-failing-sync", "is never tried again: the owner exits, the next one starts anew", { $0.durability = .disk }) { s in
       s.everybodyJoins()
       s.everybodySends(3)
