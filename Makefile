@@ -6,7 +6,7 @@ SWIFT ?= swift
 ONEUP := .build/release/oneup
 MODULES := .build/modules
 
-.PHONY: help build run test bench check format clean dist setup modules
+.PHONY: help build run test bench check format clean dist setup
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -15,12 +15,7 @@ setup: ## install what is missing (Debian packages, the sandbox's engine)
 	@dev/setup
 
 build: setup ## the server and its example modules
-	@echo "Building OneUp (the first time takes about ten minutes on two cores) …"
-	@$(SWIFT) build -c release --product oneup
-	@$(MAKE) --no-print-directory modules
-
-modules:
-	@for module in tally faulty; do $(ONEUP) build Modules/$$module --output $(MODULES) || exit 1; done
+	@dev/build
 
 run: build ## start a server on ./data (DATA=DIR for another directory)
 	@dev/welcome "$(DATA)"

@@ -43,6 +43,8 @@ package enum Limits {
   package static let ringBytesMax = 1_048_576
   /// Numbered outputs a gateway loop has not confirmed; at it the room is busy (I-7, protocol §3.2).
   package static let unconfirmedMax = 512
+  /// A gateway loop confirms when so many more have been passed on, and on each of its ticks.
+  package static let confirmEveryOutputs: UInt64 = 64
   /// The most that one event may add to a room's ring.
   package static let outputsPerEventMax = 128
   /// Of sends, replies and timers of one event.
@@ -102,6 +104,7 @@ package enum Limits {
     precondition(
       ringEntriesMax >= unconfirmedMax + outputsPerEventMax + inputsPerRoomPerBatchMax,
       "the ring must hold what is unconfirmed and what one event adds")
+    precondition(confirmEveryOutputs * 2 <= unconfirmedMax, "confirmations must come well before a room is busy for them")
     precondition(ringBytesMax >= 2 * outputBytesPerEventMax, "the ring must hold what an event can send")
     precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
     precondition(unreliablePendingBytesMax < outboundBytesMax, "unreliable outputs must give way to numbered ones")

@@ -89,6 +89,7 @@ struct AttachmentTests {
     try g.output(old, 1, to: [(g.route(0), 0)])
     try g.hear(old) { [r = g.route(0)] in $0.putAck(ShardID(0), ShardEpoch(1), r, InputSeq(9)) }
     #expect(g.frames(c) == [], "the old owner is not heard any more")
+    g.core.tick(now: g.now)
     #expect(g.records(old) == ["confirm 1"], "but what it has sent is counted")
     g.core.closeLink(old, now: g.now)
     try g.attached(new, g.route(0), epoch: 2)

@@ -13,11 +13,15 @@ extension GatewayCore {
     while let (header, body) = try reader.next() {
       try take(link, header, try LinkToGateway(header, body), now)
     }
-    if links[link].outputs != links[link].confirmed {
-      links[link].confirmed = links[link].outputs
-      say(link, ShardID(0), .confirm(records: links[link].outputs), epoch: ShardEpoch(0))
-    }
+    if links[link].outputs - links[link].confirmed >= Limits.confirmEveryOutputs { confirm(link) }
     return reader.consumed
+  }
+
+  /// Not for every output: a confirmation of its own is a write, and wakes the worker. The rest goes with the next tick.
+  mutating func confirm(_ link: Int) {
+    guard links[link].isOpen, links[link].outputs != links[link].confirmed else { return }
+    links[link].confirmed = links[link].outputs
+    say(link, ShardID(0), .confirm(records: links[link].outputs), epoch: ShardEpoch(0))
   }
 
   private mutating func take(

@@ -207,6 +207,7 @@ package struct GatewayCore {
       fail(id, .tooSlow, "no Hello came in time")
     }
     while let route = ownerWaits.takeDue(now.monotonic) { giveUp(route, now: now) }
+    for link in links.indices { confirm(link) }
   }
 
   // MARK: What is to be sent

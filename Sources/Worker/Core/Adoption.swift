@@ -8,9 +8,7 @@ extension Worker {
   package mutating func adopt(_ id: ShardID, _ store: any ShardStore, _ adoption: ShardAdoption) throws(StoreError) {
     let s = Int(id.rawValue)
     precondition(shards[s] == nil, "shard \(id) is already owned by this worker")
-    var shard = Shard(
-      store: store, cut: adoption.cut, engineChanged: adoption.engineChanged, suspect: adoption.suspect,
-      previousSuspect: adoption.previousSuspect)
+    let shard = Shard(store, adoption)
     var start = store.oldest
     if let position = adoption.checkpoint {
       start = try shard.readCheckpoint(try store.read(at: position), at: position, id)
@@ -232,7 +230,7 @@ extension Room {
 
 extension Shard {
   /// Adds what one record says to the rooms it names.
-  mutating func find(
+  func find(
     _ id: ShardID, _ position: LogPosition, _ kind: UInt8, _ payload: UnsafeRawBufferPointer
   ) throws(DecodingError) {
     var r = ByteReader(payload)
@@ -278,7 +276,7 @@ extension Shard {
     }
   }
 
-  private mutating func found(_ room: RoomID, _ shard: ShardID) -> Room {
+  private func found(_ room: RoomID, _ shard: ShardID) -> Room {
     if let known = rooms[room] { return known }
     // Not in the checkpoint: what stands before that is about a room that is no more.
     let made = Room(id: room, shard: shard)
@@ -289,7 +287,7 @@ extension Shard {
 
   /// The checkpoint record, format 1: u8 version, u64 last batch, u64 where to scan from, u32 count, then of each room
   /// u64 id, u8 flags (1 snapshot, 2 tail, 4 active), u64 snapshot, u64 tail start.
-  mutating func readCheckpoint(
+  func readCheckpoint(
     _ bytes: [UInt8], at position: LogPosition, _ id: ShardID
   ) throws(StoreError) -> LogPosition {
     var start = LogPosition(0)

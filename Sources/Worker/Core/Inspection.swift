@@ -28,6 +28,8 @@ extension Worker {
       """
   }
 
+  package func roomCount(of shard: ShardID) -> Int { shards[Int(shard.rawValue)]?.rooms.count ?? 0 }
+
   // MARK: For the simulator and tests
 
   package var roomIDs: [RoomID] { shards.compactMap { $0?.rooms.keys }.joined().sorted() }

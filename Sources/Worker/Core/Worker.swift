@@ -39,12 +39,13 @@ struct Link {
   var confirmed: UInt64 = 0
 }
 
-struct Shard {
+/// One shard that the worker owns. A class, so that a look at it does not copy it.
+final class Shard {
   let store: any ShardStore
-  var cut: UInt32
-  var engineChanged: Bool
-  var suspect: ShardAdoption.Suspect?
-  var previousSuspect: ShardAdoption.Suspect?
+  let cut: UInt32
+  let engineChanged: Bool
+  let suspect: ShardAdoption.Suspect?
+  let previousSuspect: ShardAdoption.Suspect?
   var rooms: [RoomID: Room] = [:]
   var lastBatch = BatchNumber(0)
   /// Being staged; empty or headed.
@@ -64,6 +65,14 @@ struct Shard {
   var checkpointAt = LogPosition(0)
   /// Rooms to be woken after the adoption.
   var waking: [Room] = []
+
+  init(_ store: any ShardStore, _ adoption: ShardAdoption) {
+    self.store = store
+    cut = adoption.cut
+    engineChanged = adoption.engineChanged
+    suspect = adoption.suspect
+    previousSuspect = adoption.previousSuspect
+  }
 }
 
 package struct Worker {
@@ -264,7 +273,7 @@ package struct Worker {
 }
 
 extension Shard {
-  mutating func append(_ kind: UInt8, _ bytes: [UInt8]) throws(StoreError) -> LogPosition {
+  func append(_ kind: UInt8, _ bytes: [UInt8]) throws(StoreError) -> LogPosition {
     var result: Result<LogPosition, StoreError>?
     bytes.withUnsafeBytes { buffer in
       do throws(StoreError) { result = .success(try store.append(kind, buffer)) } catch { result = .failure(error) }

@@ -172,7 +172,7 @@ package final class WorkerProcess {
     let (store, adoption) = try openStore(assignment)
     stores[assignment.shard] = store
     try worker.adopt(assignment.shard, store, adoption)
-    let rooms = worker.roomIDs.count
+    let rooms = worker.roomCount(of: assignment.shard)
     line.say(
       .adopted(
         assignment.shard, store.epoch, rooms: UInt32(clamping: rooms),
