@@ -11,7 +11,7 @@ extension World {
     guard let process = supervisor.owner(of: Int(shard.rawValue)), let store = process.stores[Int(shard.rawValue)] else { return [] }
     var lines: [String] = []
     do throws(StoreError) {
-      try store.scan(from: store.oldest) { position, kind, payload throws(StoreError) in
+      try store.scan(from: store.oldest, damage: { _ in }) { position, kind, payload throws(StoreError) in
         lines.append(contentsOf: Self.describe(position, kind, payload, room))
       }
     } catch { lines.append("\(error)") }

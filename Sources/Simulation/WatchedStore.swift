@@ -39,8 +39,9 @@ final class WatchedStore: ShardStore {
   }
   func read(at position: LogPosition) throws(StoreError) -> [UInt8] { try store.read(at: position) }
   func scan(
-    from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
-  ) throws(StoreError) { try store.scan(from: position, body) }
+    from position: LogPosition, damage: (Range<LogPosition>) -> Void,
+    _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+  ) throws(StoreError) { try store.scan(from: position, damage: damage, body) }
   func release(upTo position: LogPosition) throws(StoreError) { try store.release(upTo: position) }
   func close() throws(StoreError) {
     try store.close()

@@ -39,7 +39,8 @@ final class MemoryStore: ShardStore {
     return record.payload
   }
   func scan(
-    from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+    from position: LogPosition, damage: (Range<LogPosition>) -> Void,
+    _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError) {
     guard position == end || records.contains(where: { $0.position == position }) else {
       throw StoreError("no record begins at \(position)")

@@ -87,7 +87,7 @@ final class LogModel {
   private func read(_ s: Int, _ store: RealStore) -> [Entry]? {
     var found: [Entry] = []
     do throws(StoreError) {
-      try store.scan(from: store.oldest) { position, kind, payload throws(StoreError) in
+      try store.scan(from: store.oldest, damage: { _ in }) { position, kind, payload throws(StoreError) in
         if kind >= WorkerCore.RecordKind.batch {
           found.append(Entry(position: position, kind: kind, bytes: Array(payload), isSynced: false))
         }

@@ -10,10 +10,12 @@ extension Worker {
     precondition(shards[s] == nil, "shard \(id) is already owned by this worker")
     let shard = Shard(store, adoption)
     var start = store.oldest
-    if let position = adoption.checkpoint {
-      start = try shard.readCheckpoint(try store.read(at: position), at: position, id)
+    if let position = adoption.checkpoint, let bytes = try? store.read(at: position) {
+      start = try shard.readCheckpoint(bytes, at: position, id)
     }
-    try store.scan(from: start) { position, kind, payload throws(StoreError) in
+    var last = start
+    try store.scan(from: start, damage: { shard.lose($0, after: last) }) { position, kind, payload throws(StoreError) in
+      last = position
       do throws(DecodingError) {
         try shard.find(id, position, kind, payload)
       } catch {
@@ -23,6 +25,9 @@ extension Worker {
     // A room that the scan met only before the checkpoint, which does not know it, is no more.
     shard.rooms = shard.rooms.filter { $0.value.snapshot != nil || !$0.value.found.isEmpty }
     shards[s] = shard
+    for room in shard.rooms.values.sorted(by: { $0.id < $1.id }) where room.isDamaged {
+      stop(room, .diverged, "the log is damaged where its events may have been; see oneup journal repair")
+    }
     let active = shard.rooms.values.filter { $0.isActive }.sorted { $0.id < $1.id }
     shards[s]!.waking = active.reversed()
     reports.append(.adopted(id, rooms: shard.rooms.count, active: active.count))
@@ -223,12 +228,22 @@ extension Room {
     foundAnnotations = [:]
     snapshot = nil
     tailStart = nil
+    isDamaged = false
   }
   /// Has members, timers, or events since its snapshot: it is woken without being asked for.
   var isActive: Bool { wasActive || !found.isEmpty || !foundAnnotations.isEmpty }
 }
 
 extension Shard {
+  /// A range of the log cannot be read: whoever may have had events in it stops, with its record as it is, until a
+  /// snapshot behind the damage vouches for it. `last`: the record before; scanning from there finds the damage again.
+  func lose(_ range: Range<LogPosition>, after last: LogPosition) {
+    for room in rooms.values where room.foundFrom < range.upperBound {
+      room.isDamaged = true
+      room.tailStart = min(room.tailStart ?? last, last)
+    }
+  }
+
   /// Adds what one record says to the rooms it names.
   func find(
     _ id: ShardID, _ position: LogPosition, _ kind: UInt8, _ payload: UnsafeRawBufferPointer

@@ -86,6 +86,8 @@ package final class Room {
   var foundAnnotations: [EventSeq: Annotation] = [:]
   /// Records before this one are not about it any more.
   var foundFrom = LogPosition(0)
+  /// A part of the log that may have been about it cannot be read.
+  var isDamaged = false
   /// Somebody or something waited in it when it was seen last.
   var wasActive = false
   /// Awake: the guest calls since the snapshot (`TailItem`s), for a rebuild.

@@ -38,9 +38,10 @@ package protocol ShardStore: AnyObject {
   func write() throws(StoreError)
   /// Reads one record's payload.
   func read(at position: LogPosition) throws(StoreError) -> [UInt8]
-  /// Reads all records from a position on, in order.
+  /// Reads all records from a position on, in order, and goes on behind what cannot be read, which `damage` is told.
   func scan(
-    from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+    from position: LogPosition, damage: (Range<LogPosition>) -> Void,
+    _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError)
   /// Nothing before the position is needed any more. Syncs what was written before it lets go of anything.
   func release(upTo position: LogPosition) throws(StoreError)

@@ -212,7 +212,8 @@ extension Worker {
 
   /// Copies a room's snapshot and tail as they stand: nothing is executed, so a room that cannot run keeps its record.
   private mutating func copyForward(_ s: Int, _ room: Room) throws(StoreError) {
-    guard let position = room.snapshot else { return }
+    // What is damaged stays where it is, and so does the log from there on, until somebody has repaired it.
+    guard let position = room.snapshot, !room.isDamaged else { return }
     let bytes = try shards[s]!.store.read(at: position)
     guard shards[s]!.store.hasRoom(bytes: bytes.count + room.found.count + 64, reserve: true) else { return }
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)

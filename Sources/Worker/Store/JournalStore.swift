@@ -69,10 +69,11 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
     try stated { () throws(JournalError) in try journal.read(at: position).payload }
   }
   package func scan(
-    from position: LogPosition, _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+    from position: LogPosition, damage: (Range<LogPosition>) -> Void,
+    _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError) {
     do {
-      try journal.scan(from: position, body)
+      try journal.scan(from: position, damage: damage, body)
     } catch let error as StoreError { throw error } catch { throw StoreError("\(error)") }
   }
   package func release(upTo position: LogPosition) throws(StoreError) { journal.release(upTo: position) }
