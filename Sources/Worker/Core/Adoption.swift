@@ -121,7 +121,7 @@ extension Worker {
     finishWaking(room)
   }
 
-  private mutating func finishWaking(_ room: Room) {
+  mutating func finishWaking(_ room: Room) {
     let s = Int(room.shard.rawValue)
     // Every member's connection has to say itself again; who is not in the gateway's complete lists has nobody.
     if gateway.rawValue > 0, shards[s]!.completeLoops.count >= Int(gatewayLoops) {

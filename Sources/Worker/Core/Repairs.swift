@@ -197,23 +197,39 @@ extension Worker {
       }
     }
     guard room.phase == .ready else { return }
-    room.isDeciding = false
-    // Not before: while one of its events is undecided, a room takes no new one (protocol §4.3).
-    judge(room)
-    admitWaiting(room)
+    // What follows waits for this: while one of its events is undecided, a room takes no new one (protocol §4.3).
+    if room.isDeciding {
+      room.isDeciding = false
+      finishWaking(room)
+    } else {
+      judge(room)
+      // What came due meanwhile found the room busy and left the queue.
+      schedule(room)
+      admitWaiting(room)
+    }
   }
 
   /// Joins and attaches that came while the room was not ready.
   mutating func admitWaiting(_ room: Room) {
     let waiting = room.waiting
     room.waiting = []
-    for answer in waiting where isOpen(answer) {
-      if let join = pendingJoins.removeValue(forKey: answer.membership) {
+    for answer in waiting {
+      let join = pendingJoins.removeValue(forKey: answer.membership)
+      guard isOpen(answer) else { continue }
+      if let join {
         stageJoin(room, answer, player: join.player, parameters: join.parameters)
       } else {
         attach(room, answer)
       }
     }
+  }
+
+  private mutating func refuseWaiting(_ room: Room, _ reason: LinkToGateway.JoinRefusal, _ text: String) {
+    for answer in room.waiting {
+      pendingJoins[answer.membership] = nil
+      refuse(answer, room.shard, reason, text)
+    }
+    room.waiting = []
   }
 
   /// Blame falls first on the sender; the room is frozen only for failing by itself, or for several members (4.7).
@@ -259,7 +275,7 @@ extension Worker {
     for case .answer(let answer) in backlog {
       refuse(answer, room.shard, .failed, "creating the room made its code fail")
     }
-    for answer in room.waiting { refuse(answer, room.shard, .failed, "creating the room made its code fail") }
+    refuseWaiting(room, .failed, "creating the room made its code fail")
     if let instance = room.instance.take() { engine.discard(instance) }
     room.phase = .stopped
     tailCost -= room.tailCost
@@ -276,8 +292,7 @@ extension Worker {
     room.host?.frozen = reason
     counters.divergences += reason == .diverged ? 1 : 0
     reports.append(.frozen(room: room.id, reason, text: text))
-    for answer in room.waiting { refuse(answer, room.shard, .frozen, "the room is frozen: \(text)") }
-    room.waiting = []
+    refuseWaiting(room, .frozen, "the room is frozen: \(text)")
     for c in room.claims.indices where room.claims[c].link >= 0 {
       notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is frozen: \(text)")
     }
