@@ -8,6 +8,15 @@ struct PendingJoin {
   var parameters: [UInt8]
 }
 
+extension PendingAnswer {
+  /// Makes it void if it is that connection's; no link ever has life 0.
+  mutating func cancel(_ link: Int, _ route: Route) -> Bool {
+    guard self.link == link, self.route == route else { return false }
+    linkLife = 0
+    return true
+  }
+}
+
 extension Worker {
   mutating func greet(_ link: Int, _ epoch: GatewayEpoch, _ loop: UInt16, _ loops: UInt16) {
     links[link].gateway = epoch
@@ -50,9 +59,35 @@ extension Worker {
   }
 
   mutating func takeDetach(_ link: Int, _ route: Route, _ generation: Generation) {
+    cancelAnswer(link, route)
     guard let target = links[link].targets[route.rawValue], target.generation <= generation else { return }
     links[link].targets[route.rawValue] = nil
     unclaim(target.room, target.slot, link: link, route: route)
+  }
+
+  /// A connection that went before it was answered gets no answer: nobody would ever take back its claim. What waits
+  /// for an answer is staged, or waits for a repair.
+  private mutating func cancelAnswer(_ link: Int, _ route: Route) {
+    for i in steps.indices {
+      switch steps[i] {
+      case .event(let room, _, _): cancelJoining(room, link, route)
+      case .answer(let room, var answer):
+        guard answer.cancel(link, route) else { continue }
+        steps[i] = .answer(room, answer)
+      }
+    }
+    for room in repairing {
+      cancelJoining(room, link, route)
+      for i in room.waiting.indices { _ = room.waiting[i].cancel(link, route) }
+      for i in room.backlog.indices {
+        guard case .answer(var answer) = room.backlog[i], answer.cancel(link, route) else { continue }
+        room.backlog[i] = .answer(answer)
+      }
+    }
+  }
+
+  private func cancelJoining(_ room: Room, _ link: Int, _ route: Route) {
+    for i in room.joining.indices { _ = room.joining[i].answer.cancel(link, route) }
   }
 
   /// The connection that spoke for the member is gone. With a route: only if it still was that one.
