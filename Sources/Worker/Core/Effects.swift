@@ -143,6 +143,11 @@ extension Worker {
         continue
       }
       guard kick.room.phase == .ready, kick.room.host?[kick.slot]?.membership == kick.membership else { continue }
+      // It is just returning, or being suspended: it is kicked after that. Or leaving: then nobody is left to kick.
+      guard !kick.room.claims[kick.room.claim(kick.slot)].isChanging else {
+        pendingKicks.append(kick)
+        continue
+      }
       remove(kick.room, kick.slot)
     }
   }
