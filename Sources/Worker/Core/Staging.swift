@@ -119,7 +119,7 @@ extension Worker {
 
   /// Whether an event of so many bytes still fits into this turn's write: one write never straddles two segments, and
   /// what is staged must be writable without a next one.
-  private func fits(_ room: Room, _ bytes: Int) -> Bool {
+  func fits(_ room: Room, _ bytes: Int) -> Bool {
     let s = Int(room.shard.rawValue)
     guard shards[s]!.hasSpace else { return false }
     let staged = shards[s]!.batch.count + shards[s]!.annotations.count

@@ -78,6 +78,7 @@ extension Worker {
     for timer in host.timers {
       guard timer.due <= now.wall, fired < Limits.timersPerTurnMax else { break }
       guard !room.stagedTimers.contains(timer.id) else { continue }
+      guard fits(room, timer.payload.count) else { break }
       room.stagedTimers.append(timer.id)
       fired += 1
       timer.payload.withUnsafeBytes { stage(room, .timer(timer.id, payload: $0)) }
