@@ -230,6 +230,24 @@ extension Room {
     tailStart = nil
     isDamaged = false
   }
+  /// A snapshot includes what was found up to this event; events above it stand.
+  func forget(through included: EventSeq?) {
+    guard let included, !found.isEmpty else { return forget() }
+    var kept: [UInt8] = []
+    found.withUnsafeBytes { bytes in
+      var reader = ByteReader(bytes)
+      while let item = try? TailItem(&reader) {
+        var event = ByteReader(item.event)
+        guard let (head, _) = try? event.takeEvent(), head.seq > included else { continue }
+        TailItem.put(item.batch, item.time, item.event, into: &kept)
+      }
+    }
+    let annotations = foundAnnotations.filter { $0.key > included }
+    let start = tailStart
+    forget()
+    guard !kept.isEmpty else { return }
+    (found, foundAnnotations, tailStart) = (kept, annotations, start)
+  }
   /// Has members, timers, or events since its snapshot: it is woken without being asked for.
   var isActive: Bool { wasActive || !found.isEmpty || !foundAnnotations.isEmpty }
 }
@@ -273,7 +291,8 @@ extension Shard {
       _ = try r.take(UInt8.self)
       let room = found(try r.take(), id)
       guard room.foundFrom <= position else { return }
-      room.forget()
+      // A copy that was made of a sleeping room may stand here without its tail, where the write was cut between them.
+      room.forget(through: RoomSnapshot.eventSeq(payload))
       room.snapshot = position
       room.wasActive = true
     case RecordKind.tail:

@@ -120,6 +120,8 @@ package final class Room {
   var stagedTick: UInt64 = 0
   var idleSince: Int64 = 0
   var dueAt = Int64.max
+  /// The log had no room for its snapshot.
+  var snapshotNotBefore: Int64 = 0
   var stagedTimers: [TimerID] = []
   /// The frame of the last full state and when it was true.
   var described: (event: EventSeq, frame: [UInt8])?

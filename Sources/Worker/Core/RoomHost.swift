@@ -170,6 +170,15 @@ package struct RoomSnapshot {
     h.ring.encode(into: &out)
   }
 
+  /// The last event that a snapshot includes; nil where it does not decode.
+  static func eventSeq(_ bytes: UnsafeRawBufferPointer) -> EventSeq? {
+    var r = ByteReader(bytes)
+    guard let version: UInt8 = try? r.take(), version == Self.version, let _: RoomID = try? r.take(),
+      (try? r.takeHash()) != nil, (try? r.takeLimits()) != nil, (try? r.takeBlob()) != nil, (try? r.takeBlob()) != nil
+    else { return nil }
+    return try? r.takeNumber()
+  }
+
   package init(_ bytes: UnsafeRawBufferPointer) throws(DecodingError) {
     var r = ByteReader(bytes)
     let version: UInt8 = try r.take()

@@ -123,7 +123,10 @@ extension Worker {
   /// Of the rooms that can be snapshot and would gain by it.
   private var costliestToReplay: Room? {
     var found: Room?
-    for room in awakeRooms where room.tailCost > found?.tailCost ?? 0 && canSnapshot(room) { found = room }
+    for room in awakeRooms
+    where room.tailCost > found?.tailCost ?? 0 && canSnapshot(room) && room.snapshotNotBefore <= now.monotonic {
+      found = room
+    }
     return found
   }
 
@@ -141,7 +144,11 @@ extension Worker {
     defer { swap(&bytes, &snapshotBytes) }
     bytes.removeAll(keepingCapacity: true)
     encodeSnapshot(room, into: &bytes)
-    guard shards[s]!.store.hasRoom(bytes: bytes.count, reserve: true) else { return }
+    guard shards[s]!.store.hasRoom(bytes: bytes.count, reserve: true) else {
+      // Making it again every turn would take the processor from rooms that still can go on.
+      room.snapshotNotBefore = now.monotonic + 1_000_000
+      return
+    }
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
     try shards[s]!.store.write()
     room.tailStart = nil
@@ -193,7 +200,8 @@ extension Worker {
     var taken = 0
     for room in awakeRooms where Int(room.shard.rawValue) == s && canSnapshot(room) {
       guard taken < Limits.snapshotsPerTurnMax else { return }
-      guard let start = room.tailStart, start.rawValue < end.rawValue - span else { continue }
+      guard let start = room.tailStart, start.rawValue < end.rawValue - span, room.snapshotNotBefore <= now.monotonic
+      else { continue }
       try snapshot(room)
       taken += 1
     }
@@ -204,19 +212,29 @@ extension Worker {
       let first = min(room.snapshot ?? room.tailStart ?? keep, room.tailStart ?? keep)
       guard first < keep else { continue }
       if canSnapshot(room) {
+        // The copies gathered so far do not count against its size.
+        try shards[s]!.store.write()
         try snapshot(room)
       } else if room.phase == .asleep || room.phase == .stopped {
         try copyForward(s, room)
       }
     }
+    try shards[s]!.store.write()
   }
 
   /// Copies a room's snapshot and tail as they stand: nothing is executed, so a room that cannot run keeps its record.
+  /// Written with the next write: one for each room would be one sync for each at `disk`.
   private mutating func copyForward(_ s: Int, _ room: Room) throws(StoreError) {
     // What is damaged stays where it is, and so does the log from there on, until somebody has repaired it.
     guard let position = room.snapshot, !room.isDamaged else { return }
+    // Nor is a room moved that stopped while it was awake: its tail is in the log alone, until the next owner reads it.
+    guard room.tailStart == nil || !room.found.isEmpty else { return }
     let bytes = try shards[s]!.store.read(at: position)
-    guard shards[s]!.store.hasRoom(bytes: bytes.count + room.found.count + 64, reserve: true) else { return }
+    let size = bytes.count + room.found.count + room.foundAnnotations.count * 64 + 64
+    if !shards[s]!.store.hasRoom(bytes: size, reserve: true) {
+      try shards[s]!.store.write()
+      guard shards[s]!.store.hasRoom(bytes: size, reserve: true) else { return }
+    }
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
     room.tailStart = nil
     if !room.found.isEmpty {
@@ -227,7 +245,6 @@ extension Worker {
       tail.append(contentsOf: room.found)
       room.tailStart = try shards[s]!.append(RecordKind.tail, tail)
     }
-    try shards[s]!.store.write()
   }
 
   /// Rooms that nobody needs leave memory, a few a turn.
