@@ -24,6 +24,20 @@ extension Scenario {
       s.expect("the old membership is there until its grace is over", s.world.members(0) == 3)
       s.until("it expires", within: 120_000_000) { s.world.members(0) == 2 }
     },
+    Scenario("who-hangs-up-before-the-answer", "nobody is left in the room whose connection is no more") { s in
+      s.client(1).join(0)
+      s.settle()
+      for i in 0..<24 {
+        s.client(0).reload(keepingToken: false)
+        s.settle()
+        // A repair holds the answer back.
+        if i % 8 == 7 { s.client(1).send(.trap, to: 0) }
+        s.client(0).join(0)
+        s.world.run(for: Int64(i % 12) * 100)
+        s.client(0).goAway()
+      }
+      s.until("the others expire", within: 120_000_000) { s.world.members(0) == 1 }
+    },
     Scenario("leave-resent-after-its-acknowledgement-was-lost", "the tombstone answers") { s in
       s.everybodyJoins()
       s.everybodySends(3)
