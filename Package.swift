@@ -120,6 +120,8 @@ var targets: [Target] = [
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
   tests("SimulationTests", ["Simulation"]),
   tests("ControlTests", ["oneup"]),
+  // A client of its own, and the program: ONEUP names another than the one that was just built.
+  tests("ServerTests", []),
   tests("FuzzTests", ["Core", "Fuzzing"]),
 ]
 

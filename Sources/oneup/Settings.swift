@@ -52,16 +52,24 @@ struct Settings: Sendable {
       EnvironmentVariablesProvider().prefixKeys(with: "oneup"),
     ]
     if let file {
+      if let bytes = FileManager.default.contents(atPath: file) {
+        try SettingsFile.check(String(decoding: bytes, as: UTF8.self), path: file)
+      }
       let path = InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)])
       do {
         providers.append(
           try waiting { try await FileProvider<YAMLSnapshot>(config: ConfigReader(provider: path)) })
       } catch {
         throw StartError(
-          "The configuration file \(file) cannot be read: \(error). `oneup settings` shows what it may say.")
+          "The configuration file \(file) cannot be read: \(sentence(error)). `oneup settings` shows what it may say.")
       }
     }
     return ConfigReader(providers: providers)
+  }
+
+  /// On one line: a parser's message shows the place below its text.
+  private static func sentence(_ error: any Error) -> String {
+    "\(error)".split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
   }
 
   /// As written, checked; nil where nobody gives it and it has no default.
