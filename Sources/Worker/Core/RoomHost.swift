@@ -82,6 +82,8 @@ package struct RoomHost {
     precondition(members[i] == nil, "slot \(slot) is taken")
     members[i] = member
     memberCount += 1
+    // Who had the place before is no blame of this one.
+    blames.removeAll { $0.slot == slot }
   }
   /// The member's inputs up to `number` are decided.
   mutating func decide(_ slot: Slot, _ number: InputSeq) {
