@@ -35,6 +35,11 @@ import Testing
       // A room after the damage, in the same shard, is served with all it had, and new ones can be made.
       #expect(count(try Player(server).enter("late")) == 1, "\(server.log)")
       #expect(count(try Player(server).enter("new")) == 0)
+      // The one in the damage is whole, from a snapshot behind it, or refused: never silently begun anew.
+      let player = try Player(server)
+      player.join(1, "tally", "early")
+      let early = player.next(Kind.state, Kind.error)
+      #expect(early?.kind == Kind.error || count(early) == 1, "\(String(describing: early))")
       server.end(SIGTERM)
       if !isRepaired {
         let done = try Program.run(["journal", "repair", data, "--apply"])
