@@ -15,7 +15,8 @@ enum SettingsFile {
       }
       let name = line[..<colon].trimmingCharacters(in: CharacterSet(charactersIn: "\"' "))
       guard !Setting.all.contains(where: { $0.name == name }) else { continue }
-      throw StartError("\(place) names the setting \"\(name)\", which there is not. List the settings with: oneup settings")
+      throw StartError(
+        "\(place) names the setting \"\(name)\", which there is not. List the settings with: oneup settings")
     }
   }
 }

@@ -72,7 +72,8 @@ import Testing
     player.add(1, 10)
     #expect(player.next(Kind.ack)?.fields.numbers[2] == 1)
     player.add(1, 10)
-    #expect(player.receive().map { [$0.kind, $0.fields.numbers[2]] } == [Kind.ack, 1], "a repeated one is acknowledged only")
+    #expect(
+      player.receive().map { [$0.kind, $0.fields.numbers[2]] } == [Kind.ack, 1], "a repeated one is acknowledged only")
     player.input(2, [0x77])
     #expect(player.next(Kind.output)?.fields.blobs[4].map { Fields($0).numbers[2] } == 1, "refused by the module")
     player.input(3, [UInt8](repeating: 1, count: 40_000))

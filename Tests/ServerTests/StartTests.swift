@@ -42,7 +42,8 @@ import Testing
     try Server(data: data, ["--shards", "2"]).end(SIGTERM)
     let identity = try String(contentsOfFile: data + "/identity", encoding: .utf8)
     try refused(
-      ["--data", data, "--shards", "3", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"], ["2 shards", "--shards", "--data"])
+      ["--data", data, "--shards", "3", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+      ["2 shards", "--shards", "--data"])
     #expect(try String(contentsOfFile: data + "/identity", encoding: .utf8) == identity)
     try FileManager.default.moveItem(atPath: data + "/identity", toPath: data + "/kept")
     try "version=1\nshards=many\n".write(toFile: data + "/identity", atomically: true, encoding: .utf8)
@@ -50,7 +51,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("workerz: 3", "workerz"), ("workers: many", "workers"), ("workers: 0", "1…64"), ("durability: eternal", "process|disk"),
+    ("workerz: 3", "workerz"), ("workers: many", "workers"), ("workers: 0", "1…64"),
+    ("durability: eternal", "process|disk"),
     ("listen:\n  port: 1", "Line 2"), ("just text", "Line 1"), ("# a comment\n\nport: 1", "Line 3"),
     ("dev: \"perhaps\"", "true|false"), ("workers: [1", "config.yaml"),
   ])
@@ -65,7 +67,8 @@ import Testing
   @Test func aSettingsFileCounts() throws {
     let scratch = try Scratch()
     let file = scratch.path + "/config.yaml"
-    try "---\n# ours\nshards: 3\n\"restart-intensity\": 9\ndev: true\n".write(toFile: file, atomically: true, encoding: .utf8)
+    try "---\n# ours\nshards: 3\n\"restart-intensity\": 9\ndev: true\n".write(
+      toFile: file, atomically: true, encoding: .utf8)
     let server = try Server(data: scratch.path + "/data", ["--config", file])
     #expect(try String(contentsOfFile: server.data + "/identity", encoding: .utf8).contains("shards=3\n"))
     _ = try Player(server).enter("dev is true", of: "faulty")

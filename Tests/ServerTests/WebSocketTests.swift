@@ -16,7 +16,8 @@ import Testing
   }
   private func send(_ stream: Stream, _ opcode: UInt8, _ payload: [UInt8]) {
     // A client masks; with a mask of zeros the payload stays readable.
-    let length: [UInt8] = payload.count < 126 ? [128 | UInt8(payload.count)] : [128 | 126] + big(UInt32(payload.count)).suffix(2)
+    let length: [UInt8] =
+      payload.count < 126 ? [128 | UInt8(payload.count)] : [128 | 126] + big(UInt32(payload.count)).suffix(2)
     stream.send([128 | opcode] + length + [0, 0, 0, 0] + payload)
   }
   /// Opcode and payload of the next message.
@@ -56,7 +57,8 @@ import Testing
 
     // What has no kind that the server knows is still no Hello.
     for (malformed, code) in [
-      (#"{"join":"#, "CODE_MALFORMED"), (#"{"hello":{"version":"one"}}"#, "CODE_MALFORMED"), (#"{"shout":{}}"#, "CODE_OUT_OF_ORDER"),
+      (#"{"join":"#, "CODE_MALFORMED"), (#"{"hello":{"version":"one"}}"#, "CODE_MALFORMED"),
+      (#"{"shout":{}}"#, "CODE_OUT_OF_ORDER"),
     ] {
       let stream = try open(server)
       send(stream, 1, Array(malformed.utf8))
