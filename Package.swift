@@ -39,7 +39,9 @@ let wasmtimeLibrary: [LinkerSetting] = [
 
 /// Game code for its unit tests, with no more settings than a game's author would have.
 func module(_ name: String, path: String) -> Target {
-  .target(name: name, dependencies: ["OneUpRoom"], path: path, swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
+  .target(
+    name: name, dependencies: ["OneUpRoom"], path: path,
+    swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
 }
 func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: strict)
@@ -73,10 +75,15 @@ var targets: [Target] = [
     name: "Sandbox", dependencies: ["Core", "CWasmtime"], path: "Sources/Sandbox",
     swiftSettings: strict, linkerSettings: wasmtimeLibrary),
   library("ModuleBuilder", ["Core", "Sandbox"]),
-  library("WorkerShell", path: "Sources/Worker/Shell", ["Core", "CHost", "Wire", "Journal", "WorkerCore", "WorkerStore", "Sandbox"]),
+  library(
+    "WorkerShell", path: "Sources/Worker/Shell",
+    ["Core", "CHost", "Wire", "Journal", "WorkerCore", "WorkerStore", "Sandbox"]),
   library(
     "GatewayShell", path: "Sources/Gateway/Shell",
-    ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", nio, nioPosix, nioHTTP1, nioWebSocket, nioSSL, crypto, protobuf]),
+    [
+      "Core", "CHost", "Wire", "ClientMessages", "GatewayCore", nio, nioPosix, nioHTTP1, nioWebSocket, nioSSL, crypto,
+      protobuf,
+    ]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CHost", "Wire", "SupervisionCore"]),
   library("Control", ["Core", "Wire", hummingbird, nio, nioPosix, logging]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
@@ -84,7 +91,9 @@ var targets: [Target] = [
     "OneUpClient", path: "Sources/OneUpClient/Shell",
     ["Core", "ClientCore", "ClientMessages", nio, nioPosix, protobuf]),
   library("Drill", ["Core", "ClientCore", nio, nioPosix, nioHTTP1]),
-  library("Simulation", ["Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "WorkerStore", "GatewayCore"]),
+  library(
+    "Simulation",
+    ["Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "WorkerStore", "GatewayCore"]),
   .target(name: "OneUpRoom", path: "Sources/OneUpRoom", exclude: ["Support"], swiftSettings: strict),
   module("Tally", path: "Modules/tally/Sources"),
   module("Faulty", path: "Modules/faulty/Sources"),
@@ -92,13 +101,17 @@ var targets: [Target] = [
   program(
     "oneup",
     [
-      "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore", "GatewayShell", "SupervisionCore",
+      "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore", "GatewayShell",
+      "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
   program("oneup-sim", path: "Sources/oneup-sim", ["Core", "Simulation"]),
   library(
     "Fuzzing", path: "Fuzz/Sources/Fuzzing",
-    ["Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "GatewayCore", "Sandbox", "SupervisionShell", "Simulation"]),
+    [
+      "Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "GatewayCore", "Sandbox", "SupervisionShell",
+      "Simulation",
+    ]),
   program("oneup-fuzz", path: "Fuzz/Sources/oneup-fuzz", ["Fuzzing"]),
 
   // What `make bench` compares with, and what it loads both with.
@@ -107,13 +120,16 @@ var targets: [Target] = [
 
   tests("CoreTests", ["Core"]),
   .testTarget(
-    name: "JournalTests", dependencies: ["Core", "Journal", "SimulatedFiles"], exclude: ["golden"], swiftSettings: strict),
+    name: "JournalTests", dependencies: ["Core", "Journal", "SimulatedFiles"], exclude: ["golden"],
+    swiftSettings: strict),
   tests("SandboxTests", ["Core", "Sandbox", "ModuleBuilder"]),
   tests("TallyTests", path: "Modules/tally/Tests", ["OneUpRoom", "Tally"]),
   tests("FaultyTests", path: "Modules/faulty/Tests", ["OneUpRoom", "Faulty"]),
   tests("WireTests", ["Core", "Wire", "ClientMessages", protobuf]),
   tests("GatewayTests", ["Core", "Wire", "GatewayCore"]),
-  tests("GatewayShellTests", ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", "GatewayShell", nio, nioPosix, nioSSL, protobuf]),
+  tests(
+    "GatewayShellTests",
+    ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", "GatewayShell", nio, nioPosix, nioSSL, protobuf]),
   tests("ClientTests", ["Core", "ClientCore"]),
   tests("DrillTests", ["Core", "ClientCore", "Drill", "OneUpClient", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
@@ -142,7 +158,10 @@ let dependencies: [(name: String, Package.Dependency)] = [
   ("swift-argument-parser", .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2")),
   ("swift-crypto", .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2")),
   ("swift-log", .package(url: "https://github.com/apple/swift-log", exact: "1.16.2")),
-  ("swift-configuration", .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: ["YAML"])),
+  (
+    "swift-configuration",
+    .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: ["YAML"])
+  ),
   ("hummingbird", .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: [])),
 ]
 

@@ -121,7 +121,7 @@ extension FileSystem {
   }
 
   package func removeIfPresent(_ path: String) throws(FileError) {
-    do throws(FileError) { try remove(path) } catch where error.code == 2 {}
+    do throws(FileError) { try remove(path) } catch  where error.code == 2 {}
   }
 
   /// A new file of `count` written zeros, synced under a temporary name first: a write into it needs no allocation, and

@@ -138,7 +138,9 @@ extension Identifier {
     precondition(bytes.count == 32, "a module hash is a SHA-256: 32 bytes")
     self.bytes = bytes
   }
-  @usableFromInline package var description: String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+  @usableFromInline package var description: String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
 }
 
 /// The two clocks, read once a turn, in microseconds. Cores never read a clock.

@@ -22,6 +22,13 @@ package enum Limits {
   package static let shardsMax = 256
   /// In one worker's memory at once; beyond, joins of new rooms are refused.
   package static let liveRoomsMax = 5_000
+  /// Of one shard, asleep ones too: a checkpoint names them all, and must not be due again by its own size.
+  package static let roomsPerShardMax = 16_384
+  package static let checkpointBytesPerRoom = 25
+  /// What bringing a room back costs a turn, besides its events, counted in events.
+  package static let wakeCostsEvents: UInt64 = 50
+  /// Rooms that one checkpoint brings forward: more wait for the next.
+  package static let broughtForwardPerCheckpoint = 64
   package static let membersMax = 1_000
   /// Memberships of one session at once.
   package static let membershipsPerSessionMax = 64
@@ -104,8 +111,11 @@ package enum Limits {
     precondition(
       ringEntriesMax >= unconfirmedMax + outputsPerEventMax + inputsPerRoomPerBatchMax,
       "the ring must hold what is unconfirmed and what one event adds")
-    precondition(confirmEveryOutputs * 2 <= unconfirmedMax, "confirmations must come well before a room is busy for them")
+    precondition(
+      confirmEveryOutputs * 2 <= unconfirmedMax, "confirmations must come well before a room is busy for them")
     precondition(ringBytesMax >= 2 * outputBytesPerEventMax, "the ring must hold what an event can send")
+    precondition(
+      roomsPerShardMax * checkpointBytesPerRoom < checkpointEveryBytes, "a checkpoint must not make the next one due")
     precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
     precondition(unreliablePendingBytesMax < outboundBytesMax, "unreliable outputs must give way to numbered ones")
     precondition(outboundBytesMax >= ringBytesMax / 2, "a client that comes back must be able to take the ring")

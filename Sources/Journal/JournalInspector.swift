@@ -43,8 +43,9 @@ package struct JournalReport: Sendable, Hashable {
     for name in unreadable { lines.append("unreadable: \(name)") }
     for number in missing { lines.append("segment \(number)  MISSING") }
     for name in cutFiles { lines.append("cut-off tail: \(name)") }
-    lines.append("end \(end), durable \(durable.map(\.description) ?? "nothing"), "
-      + "last checkpoint \(lastCheckpoint.map(\.description) ?? "none"), \(isClosed ? "closed" : "not closed")")
+    lines.append(
+      "end \(end), durable \(durable.map(\.description) ?? "nothing"), "
+        + "last checkpoint \(lastCheckpoint.map(\.description) ?? "none"), \(isClosed ? "closed" : "not closed")")
     if lastOwnerFailed { lines.append("the last owner ended on an I/O error") }
     if tornBytes > 0 { lines.append("torn tail: \(tornBytes) bytes behind the end; an adoption cuts them off") }
     for range in damaged { lines.append("DAMAGED: \(range.lowerBound) to \(range.upperBound)") }

@@ -73,7 +73,9 @@ struct LogCursor<FS: FileSystem>: ~Copyable {
     case .bad(let claimed): return .stopped(.bad(claimed: claimed))
     case .record(let frame):
       // A `damaged` record may have been put in a place whose neighbours it knows nothing of.
-      if let chain, chain != frame.chain, frame.kind != RecordKind.damaged { return .stopped(.bad(claimed: frame.length)) }
+      if let chain, chain != frame.chain, frame.kind != RecordKind.damaged {
+        return .stopped(.bad(claimed: frame.length))
+      }
       let found = position
       position = position.advanced(by: frame.length)
       chain = frame.kind == RecordKind.damaged ? nil : frame.check

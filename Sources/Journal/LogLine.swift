@@ -67,7 +67,9 @@ package struct LogLine<FS: FileSystem> {
         if base.position != mark?.position { isClosedAtMark = false }
         mark = base
       }
-      if let checkpoint = segment.header.lastCheckpoint { lastCheckpoint = max(lastCheckpoint ?? checkpoint, checkpoint) }
+      if let checkpoint = segment.header.lastCheckpoint {
+        lastCheckpoint = max(lastCheckpoint ?? checkpoint, checkpoint)
+      }
       let end = index + 1 < segments.count ? segments[index + 1].start : segment.capacityEnd
       guard let own = survey.marks[segment.number], own.point.position >= segment.start, own.point.position <= end
       else { continue }

@@ -62,7 +62,9 @@ package struct Survey<FS: FileSystem> {
         if let version = SegmentHeader.version(of: slice), version != SegmentHeader.formatVersion {
           return .failure(DecodingError("version \(version), this program reads \(SegmentHeader.formatVersion)"))
         }
-        do throws(DecodingError) { return .success(try SegmentHeader(decoding: slice)) } catch { return .failure(error) }
+        do throws(DecodingError) { return .success(try SegmentHeader(decoding: slice)) } catch {
+          return .failure(error)
+        }
       }
       switch decoded {
       case .success(let header) where header.number == number:
@@ -98,7 +100,8 @@ package struct Survey<FS: FileSystem> {
       let offset = DurableMark.offset(turn: turn)
       guard region.count >= offset + DurableMark.encodedBytes else { return }
       let mark = region.withUnsafeBytes {
-        DurableMark(decoding: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + DurableMark.encodedBytes]), in: number)
+        DurableMark(
+          decoding: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + DurableMark.encodedBytes]), in: number)
       }
       if let mark, marks[number].map({ $0.point.position <= mark.point.position }) ?? true {
         marks[number] = mark

@@ -35,7 +35,8 @@ package enum ModuleBuilder {
     try write(Array(Exports.source(room: description.room).utf8), to: exports)
     let object = scratch.path + "/module.o"
     try toolchain.compileSwift(
-      sources + [exports], moduleName: description.room + "Module", extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
+      sources + [exports], moduleName: description.room + "Module",
+      extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
     let linked = scratch.path + "/module.wasm"
     try toolchain.link([object, sdk.object, sdk.support], to: linked)
     return try finish(description, linked, output)

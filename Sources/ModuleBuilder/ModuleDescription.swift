@@ -16,7 +16,8 @@ struct ModuleDescription: Decodable {
     }
     let bytes = try ModuleBuilder.read(path)
     do { self = try JSONDecoder().decode(ModuleDescription.self, from: Data(bytes)) } catch {
-      throw BuildError("\(path) is not right; it should look like {\"name\": \"tally\", \"version\": \"1.0.0\", \"room\": \"Tally\"}")
+      throw BuildError(
+        "\(path) is not right; it should look like {\"name\": \"tally\", \"version\": \"1.0.0\", \"room\": \"Tally\"}")
     }
     do throws(EngineError) { try ModuleManifest.check(name: name, version: version) } catch {
       throw BuildError("\(path): \(error)")

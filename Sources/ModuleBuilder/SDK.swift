@@ -21,7 +21,8 @@ struct SDK {
       if FileManager.default.fileExists(atPath: candidate + "/Room.swift") { return candidate }
       place.deleteLastPathComponent()
     }
-    throw BuildError("the SDK was not found above \(directory): set ONEUP_SDK to the directory with OneUpRoom's sources")
+    throw BuildError(
+      "the SDK was not found above \(directory): set ONEUP_SDK to the directory with OneUpRoom's sources")
   }
 
   /// Compiles what the sources and the compiler have not been compiled to yet.
@@ -38,7 +39,9 @@ struct SDK {
     defer { try? FileManager.default.removeItem(atPath: making) }
     try toolchain.compileSwift(
       sources, moduleName: "OneUpRoom",
-      extra: ["-emit-module", "-emit-module-path", making + "/OneUpRoom.swiftmodule", "-c", "-o", making + "/OneUpRoom.o"])
+      extra: [
+        "-emit-module", "-emit-module-path", making + "/OneUpRoom.swiftmodule", "-c", "-o", making + "/OneUpRoom.o",
+      ])
     try toolchain.compileC(path + "/Support/support.c", to: making + "/support.o")
     // Another build may have been quicker; its result is the same.
     try? FileManager.default.moveItem(atPath: making, toPath: builtDirectory)

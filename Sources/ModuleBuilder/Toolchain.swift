@@ -23,7 +23,8 @@ struct Toolchain {
       throw BuildError("the C library for WebAssembly is missing: apt-get install wasi-libc")
     }
     guard FileManager.default.fileExists(atPath: root + "/bin/wasm-ld") else {
-      throw BuildError("\(root)/bin/wasm-ld is missing: this Swift toolchain cannot link WebAssembly; install one from swift.org")
+      throw BuildError(
+        "\(root)/bin/wasm-ld is missing: this Swift toolchain cannot link WebAssembly; install one from swift.org")
     }
     identity = try Toolchain.run(root + "/bin/swiftc", ["--version"])
   }

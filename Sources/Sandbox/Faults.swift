@@ -47,7 +47,8 @@ enum Faults {
     case Int(WASMTIME_TRAP_FUEL): return RoomFault(kind: .fuel, text: "the room did more work in one event than it may")
     default:
       let names = trapNames
-      return RoomFault(kind: .trap, text: Int(code) < names.count ? names[Int(code)] : "the room trapped (code \(code))")
+      return RoomFault(
+        kind: .trap, text: Int(code) < names.count ? names[Int(code)] : "the room trapped (code \(code))")
     }
   }
 

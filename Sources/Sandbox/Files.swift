@@ -49,7 +49,9 @@ enum Files {
       unlink(scratch)
       throw failure("write", path)
     }
-    let directory = open(path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/", O_RDONLY | O_CLOEXEC)
+    let directory = open(
+      path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/",
+      O_RDONLY | O_CLOEXEC)
     guard directory >= 0 else { return }
     fsync(directory)
     close(directory)
@@ -80,7 +82,8 @@ enum Files {
     guard lstat(path, &status) == 0 else { throw failure("look at", path) }
     guard status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid(), status.st_mode & 0o077 == 0 else {
       throw EngineError(
-        "\(path) must be a directory of this user that nobody else can enter, since the code in it is run as it is: chmod 700 it, or name another")
+        "\(path) must be a directory of this user that nobody else can enter, since the code in it is run as it is: chmod 700 it, or name another"
+      )
     }
   }
 

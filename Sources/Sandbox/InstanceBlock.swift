@@ -53,7 +53,8 @@ extension InstanceBlock {
     if let trap {
       wasm_trap_delete(trap)
       wasmtime_store_delete(store)
-      throw EngineError("no instance of \(module.manifest.name) could be made: its start state is outside its own memory")
+      throw EngineError(
+        "no instance of \(module.manifest.name) could be made: its start state is outside its own memory")
     }
     let exports = Exports(context: context, instance: instance)
     let functions = UnsafeMutablePointer<wasmtime_func>.allocate(capacity: RoomExport.allCases.count)

@@ -56,7 +56,8 @@ final class LoadedModule {
       if memoryKiB != 0 { settings.limits.memoryBytes = try limit(memoryKiB: memoryKiB) }
     } catch { throw EngineError("the module's settings are not right: the structure \(error)") }
     guard settings.ticksPerSecond <= SandboxLimits.ticksPerSecondMax else {
-      throw EngineError("the module wants \(settings.ticksPerSecond) ticks a second; \(SandboxLimits.ticksPerSecondMax) are the most")
+      throw EngineError(
+        "the module wants \(settings.ticksPerSecond) ticks a second; \(SandboxLimits.ticksPerSecondMax) are the most")
     }
     guard settings.membersMax >= 1, settings.membersMax <= UInt32(Limits.membersMax) else {
       throw EngineError("the module wants \(settings.membersMax) members; 1 to \(Limits.membersMax) are possible")
@@ -66,7 +67,8 @@ final class LoadedModule {
   private func limit(memoryKiB: UInt32) throws(DecodingError) -> UInt32 {
     let (bytes, over) = memoryKiB.multipliedReportingOverflow(by: 1024)
     guard !over, bytes >= SandboxLimits.roomMemoryBytesMin, bytes <= SandboxLimits.roomMemoryBytesMax else {
-      throw DecodingError("asks for \(memoryKiB) KiB of memory; 64 to \(SandboxLimits.roomMemoryBytesMax / 1024) are possible")
+      throw DecodingError(
+        "asks for \(memoryKiB) KiB of memory; 64 to \(SandboxLimits.roomMemoryBytesMax / 1024) are possible")
     }
     return bytes
   }

@@ -32,7 +32,8 @@ final class Machine {
     Machine.pool(config, places: UInt32(options.roomsMax + SandboxLimits.scratchInstances))
     guard let engine = wasm_engine_new_with_config(config) else {
       throw EngineError(
-        "wasmtime could not reserve places for \(options.roomsMax) rooms; lower the number of rooms or reserve less address space for each")
+        "wasmtime could not reserve places for \(options.roomsMax) rooms; lower the number of rooms or reserve less address space for each"
+      )
     }
     guard let linker = wasmtime_linker_new(engine) else { throw EngineError("wasmtime gave no linker") }
     self.engine = engine

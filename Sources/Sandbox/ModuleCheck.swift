@@ -183,7 +183,8 @@ private struct ModuleCheck {
         if known.isRequired { throw .missingExport(known.name) }
         continue
       }
-      guard export.kind == 0, export.index < functions.count, signature(functions[export.index]) == known.signature else {
+      guard export.kind == 0, export.index < functions.count, signature(functions[export.index]) == known.signature
+      else {
         throw .exportType(name: known.name, expected: "\(known.signature)")
       }
       shape.roomExports.insert(known.name)

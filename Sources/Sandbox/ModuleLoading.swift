@@ -89,10 +89,13 @@ extension WasmEngine {
   private func accept(_ bytes: [UInt8], _ manifest: ModuleManifest) throws(EngineError) -> LoadedModule {
     let hash = ModuleHash(of: bytes)
     guard manifest.sha256.lowercased() == hash.description else {
-      throw EngineError("the module's bytes are not those of its manifest (\(hash), not \(manifest.sha256)): build or copy it again")
+      throw EngineError(
+        "the module's bytes are not those of its manifest (\(hash), not \(manifest.sha256)): build or copy it again")
     }
     guard manifest.abi == roomABIVersion else {
-      throw EngineError("the module speaks version \(manifest.abi) of the room interface and this server \(roomABIVersion): build it again with this server's SDK")
+      throw EngineError(
+        "the module speaks version \(manifest.abi) of the room interface and this server \(roomABIVersion): build it again with this server's SDK"
+      )
     }
     let shape: ModuleShape
     do throws(ModuleRefusal) { shape = try ModuleShape(checking: bytes) } catch { throw EngineError(error.description) }
@@ -112,7 +115,8 @@ extension WasmEngine {
     module.startPages = RoomImage.usedPages(block.pointee.wholeMemory())
     try inspect(block, .abi)
     guard UInt32(bitPattern: arguments[0].i32) == roomABIVersion else {
-      throw EngineError("the module says it speaks version \(arguments[0].i32) of the room interface, not \(roomABIVersion)")
+      throw EngineError(
+        "the module says it speaks version \(arguments[0].i32) of the room interface, not \(roomABIVersion)")
     }
     try inspect(block, .settings)
     let address = Int(UInt32(bitPattern: arguments[0].i32))
@@ -121,7 +125,8 @@ extension WasmEngine {
     try module.read(UnsafeRawBufferPointer(rebasing: memory[address..<min(address + 64, memory.count)]))
     let start = Int(module.shape.memoryPagesMin) * RoomImage.wasmPage
     guard start <= Int(module.settings.limits.memoryBytes) else {
-      throw EngineError("the module starts with \(start) bytes of memory, over its limit of \(module.settings.limits.memoryBytes)")
+      throw EngineError(
+        "the module starts with \(start) bytes of memory, over its limit of \(module.settings.limits.memoryBytes)")
     }
   }
 }

@@ -46,7 +46,8 @@ package struct ModuleManifest: Codable, Hashable, Sendable {
     }
     let printable = version.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     guard printable, !version.isEmpty, version.utf8.count <= 64 else {
-      throw EngineError("a module's version is 1 to 64 printable characters without spaces, like 1.2.3; \"\(version)\" is not")
+      throw EngineError(
+        "a module's version is 1 to 64 printable characters without spaces, like 1.2.3; \"\(version)\" is not")
     }
   }
 }

@@ -54,15 +54,21 @@ enum RoomImage {
     _ reader: inout ByteReader, _ block: UnsafeMutablePointer<InstanceBlock>
   ) throws(DecodingError) -> UnsafeMutableRawBufferPointer {
     let version: UInt8 = try reader.take()
-    guard version == RoomImage.version else { throw DecodingError("has version \(version); this build reads \(RoomImage.version)") }
+    guard version == RoomImage.version else {
+      throw DecodingError("has version \(version); this build reads \(RoomImage.version)")
+    }
     let bytes = Int(try reader.take(UInt32.self)) * wasmPage
     guard bytes >= block.pointee.memoryCount, bytes <= Int(block.pointee.limits.memoryBytes) else {
       throw DecodingError("has \(bytes) bytes of memory, outside of what its module and limits allow")
     }
     let globals = block.pointee.module.shape.mutableGlobals
-    guard try reader.take(UInt16.self) == UInt16(globals.count) else { throw DecodingError("is another module's: its globals differ") }
+    guard try reader.take(UInt16.self) == UInt16(globals.count) else {
+      throw DecodingError("is another module's: its globals differ")
+    }
     for (index, global) in globals.enumerated() {
-      guard try reader.take(UInt8.self) == global.type.rawValue else { throw DecodingError("is another module's: its globals differ") }
+      guard try reader.take(UInt8.self) == global.type.rawValue else {
+        throw DecodingError("is another module's: its globals differ")
+      }
       block.pointee.setGlobal(index, bits: try reader.take())
     }
     do throws(EngineError) { try block.pointee.grow(to: bytes) } catch { throw DecodingError("does not fit: \(error)") }
@@ -86,7 +92,9 @@ enum RoomImage {
       let first = Int(try reader.take(UInt32.self))
       let count = Int(try reader.take(UInt32.self))
       if count == 0 { break }
-      guard first >= done, first + count <= memory.count / page else { throw DecodingError("has pages out of order or outside the memory") }
+      guard first >= done, first + count <= memory.count / page else {
+        throw DecodingError("has pages out of order or outside the memory")
+      }
       let bytes = try reader.take(bytes: count * page)
       clear(upTo: first)
       for index in 0..<count { copy(bytes.baseAddress! + index * page, memory.baseAddress! + (first + index) * page) }

@@ -19,7 +19,8 @@ struct WasmSignature: Hashable, Sendable, CustomStringConvertible {
     self.results = results
   }
   var description: String {
-    "(" + parameters.map { "\($0)" }.joined(separator: ", ") + ") -> (" + results.map { "\($0)" }.joined(separator: ", ") + ")"
+    "(" + parameters.map { "\($0)" }.joined(separator: ", ") + ") -> ("
+      + results.map { "\($0)" }.joined(separator: ", ") + ")"
   }
 }
 

@@ -112,7 +112,8 @@ extension WasmEngine {
 
   /// The guest's own stack grows down to address 0 and below it, where there is no memory.
   private func isStackOver(_ block: UnsafeMutablePointer<InstanceBlock>) -> Bool {
-    guard let index = block.pointee.module.shape.mutableGlobals.firstIndex(where: { $0.name == "__stack_pointer" }) else {
+    guard let index = block.pointee.module.shape.mutableGlobals.firstIndex(where: { $0.name == "__stack_pointer" })
+    else {
       return false
     }
     return Int32(truncatingIfNeeded: block.pointee.globalBits(index)) < 0

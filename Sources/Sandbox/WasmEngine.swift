@@ -92,10 +92,12 @@ package final class WasmEngine: RoomEngine {
   private func checked(_ limits: RoomLimits) throws(EngineError) -> RoomLimits {
     guard limits.stackBytes == options.limits.stackBytes else {
       throw EngineError(
-        "the room was recorded with a stack of \(limits.stackBytes) bytes and this engine gives \(options.limits.stackBytes); set the stack limit back to serve it")
+        "the room was recorded with a stack of \(limits.stackBytes) bytes and this engine gives \(options.limits.stackBytes); set the stack limit back to serve it"
+      )
     }
     guard limits.memoryBytes <= SandboxLimits.roomMemoryBytesMax else {
-      throw EngineError("the room's memory limit of \(limits.memoryBytes) bytes is over \(SandboxLimits.roomMemoryBytesMax)")
+      throw EngineError(
+        "the room's memory limit of \(limits.memoryBytes) bytes is over \(SandboxLimits.roomMemoryBytesMax)")
     }
     return limits
   }

@@ -74,7 +74,9 @@ package final class SimulatedDisk: FileSystem {
   }
   /// Replaces what is there, durably.
   package func overwrite(_ path: String, with bytes: [UInt8]) { state.withLock { $0.overwrite(path, bytes) } }
-  package func bytes(of path: String) -> [UInt8]? { state.withLock { disk in disk.entries[path].map { disk.nodes[$0].shown } } }
+  package func bytes(of path: String) -> [UInt8]? {
+    state.withLock { disk in disk.entries[path].map { disk.nodes[$0].shown } }
+  }
   package var paths: [String] { state.withLock { $0.entries.keys.sorted() } }
 
   // MARK: FileSystem
@@ -101,7 +103,8 @@ package final class SimulatedDisk: FileSystem {
     }
   }
   package func sync(_ file: File) throws(FileError) {
-    try perform(.sync, file.path, life: file.life, synced: file.node) { state throws(FileError) in state.sync(file.node) }
+    try perform(.sync, file.path, life: file.life, synced: file.node) { state throws(FileError) in state.sync(file.node)
+    }
   }
   package func size(_ file: File) throws(FileError) -> Int {
     try perform(.size, file.path, life: file.life) { state throws(FileError) in state.nodes[file.node].shown.count }

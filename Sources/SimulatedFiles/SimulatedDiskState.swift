@@ -208,8 +208,10 @@ struct SimulatedDiskState {
 
   func list(_ directory: String) throws(FileError) -> [String] {
     guard directories.contains(directory) else { throw FileError(.list, directory, code: 2) }
-    return (Array(entries.keys) + Array(directories)).filter { !$0.isEmpty && $0 != "/" && Self.parent($0) == directory }
-      .map { String($0.split(separator: "/").last!) }.sorted()
+    return (Array(entries.keys) + Array(directories)).filter {
+      !$0.isEmpty && $0 != "/" && Self.parent($0) == directory
+    }
+    .map { String($0.split(separator: "/").last!) }.sorted()
   }
 
   mutating func createDirectory(_ path: String) throws(FileError) {

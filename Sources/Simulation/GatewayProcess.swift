@@ -100,7 +100,8 @@ final class GatewayLoop {
   }
 
   func connect(to worker: WorkerProcess) {
-    guard process.isAlive, !links.contains(where: { $0.instance == worker.instance }), let ends = worker.connect() else {
+    guard process.isAlive, !links.contains(where: { $0.instance == worker.instance }), let ends = worker.connect()
+    else {
       return
     }
     let end = LinkEnd(

@@ -8,7 +8,8 @@ extension World {
   /// One line for each record that speaks of the room; empty where nobody owns its shard.
   package func dump(_ room: RoomID) -> [String] {
     let shard = map.shard(of: room)
-    guard let process = supervisor.owner(of: Int(shard.rawValue)), let store = process.stores[Int(shard.rawValue)] else { return [] }
+    guard let process = supervisor.owner(of: Int(shard.rawValue)), let store = process.stores[Int(shard.rawValue)]
+    else { return [] }
     var lines: [String] = []
     do throws(StoreError) {
       try store.scan(from: store.oldest, damage: { _ in }) { position, kind, payload throws(StoreError) in

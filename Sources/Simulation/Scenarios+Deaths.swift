@@ -18,7 +18,9 @@ extension Scenario {
       s.settle()
       s.expect("20 operations", s.operations().count == 20)
     },
-    Scenario("death-with-outputs-half-sent", "a link cut in the middle of a record; the gateway's marks drop what it passed on") { s in
+    Scenario(
+      "death-with-outputs-half-sent", "a link cut in the middle of a record; the gateway's marks drop what it passed on"
+    ) { s in
       s.everybodyJoins()
       s.killOwner(at: .outputsHalfSent) { s.everybodySends(20) }
       s.settle()
@@ -85,11 +87,14 @@ extension Scenario {
       s.settle()
       s.expect("20 operations", s.operations().count == 20)
     },
-    Scenario("death-at-every-disk-operation", "snapshots, checkpoints, segment changes and cleaning among them", { o in
-      o.fuelPerCall = 40_000_000
-      o.checkpointBytes = 4 << 10
-      o.logKeptBytes = 64 << 10
-    }) { s in
+    Scenario(
+      "death-at-every-disk-operation", "snapshots, checkpoints, segment changes and cleaning among them",
+      { o in
+        o.fuelPerCall = 40_000_000
+        o.checkpointBytes = 4 << 10
+        o.logKeptBytes = 64 << 10
+      }
+    ) { s in
       s.everybodyJoins()
       var sent = 0
       for operation in 1...60 where s.world.violation == nil {

@@ -17,7 +17,8 @@ extension Scenario {
       s.expect("16 operations", s.operations().count == 16)
       s.expect("one timeline: nothing of the trap had left", s.timeline() == 1)
     },
-    Scenario("poison-first-after-a-snapshot", "the rebuild starts from the snapshot", { $0.fuelPerCall = 700_000_000 }) { s in
+    Scenario("poison-first-after-a-snapshot", "the rebuild starts from the snapshot", { $0.fuelPerCall = 700_000_000 })
+    { s in
       s.everybodyJoins()
       s.everybodySends(3)
       s.settle()
@@ -84,7 +85,8 @@ extension Scenario {
       s.until("an adopter") { s.world.doomOwner(0, .before) }
       s.settle()
     },
-    Scenario("power-loss-at-process-with-clients-ahead", "what was acknowledged may go, and the senders are told") { s in
+    Scenario("power-loss-at-process-with-clients-ahead", "what was acknowledged may go, and the senders are told") {
+      s in
       s.everybodyJoins()
       s.wait(1_500)
       s.everybodySends(30)
@@ -126,7 +128,10 @@ extension Scenario {
       s.settle()
       s.expect("the timeline rose", s.timeline() > before)
     },
-    Scenario("a-room-at-its-output-bound", "its inputs are busy and its ticks are skipped until outputs are taken", { $0.rooms = 3 }) { s in
+    Scenario(
+      "a-room-at-its-output-bound", "its inputs are busy and its ticks are skipped until outputs are taken",
+      { $0.rooms = 3 }
+    ) { s in
       s.everybodyJoins(2)
       for client in s.world.clients { for _ in 0..<30 { client.send(.shower, to: 2, argument: 60) } }
       s.wait(12)
@@ -136,7 +141,9 @@ extension Scenario {
       s.settle()
       s.expect("120 operations", s.operations(2).count == 120)
     },
-    Scenario("a-failing-sync", "is never tried again: the owner exits, the next one starts anew", { $0.durability = .disk }) { s in
+    Scenario(
+      "a-failing-sync", "is never tried again: the owner exits, the next one starts anew", { $0.durability = .disk }
+    ) { s in
       s.everybodyJoins()
       s.everybodySends(3)
       s.settle()
@@ -152,10 +159,13 @@ extension Scenario {
       s.settle()
       s.expect("60 operations", s.operations().count == 60)
     },
-    Scenario("a-full-disk", "makes inputs busy; nothing exits, nothing is lost", { o in
-      o.fuelPerCall = 40_000_000
-      o.logKeptBytes = 64 << 10
-    }) { s in
+    Scenario(
+      "a-full-disk", "makes inputs busy; nothing exits, nothing is lost",
+      { o in
+        o.fuelPerCall = 40_000_000
+        o.logKeptBytes = 64 << 10
+      }
+    ) { s in
       s.everybodyJoins()
       s.world.fillDisk(0, for: 20_000_000)
       for _ in 0..<60 {
@@ -194,10 +204,13 @@ extension Scenario {
       s.settle()
       s.expect("one operation", s.operations().count == 1)
     },
-    Scenario("a-room-rebuilt-in-slices", "while its neighbours' batches are written", { o in
-      o.rooms = 2
-      o.fuelPerCall = 10_000_000
-    }) { s in
+    Scenario(
+      "a-room-rebuilt-in-slices", "while its neighbours' batches are written",
+      { o in
+        o.rooms = 2
+        o.fuelPerCall = 10_000_000
+      }
+    ) { s in
       s.everybodyJoins(0)
       s.everybodyJoins(1)
       s.everybodySends(20, to: 0)
@@ -211,11 +224,14 @@ extension Scenario {
       s.expect("40 operations", s.operations(0).count == 40)
       s.expect("40 next door", s.operations(1).count == 40)
     },
-    Scenario("another-number-of-workers", "shards are spread anew; journals stay", { o in
-      o.shards = 4
-      o.workers = 2
-      o.rooms = 4
-    }) { s in
+    Scenario(
+      "another-number-of-workers", "shards are spread anew; journals stay",
+      { o in
+        o.shards = 4
+        o.workers = 2
+        o.rooms = 4
+      }
+    ) { s in
       for room in 0..<4 { s.everybodyJoins(room) }
       for room in 0..<4 { s.everybodySends(5, to: room) }
       s.settle()

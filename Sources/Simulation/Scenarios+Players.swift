@@ -3,7 +3,8 @@ import Core
 
 extension Scenario {
   package static let players: [Scenario] = [
-    Scenario("a-page-reload-with-an-old-frame-in-flight", "the newest generation is heard; old frames harm nobody") { s in
+    Scenario("a-page-reload-with-an-old-frame-in-flight", "the newest generation is heard; old frames harm nobody") {
+      s in
       s.everybodyJoins()
       s.everybodySends(10)
       s.wait(2)
@@ -64,9 +65,12 @@ extension Scenario {
       s.until("it is gone") { s.client(1).joined == 0 }
       s.settle()
     },
-    Scenario("a-client-attaches-while-its-room-replays", "it waits for the room, and gets what it has not", { o in
-      o.fuelPerCall = 1_000_000
-    }) { s in
+    Scenario(
+      "a-client-attaches-while-its-room-replays", "it waits for the room, and gets what it has not",
+      { o in
+        o.fuelPerCall = 1_000_000
+      }
+    ) { s in
       s.everybodyJoins()
       s.everybodySends(200)
       s.settle()
@@ -95,7 +99,8 @@ extension Scenario {
       s.settle()
       s.expect("480 operations", s.operations().count == 480)
     },
-    Scenario("a-gateway-loop-stalls-past-the-claim-bound", "its members are suspended and come back, nothing is lost") { s in
+    Scenario("a-gateway-loop-stalls-past-the-claim-bound", "its members are suspended and come back, nothing is lost") {
+      s in
       s.everybodyJoins()
       s.everybodySends(5)
       s.wait(3)
@@ -121,7 +126,8 @@ extension Scenario {
       s.settle()
       s.expect("100 operations", s.operations().count == 100)
     },
-    Scenario("unreliable-between-reliable", "conflated or dropped, never replayed, and the numbered ones are whole") { s in
+    Scenario("unreliable-between-reliable", "conflated or dropped, never replayed, and the numbered ones are whole") {
+      s in
       s.everybodyJoins()
       for round in 0..<60 {
         s.everybodySends(1)
@@ -152,7 +158,8 @@ extension Scenario {
       s.until("both have fired") { s.operations(2).count == 2 }
       s.expect("the earlier first", s.operations(2).first.map { $0 & 0xffff } == 2)
     },
-    Scenario("the-wall-clock-steps", "back and forth by an hour: time in the room does not go back", { $0.rooms = 3 }) { s in
+    Scenario("the-wall-clock-steps", "back and forth by an hour: time in the room does not go back", { $0.rooms = 3 }) {
+      s in
       s.everybodyJoins(2)
       s.everybodySends(5, to: 2)
       s.world.stepClock(by: -3_600_000_000)

@@ -129,7 +129,9 @@ package final class ScriptedEngine: RoomEngine {
   package func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance {
-    do throws(DecodingError) { return ScriptedInstance(try ScriptedRoom(image)) } catch { throw EngineError("the image \(error)") }
+    do throws(DecodingError) { return ScriptedInstance(try ScriptedRoom(image)) } catch {
+      throw EngineError("the image \(error)")
+    }
   }
   package func discard(_ instance: any RoomInstance) {}
   package func describe(

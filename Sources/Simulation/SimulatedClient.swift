@@ -137,13 +137,15 @@ package final class SimulatedClient {
 
   /// Everything queued is settled, and the memberships are attached.
   package var isSettled: Bool {
-    isAway || (core.isUp && memberships.allSatisfy { core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) })
+    isAway
+      || (core.isUp
+        && memberships.allSatisfy { core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) })
   }
   var unsettled: String {
     "client \(index): up \(core.isUp); "
       + "last busy: \(lastBusy); "
       + memberships.map { "\($0.id) in \($0.room): attached \(core.isAttached($0.id)), pending \($0.pending.count)" }
-        .joined(separator: "; ")
+      .joined(separator: "; ")
   }
 
   // MARK: The connection
@@ -187,7 +189,9 @@ package final class SimulatedClient {
     if case .busy(_, _, _, let reason) = frame { lastBusy = reason }
     note(frame)
     if let text = watch.heard(frame) { world.fail("I-4", "client \(index): \(text)") }
-    if case .output(let id, let seq, _, let payload, let verdict) = frame, let m = memberships.first(where: { $0.id == id }) {
+    if case .output(let id, let seq, _, let payload, let verdict) = frame,
+      let m = memberships.first(where: { $0.id == id })
+    {
       world.outputHeard(m.room, watch.timeline(id), seq, payload, verdict)
     }
     core.received(ServerMessage(frame), at: world.time, into: &actions)
@@ -200,8 +204,11 @@ package final class SimulatedClient {
     case .welcome(let session, _, let resumed, _):
       world.trace.note(world.time, "< welcome", me, session.rawValue, resumed ? 1 : 0)
     case .attached(let id, let room, let slot, let next, let timeline, let upTo, _):
-      world.trace.note(world.time, "< attached (client/join, next, upTo)", me << 32 | UInt64(id.rawValue), next.rawValue, upTo.rawValue)
-      world.trace.note(world.time, "    (room, timeline, slot)", room.rawValue, timeline.rawValue, UInt64(slot.rawValue))
+      world.trace.note(
+        world.time, "< attached (client/join, next, upTo)", me << 32 | UInt64(id.rawValue), next.rawValue, upTo.rawValue
+      )
+      world.trace.note(
+        world.time, "    (room, timeline, slot)", room.rawValue, timeline.rawValue, UInt64(slot.rawValue))
     case .output(let id, let seq, let prev, let payload, _):
       world.counters.outputs += 1
       world.trace.note(
@@ -210,7 +217,8 @@ package final class SimulatedClient {
     case .state(let id, let timeline, let asOf, _):
       world.counters.states += 1
       world.trace.note(
-        world.time, "< state (client/join, timeline, asOf)", me << 32 | UInt64(id.rawValue), timeline.rawValue, asOf.rawValue)
+        world.time, "< state (client/join, timeline, asOf)", me << 32 | UInt64(id.rawValue), timeline.rawValue,
+        asOf.rawValue)
     case .ack(let id, let seq):
       world.trace.note(world.time, "< ack", me << 32 | UInt64(id.rawValue), seq.rawValue)
     case .expected(let id, let seq):
@@ -300,7 +308,9 @@ package final class SimulatedClient {
       m.base = to.rawValue - 1
     case .ended(let id, let last, let isKnown, _):
       guard let m = known(id) else { break }
-      world.trace.note(world.time, "ended (client/join, last, known)", UInt64(index) << 32 | UInt64(id.rawValue), last.rawValue, isKnown ? 1 : 0)
+      world.trace.note(
+        world.time, "ended (client/join, last, known)", UInt64(index) << 32 | UInt64(id.rawValue), last.rawValue,
+        isKnown ? 1 : 0)
       world.ledger.ended(m, last: last.rawValue, isKnown: isKnown)
       memberships.removeAll { $0 === m }
     case .joinFailed(let id, let code, _):
@@ -322,7 +332,8 @@ package final class SimulatedClient {
 
   private func acknowledged(_ m: Membership, _ through: UInt64) {
     guard through > m.base, Int(through - m.base) <= m.pending.count else {
-      return world.fail("I-3", "client \(index) is told that \(through) is acknowledged of \(m.base)+\(m.pending.count)")
+      return world.fail(
+        "I-3", "client \(index) is told that \(through) is acknowledged of \(m.base)+\(m.pending.count)")
     }
     for _ in 0..<Int(through - m.base) {
       let operation = m.pending.removeFirst()

@@ -145,7 +145,9 @@ final class WorkerProcess {
   }
 
   private func storeFailed(_ text: String) {
-    if !isDying, heldShards.isDisjoint(with: world.faultedDisks) { world.fail("I-7", "a store failed without a fault: \(text)") }
+    if !isDying, heldShards.isDisjoint(with: world.faultedDisks) {
+      world.fail("I-7", "a store failed without a fault: \(text)")
+    }
     die("store failed")
   }
 

@@ -113,7 +113,9 @@ extension World {
     if violation != nil { return }
     guard settled else {
       let texts = clients.filter { !$0.isSettled }.map(\.unsettled)
-      return fail("progress", "not settled \(limit / 1_000_000) s after the last fault: \(texts.joined(separator: " | ")); \(serverState)")
+      return fail(
+        "progress",
+        "not settled \(limit / 1_000_000) s after the last fault: \(texts.joined(separator: " | ")); \(serverState)")
     }
     // What is on its way arrives; ticks and timers go on.
     run(for: 2_000_000)
@@ -136,7 +138,8 @@ extension World {
 
   /// Its members' inputs wait for whoever thaws it.
   func isFrozen(_ room: RoomID) -> Bool {
-    guard let process = supervisor.owner(of: Int(map.shard(of: room).rawValue)), let found = process.worker.room(room) else {
+    guard let process = supervisor.owner(of: Int(map.shard(of: room).rawValue)), let found = process.worker.room(room)
+    else {
       return false
     }
     return found.phase == .stopped || found.host?.frozen != nil

@@ -96,7 +96,8 @@ import Testing
 
   @Test func settingsThatCannotWorkAreSaidInASentence() throws {
     for (arguments, word) in [
-      (["--workers", "0"], "1…64"), (["--listen", "nowhere"], "HOST:PORT"), (["--durability", "eternal"], "process|disk"),
+      (["--workers", "0"], "1…64"), (["--listen", "nowhere"], "HOST:PORT"),
+      (["--durability", "eternal"], "process|disk"),
       (["--tls-key", "x"], "--tls-certificate"), (["--modules", "/nonexistent"], "oneup build"),
       (["--config", "/nonexistent.yaml"], "nonexistent.yaml"),
     ] {

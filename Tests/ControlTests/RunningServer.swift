@@ -15,7 +15,9 @@ final class RunningServer {
     var status: Int
     var head: String
     var body: String
-    func decode<T: Decodable>(_: T.Type = T.self) throws -> T { try JSONDecoder().decode(T.self, from: Data(body.utf8)) }
+    func decode<T: Decodable>(_: T.Type = T.self) throws -> T {
+      try JSONDecoder().decode(T.self, from: Data(body.utf8))
+    }
   }
   struct Failure: Error, CustomStringConvertible { var description: String }
 
@@ -37,7 +39,8 @@ final class RunningServer {
     process.executableURL = Self.program
     process.arguments =
       [
-        "serve", "--data", directory + "/data", "--modules", directory + "/modules", "--listen", "127.0.0.1:0", "--http",
+        "serve", "--data", directory + "/data", "--modules", directory + "/modules", "--listen", "127.0.0.1:0",
+        "--http",
         "127.0.0.1:0", "--workers", "2", "--shards", "4",
       ] + extra
     process.standardOutput = output
@@ -75,7 +78,9 @@ final class RunningServer {
     address.sin_port = port.bigEndian
     address.sin_addr.s_addr = inet_addr("127.0.0.1")
     let connected = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
     }
     guard connected == 0 else { throw Failure(description: "cannot connect to \(ready.http)") }
     let text =

@@ -5,9 +5,9 @@ import Testing
 import Wire
 
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #elseif canImport(Musl)
-import Musl
+  import Musl
 #endif
 
 final class FakeWorker: @unchecked Sendable {

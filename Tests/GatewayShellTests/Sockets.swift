@@ -3,9 +3,9 @@ import Core
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+  import Glibc
 #elseif canImport(Musl)
-import Musl
+  import Musl
 #endif
 
 struct SocketError: Error { var what: String }

@@ -90,7 +90,8 @@ import Testing
   @Test func hostileBytes() throws {
     let gateway = try Gateway()
     let cases: [([UInt8], Oneup_V1_Error.Code)] = [
-      ([0, 1, 0, 1], .tooLarge), ([0xff, 0xff, 0xff, 0xff], .tooLarge), (Array("POST / HTTP/1.1\r\n\r\n".utf8), .tooLarge),
+      ([0, 1, 0, 1], .tooLarge), ([0xff, 0xff, 0xff, 0xff], .tooLarge),
+      (Array("POST / HTTP/1.1\r\n\r\n".utf8), .tooLarge),
       (Array("GOT / nothing\r\n".utf8), .tooLarge), ([0x16, 3, 1, 0, 5], .tooLarge),
       ([0, 0, 0, 2, 0xff, 0xff], .malformed), ([0, 0, 0, 0], .outOfOrder), ([0, 0, 0, 2, 0x32, 0], .outOfOrder),
       ([0, 0, 0, 4, 0x22, 2, 0x08, 1], .outOfOrder), ([0, 0, 0, 2, 0x0a, 0], .version),

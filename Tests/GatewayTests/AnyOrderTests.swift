@@ -62,7 +62,8 @@ struct AnyOrderTests {
       let joinID = UInt32(random.below(4))
       switch random.below(8) {
       case 0: g.join(c, joinID, room: "\(joinID)")
-      case 1: g.attach(c, joinID, room: "\(joinID)", timeline: UInt64(random.below(3)), lastOut: UInt64(random.below(9)))
+      case 1:
+        g.attach(c, joinID, room: "\(joinID)", timeline: UInt64(random.below(3)), lastOut: UInt64(random.below(9)))
       case 2: g.say(c, .leave(JoinID(joinID), InputSeq(UInt64(random.below(3)))))
       case 3: g.say(c, .ping(time: 1))
       case 4: g.hello(c)

@@ -74,7 +74,8 @@ struct GatewayScript {
 
   static func text(_ frame: ServerFrame) -> String {
     switch frame {
-    case .welcome(let session, _, let resumed, _): "welcome \(session.rawValue & 0xffff_ffff)\(resumed ? " resumed" : "")"
+    case .welcome(let session, _, let resumed, _):
+      "welcome \(session.rawValue & 0xffff_ffff)\(resumed ? " resumed" : "")"
     case .attached(let joinID, _, _, let next, let timeline, let upTo, let module):
       "attached \(joinID) next \(next) timeline \(timeline) upTo \(upTo) \(module)"
     case .output(let joinID, let seq, let prev, let payload, _):

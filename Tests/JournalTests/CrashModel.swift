@@ -124,7 +124,9 @@ final class CrashModel {
     if !expected.starts(with: found) {
       problems.append("found \(found.map(\.position)), which is not the beginning of \(expected.map(\.position))")
     }
-    if below + found.count < written { problems.append("\(written - below - found.count) of \(written) records are lost") }
+    if below + found.count < written {
+      problems.append("\(written - below - found.count) of \(written) records are lost")
+    }
     if !journal.adoption.damaged.isEmpty { problems.append("taken for damage: \(journal.adoption.damaged)") }
     let mustRise = durability == .process && mayHaveCut && !wasClosed
     let mayRise = durability == .process && (mayHaveCut || mayDoubt)

@@ -7,7 +7,8 @@ import Testing
 @Suite struct DamageTests {
   /// A journal of several segments; its records, of which so many are below the mark.
   func filled(
-    _ durability: Durability = .process, records: UInt64 = 40, syncAt: UInt64 = 20, options: JournalOptions = smallOptions()
+    _ durability: Durability = .process, records: UInt64 = 40, syncAt: UInt64 = 20,
+    options: JournalOptions = smallOptions()
   ) throws -> (SimulatedDisk, [Entry], Int) {
     let disk = try disk()
     var entries: [Entry] = []
@@ -53,7 +54,9 @@ import Testing
       var damaged: [Range<LogPosition>] = []
       var found: [Entry] = []
       try journal.scan(from: journal.oldestPosition, damage: { damaged.append($0) }) { position, kind, payload in
-        if kind >= RecordKind.workerFirst { found.append(Entry(position: position, kind: kind, payload: Array(payload))) }
+        if kind >= RecordKind.workerFirst {
+          found.append(Entry(position: position, kind: kind, payload: Array(payload)))
+        }
       }
       var rest = entries
       rest.remove(at: victim)

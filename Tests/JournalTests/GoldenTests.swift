@@ -39,7 +39,9 @@ import Testing
     for name in Self.names {
       let bytes = try #require(disk.bytes(of: directory + "/" + name))
       let file = Self.golden.appending(path: name)
-      if ProcessInfo.processInfo.environment["ONEUP_ADD_GOLDEN"] != nil, !FileManager.default.fileExists(atPath: file.path) {
+      if ProcessInfo.processInfo.environment["ONEUP_ADD_GOLDEN"] != nil,
+        !FileManager.default.fileExists(atPath: file.path)
+      {
         try FileManager.default.createDirectory(at: Self.golden, withIntermediateDirectories: true)
         try Data(bytes).write(to: file)
       }

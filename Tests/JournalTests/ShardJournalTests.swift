@@ -67,9 +67,10 @@ import Testing
     try journal.write()
     var text: [UInt8] = []
     text.putText("hello")
-    #expect(try workersRecords(journal.reader()) == [
-      Entry(position: first, kind: batchKind, payload: text), Entry(position: second, kind: 17, payload: [1, 2, 3]),
-    ])
+    #expect(
+      try workersRecords(journal.reader()) == [
+        Entry(position: first, kind: batchKind, payload: text), Entry(position: second, kind: 17, payload: [1, 2, 3]),
+      ])
   }
 
   @Test func aSecondOwnerIsRefusedWhileTheFirstLives() throws {

@@ -17,9 +17,9 @@ import Testing
     let room = try TestRoom(TestModules.tally, EngineOptions())
     var others: [any RoomInstance] = []
     for number in 1..<Limits.liveRoomsMax {
-      var instance = try room.engine.make(room.settings.hash, limits: room.limits)
+      let instance = try room.engine.make(room.settings.hash, limits: room.limits)
       let outcome = add(UInt64(number)).withUnsafeBytes {
-        room.engine.call(&instance, .message(Slot(0), stamp: 0), payload: $0, budget: .live)
+        room.engine.call(instance, .message(Slot(0), stamp: 0), payload: $0, budget: .live)
       }
       #expect(outcome.isApplied)
       others.append(instance)
@@ -53,8 +53,8 @@ import Testing
   @Test("Rooms of one engine do not see each other") func apart() throws {
     let room = try TestRoom(TestModules.tally)
     let fresh = room.image()
-    var other = try room.engine.make(room.settings.hash, limits: room.limits)
-    _ = room.engine.call(&other, .create, payload: UnsafeRawBufferPointer(start: nil, count: 0), budget: .live)
+    let other = try room.engine.make(room.settings.hash, limits: room.limits)
+    _ = room.engine.call(other, .create, payload: UnsafeRawBufferPointer(start: nil, count: 0), budget: .live)
     #expect(room.message(add(1)).isApplied)
     var image: [UInt8] = []
     room.engine.image(of: other, into: &image)
@@ -129,7 +129,8 @@ import Testing
   @Test("SHA-256 is SHA-256") func hash() {
     #expect(ModuleHash(of: []).description == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
     #expect(
-      ModuleHash(of: Array("abc".utf8)).description == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+      ModuleHash(of: Array("abc".utf8)).description
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     #expect(
       ModuleHash(of: [UInt8](repeating: 0x61, count: 1_000_000)).description
         == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")

@@ -69,12 +69,12 @@ import Testing
     let room = try TestRoom(TestModules.tally)
     var small = room.limits
     small.memoryBytes = 393_216
-    var instance = try room.engine.make(room.settings.hash, limits: small)
+    let instance = try room.engine.make(room.settings.hash, limits: small)
     defer { room.engine.discard(instance) }
     var outcome = RoomOutcome.applied(fuelUsed: 0)
     for operation in 0..<100_000 where outcome.isApplied {
       outcome = add(UInt64(operation)).withUnsafeBytes {
-        room.engine.call(&instance, .message(Slot(0), stamp: 0), payload: $0, budget: .live)
+        room.engine.call(instance, .message(Slot(0), stamp: 0), payload: $0, budget: .live)
       }
     }
     #expect(outcome.fault?.kind == .memory)

@@ -17,8 +17,10 @@ import Testing
     let engine = try WasmEngine(EngineOptions(roomsMax: 1))
     let settings = try engine.load(bytes, ModuleManifest(name: "least", version: "1", module: bytes))
     #expect(settings.membersMax == 10)
-    var instance = try engine.make(settings.hash, limits: settings.limits)
-    #expect(engine.call(&instance, .create, payload: UnsafeRawBufferPointer(start: nil, count: 0), budget: .live) == .applied(fuelUsed: 0))
+    let instance = try engine.make(settings.hash, limits: settings.limits)
+    #expect(
+      engine.call(instance, .create, payload: UnsafeRawBufferPointer(start: nil, count: 0), budget: .live)
+        == .applied(fuelUsed: 0))
     engine.discard(instance)
   }
 
@@ -53,8 +55,13 @@ import Testing
   }
 
   @Test("What is outside of the host's list is refused") func imports() {
-    #expect(refusal { $0.imports = [("oneup", "time", 0, [5])]; $0.types.append([0x60, 0, 1, 0x7E]) } == .exportType(name: "oneup_abi", expected: "() -> (i32)"))
-    #expect(refusal { $0.imports = [("wasi_snapshot_preview1", "fd_write", 0, [0])] } == .foreignImport("wasi_snapshot_preview1.fd_write"))
+    #expect(
+      refusal {
+        $0.imports = [("oneup", "time", 0, [5])]; $0.types.append([0x60, 0, 1, 0x7E])
+      } == .exportType(name: "oneup_abi", expected: "() -> (i32)"))
+    #expect(
+      refusal { $0.imports = [("wasi_snapshot_preview1", "fd_write", 0, [0])] }
+        == .foreignImport("wasi_snapshot_preview1.fd_write"))
     #expect(refusal { $0.imports = [("oneup", "open", 0, [0])] } == .foreignImport("oneup.open"))
     #expect(refusal { $0.imports = [("oneup", "send", 0, [0])] } == .importType("oneup.send"))
     #expect(refusal { $0.imports = [("oneup", "memory", 2, [0, 1])] } == .foreignImport("oneup.memory"))
@@ -72,8 +79,14 @@ import Testing
   @Test("State that could not be saved is refused") func state() {
     #expect(refusal { $0.globals = [[0x7F, 1, 0x41, 0, 0x0B]] } == .hiddenGlobal(0))
     #expect(refusal { $0.globals = [[0x7F, 0, 0x41, 0, 0x0B]] } == nil)
-    #expect(refusal { $0.globals = [[0x70, 1, 0xD0, 0x70, 0x0B]]; $0.exports.append(("g", 3, 0)) } == .globalType(0))
-    #expect(refusal { $0.globals = [[0x7B, 1, 0xFD, 12] + [UInt8](repeating: 0, count: 16) + [0x0B]]; $0.exports.append(("g", 3, 0)) } == .globalType(0))
+    #expect(
+      refusal {
+        $0.globals = [[0x70, 1, 0xD0, 0x70, 0x0B]]; $0.exports.append(("g", 3, 0))
+      } == .globalType(0))
+    #expect(
+      refusal {
+        $0.globals = [[0x7B, 1, 0xFD, 12] + [UInt8](repeating: 0, count: 16) + [0x0B]]; $0.exports.append(("g", 3, 0))
+      } == .globalType(0))
     #expect(refusal { $0.tables = [[0x6F, 0, 1]] } == .tableType)
     #expect(refusal { $0.tables = [[0x70, 0, 1]] } == nil)
     #expect(refusal { $0.others = [(8, [3])] } == .startFunction)
@@ -107,9 +120,15 @@ import Testing
 
   @Test("Every room function must have its type") func exports() {
     #expect(refusal { $0.exports.removeLast() } == .missingExport("oneup_buffer"))
-    #expect(refusal { $0.exports.append(("oneup_message", 0, 0)) } == .exportType(name: "oneup_message", expected: "(i32, i64, i32) -> (i32)"))
-    #expect(refusal { $0.exports.append(("oneup_message", 0, 99)) } == .exportType(name: "oneup_message", expected: "(i32, i64, i32) -> (i32)"))
-    #expect(refusal { $0.exports.append(("oneup_tick", 2, 0)) } == .exportType(name: "oneup_tick", expected: "(i64, i32) -> ()"))
+    #expect(
+      refusal { $0.exports.append(("oneup_message", 0, 0)) }
+        == .exportType(name: "oneup_message", expected: "(i32, i64, i32) -> (i32)"))
+    #expect(
+      refusal { $0.exports.append(("oneup_message", 0, 99)) }
+        == .exportType(name: "oneup_message", expected: "(i32, i64, i32) -> (i32)"))
+    #expect(
+      refusal { $0.exports.append(("oneup_tick", 2, 0)) }
+        == .exportType(name: "oneup_tick", expected: "(i64, i32) -> ()"))
   }
 
   @Test("A room that does not keep to the interface fails, and does no harm") func badGuests() throws {
@@ -137,7 +156,10 @@ import Testing
     for name in ["reply", "state"] {
       let room = try load {
         $0.imports = [("oneup", name, 0, [2])]
-        $0.exports = [("memory", 2, 0), ("oneup_abi", 0, 1), ("oneup_settings", 0, 2), ("oneup_buffer", 0, 3), ("oneup_message", 0, 4)]
+        $0.exports = [
+          ("memory", 2, 0), ("oneup_abi", 0, 1), ("oneup_settings", 0, 2), ("oneup_buffer", 0, 3),
+          ("oneup_message", 0, 4),
+        ]
         $0.functions.append((4, [0, 0x41, 0x7F, 0x41, 16, 0x10, 0, 0x41, 0, 0x0B]))
       }
       #expect(room.message([1]).fault?.kind == .trap)

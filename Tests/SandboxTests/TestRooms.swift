@@ -54,7 +54,7 @@ final class TestRoom {
   deinit { engine.discard(instance) }
 
   func call(_ call: RoomCall, _ payload: [UInt8] = [], budget: RoomBudget = .live) -> RoomOutcome {
-    payload.withUnsafeBytes { engine.call(&instance, call, payload: $0, budget: budget) }
+    payload.withUnsafeBytes { engine.call(instance, call, payload: $0, budget: budget) }
   }
   func message(_ bytes: [UInt8], from slot: UInt32 = 0, budget: RoomBudget = .live) -> RoomOutcome {
     call(.message(Slot(slot), stamp: 0), bytes, budget: budget)
@@ -78,7 +78,7 @@ final class TestRoom {
   }
   func describe() throws -> [UInt8] {
     var bytes: [UInt8] = []
-    try engine.describe(settings.hash, limits: limits, of: &instance, for: nil, into: &bytes)
+    try engine.describe(settings.hash, limits: limits, of: instance, for: nil, into: &bytes)
     return bytes
   }
   /// Payloads of what the last call sent.

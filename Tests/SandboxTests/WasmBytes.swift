@@ -19,7 +19,9 @@ struct HandMade {
     ("memory", 2, 0), ("oneup_abi", 0, 0), ("oneup_settings", 0, 1), ("oneup_buffer", 0, 2),
   ]
   /// Settings: 24 bytes at address 16: no ticks, 10 members.
-  var data: [[UInt8]] = [[0, 0x41, 16, 0x0B, 24, 24, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0] + [UInt8](repeating: 0, count: 12)]
+  var data: [[UInt8]] = [
+    [0, 0x41, 16, 0x0B, 24, 24, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0] + [UInt8](repeating: 0, count: 12)
+  ]
   /// Any section more, in the place its number has.
   var others: [(id: UInt8, content: [UInt8])] = []
 

@@ -23,17 +23,18 @@ private func expectWell(_ seed: UInt64) {
 
 struct SeedTests {
   /// What each of them found first; they change their course with the simulator, and go on being good runs.
-  @Test(arguments: [
-    1,  // an event without a call repeated the last call's effects
-    11, 19, 26,  // a creation from before a snapshot made an adoption forget it; a room judged in mid-batch
-    48,  // a timeline was claimed whose state had never come
-    338,  // an older page's Hello read after the newer one's
-    1370,  // a dissolved room met again before the checkpoint
-    1968,  // an attach asked twice passed on outputs twice
-    2892,  // an answer staged after a repair waited for somebody else's turn
-    3342,  // a member waited for an output that was meant for others
-    3232,  // a verdict lost with the power
-  ] as [UInt64])
+  @Test(
+    arguments: [
+      1,  // an event without a call repeated the last call's effects
+      11, 19, 26,  // a creation from before a snapshot made an adoption forget it; a room judged in mid-batch
+      48,  // a timeline was claimed whose state had never come
+      338,  // an older page's Hello read after the newer one's
+      1370,  // a dissolved room met again before the checkpoint
+      1968,  // an attach asked twice passed on outputs twice
+      2892,  // an answer staged after a repair waited for somebody else's turn
+      3342,  // a member waited for an output that was meant for others
+      3232,  // a verdict lost with the power
+    ] as [UInt64])
   func pinned(_ seed: UInt64) { expectWell(seed) }
 
   @Test(arguments: [3, 8, 21] as [UInt64])

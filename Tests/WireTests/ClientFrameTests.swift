@@ -67,7 +67,8 @@ struct ClientFrameTests {
     #expect(try Self.decode { encodeAckFrame(into: &$0, joinID, seq) }.ack.seq == number)
     #expect(try Self.decode { encodeAckFrame(into: &$0, joinID, seq) }.ack.joinID == small)
     #expect(try Self.decode { encodeExpectedFrame(into: &$0, joinID, seq) }.expected.seq == number)
-    let busy = try Self.decode { encodeBusyFrame(into: &$0, joinID, seq, retryMilliseconds: small, reason: "full") }.busy
+    let busy = try Self.decode { encodeBusyFrame(into: &$0, joinID, seq, retryMilliseconds: small, reason: "full") }
+      .busy
     #expect(busy.joinID == small && busy.seq == number && busy.retryAfterMs == small && busy.reason == "full")
     let gone = try Self.decode { encodeGoneFrame(into: &$0, joinID, last: seq, known: true, reason: "left") }.gone
     #expect(gone.joinID == small && gone.last == number && gone.known && gone.reason == "left")

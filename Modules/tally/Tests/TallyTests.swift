@@ -17,7 +17,10 @@ import Testing
     try room.send(add(7), from: ann)
     try room.send(add(7), from: bob)
     let outputs = room.outputs()
-    #expect(outputs.map(\.bytes) == [[1, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]])
+    #expect(
+      outputs.map(\.bytes) == [
+        [1, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
+      ])
     #expect(outputs.allSatisfy { $0.reliable })
     #expect(room.check() == nil)
   }
@@ -35,10 +38,15 @@ import Testing
     for word in [5000, 2040, 1024] as [UInt32] { expected.u32(word) }
     for operation in 2040..<3064 as Range<UInt64> { expected.u64(operation * 3) }
     #expect(try room.send(query, from: ann) == expected.bytes)
-    #expect(try room.send([2, 0xFF, 0xFF, 0xFF, 0xFF, 4, 0, 0, 0], from: ann) == [2, 0x88, 0x13, 0, 0, 0x88, 0x13, 0, 0, 0, 0, 0, 0])
+    #expect(
+      try room.send([2, 0xFF, 0xFF, 0xFF, 0xFF, 4, 0, 0, 0], from: ann) == [
+        2, 0x88, 0x13, 0, 0, 0x88, 0x13, 0, 0, 0, 0, 0, 0,
+      ])
   }
 
-  @Test("What is not a message is refused, and changes nothing", arguments: [[], [0], [1], [1, 2], [2, 0, 0, 0, 0, 1, 4, 0, 0], [4]] as [[UInt8]])
+  @Test(
+    "What is not a message is refused, and changes nothing",
+    arguments: [[], [0], [1], [1, 2], [2, 0, 0, 0, 0, 1, 4, 0, 0], [4]] as [[UInt8]])
   func refusals(bytes: [UInt8]) throws {
     let room = try RoomTest<Tally>()
     let ann = try room.join("ann")

@@ -37,7 +37,9 @@ final class InputLedger {
     undone.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
   }
 
-  func sent(_ operation: UInt64, _ command: ScriptedCommand, by client: SimulatedClient, in m: SimulatedClient.Membership) {
+  func sent(
+    _ operation: UInt64, _ command: ScriptedCommand, by client: SimulatedClient, in m: SimulatedClient.Membership
+  ) {
     entries[operation] = Entry(
       command: command, room: m.room,
       stream: UInt64(client.index) << 40 | client.incarnation << 32 | UInt64(m.id.rawValue))
@@ -108,12 +110,14 @@ final class InputLedger {
       // Their timers may be on their way, cancelled with a cut, or end with the run.
       case (_, .later): (mayBe, must) = (true, false)
       case (.acknowledged, .wave): (mayBe, must) = (false, false)
-      case (.acknowledged, _): (mayBe, must) = (true, !undone.contains(operation) && (world.lossIsForbidden || !entry.isUntold))
+      case (.acknowledged, _):
+        (mayBe, must) = (true, !undone.contains(operation) && (world.lossIsForbidden || !entry.isUntold))
       case (_, .refuse), (_, .trap), (_, .flood): (mayBe, must) = (false, false)
       case (.sent, _), (.unknown, _), (.abandoned, _): (mayBe, must) = (true, false)
       }
       if isPresent && !mayBe {
-        return world.fail("I-3", "\(operation) (\(entry.command)) is in room \(entry.room), but its sender was told: \(entry.fate)")
+        return world.fail(
+          "I-3", "\(operation) (\(entry.command)) is in room \(entry.room), but its sender was told: \(entry.fate)")
       }
       if !isPresent && must {
         return world.fail("I-3", "\(operation) (\(entry.command)) was acknowledged and is not in room \(entry.room)")

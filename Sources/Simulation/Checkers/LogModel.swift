@@ -37,7 +37,9 @@ final class LogModel {
   // MARK: What the worker does
 
   func appended(_ s: Int, _ epoch: ShardEpoch, _ position: LogPosition, _ kind: UInt8, _ bytes: [UInt8]) {
-    guard epoch == logs[s].epoch else { return world.fail("I-8", "shard \(s): epoch \(epoch) writes after \(logs[s].epoch)") }
+    guard epoch == logs[s].epoch else {
+      return world.fail("I-8", "shard \(s): epoch \(epoch) writes after \(logs[s].epoch)")
+    }
     logs[s].pending.append(Entry(position: position, kind: kind, bytes: bytes, isSynced: false))
   }
   func written(_ s: Int, _ epoch: ShardEpoch) {
@@ -68,9 +70,13 @@ final class LogModel {
     }
     compareOutputs(s)
     let old = logs[s]
-    guard store.epoch > old.epoch else { return world.fail("I-8", "shard \(s): epoch \(store.epoch) after \(old.epoch)") }
+    guard store.epoch > old.epoch else {
+      return world.fail("I-8", "shard \(s): epoch \(store.epoch) after \(old.epoch)")
+    }
     let cut = store.adoption.cutCounter
-    guard cut >= old.cut else { return world.fail("I-3", "shard \(s): the cut counter falls to \(cut) from \(old.cut)") }
+    guard cut >= old.cut else {
+      return world.fail("I-3", "shard \(s): the cut counter falls to \(cut) from \(old.cut)")
+    }
     compare(s, old, found, isCut: cut > old.cut)
     var new = Log()
     new.epoch = store.epoch
@@ -162,12 +168,17 @@ final class LogModel {
       let twins = compareOutputs(s)
       guard let process = world.supervisor.owner(of: s) else { continue }
       for id in process.worker.roomIDs where Int(world.map.shard(of: id).rawValue) == s {
-        guard let room = process.worker.room(id), room.phase == .ready, room.host != nil, let twin = twins[id], !twin.isOpen
+        guard let room = process.worker.room(id), room.phase == .ready, room.host != nil, let twin = twins[id],
+          !twin.isOpen
         else { continue }
         let bytes = process.worker.encodeSnapshot(room)
         bytes.withUnsafeBytes { buffer in
-          guard let snapshot = try? RoomSnapshot(buffer) else { return world.fail("I-2", "room \(id)'s snapshot does not decode") }
-          if let difference = twin.difference(from: snapshot) { world.fail("I-2", "room \(id) and its twin: \(difference)") }
+          guard let snapshot = try? RoomSnapshot(buffer) else {
+            return world.fail("I-2", "room \(id)'s snapshot does not decode")
+          }
+          if let difference = twin.difference(from: snapshot) {
+            world.fail("I-2", "room \(id) and its twin: \(difference)")
+          }
         }
       }
     }

@@ -33,7 +33,9 @@ struct OutputWatch {
         chain.needsState = true
         chain.last = OutSeq(0)
       }
-      if chain.wasEverAttached, timeline < chain.timeline { return "membership \(id) goes back to timeline \(timeline)" }
+      if chain.wasEverAttached, timeline < chain.timeline {
+        return "membership \(id) goes back to timeline \(timeline)"
+      }
       chain.timeline = timeline
       chain.isAttached = true
       chain.wasEverAttached = true
@@ -41,7 +43,9 @@ struct OutputWatch {
     case .state(let id, let timeline, let asOf, _):
       guard var chain = chains[id], chain.isAttached else { return nil }
       guard timeline == chain.timeline else { return "membership \(id) gets a state of timeline \(timeline)" }
-      guard chain.needsState || asOf >= chain.last else { return "membership \(id) gets an older state: \(asOf) after \(chain.last)" }
+      guard chain.needsState || asOf >= chain.last else {
+        return "membership \(id) gets an older state: \(asOf) after \(chain.last)"
+      }
       chain.last = asOf
       chain.isAfterState = true
       chain.needsState = false
@@ -51,7 +55,9 @@ struct OutputWatch {
       guard chain.isAttached else { return "membership \(id) gets output \(seq) before it is attached" }
       guard !chain.needsState else { return "membership \(id) gets output \(seq) of a new timeline without its state" }
       guard seq > chain.last else { return "membership \(id) gets output \(seq) after \(chain.last): doubled" }
-      guard prev <= chain.last else { return "membership \(id) gets output \(seq) whose previous is \(prev) after \(chain.last): a gap" }
+      guard prev <= chain.last else {
+        return "membership \(id) gets output \(seq) whose previous is \(prev) after \(chain.last): a gap"
+      }
       guard chain.isAfterState || prev == chain.last else {
         return "membership \(id) gets output \(seq) whose previous is \(prev) after \(chain.last): a wrong chain"
       }

@@ -72,7 +72,8 @@ struct RoomTwin {
     if outSeq != other.outSeq { return "outputs \(outSeq) and \(other.outSeq)" }
     if ownTimeline != other.ownTimeline { return "timelines \(ownTimeline) and \(other.ownTimeline)" }
     if state != other.state {
-      return "states: \(state.operations.count) and \(other.state.operations.count) operations, ticks \(state.ticks) and "
+      return
+        "states: \(state.operations.count) and \(other.state.operations.count) operations, ticks \(state.ticks) and "
         + "\(other.state.ticks), mixed \(state.mixed) and \(other.state.mixed)"
     }
     if time != other.time { return "times \(time) and \(other.time)" }

@@ -25,7 +25,8 @@ final class RoomViews {
     view = state.operations
     let key = Key(room: room, timeline: timeline)
     // What the view holds already is told; the rest is compared.
-    for (i, operation) in state.operations.enumerated() where i >= old.count || old[i] != operation || told[key] == nil {
+    for (i, operation) in state.operations.enumerated() where i >= old.count || old[i] != operation || told[key] == nil
+    {
       note(i, operation, key)
     }
   }
@@ -50,7 +51,8 @@ final class RoomViews {
     for (index, operation) in told[Key(room: room, timeline: timeline)] ?? [:] {
       guard index < operations.count, operations[index] == operation else {
         return world.fail(
-          "I-4", "room \(room), timeline \(timeline): place \(index) was told as \(operation) and is "
+          "I-4",
+          "room \(room), timeline \(timeline): place \(index) was told as \(operation) and is "
             + (index < operations.count ? "\(operations[index])" : "nothing"))
       }
     }

@@ -156,7 +156,8 @@ struct TwinReplay {
     return outcome
   }
 
-  private mutating func settle(_ twin: inout RoomTwin, _ event: RoomEvent, _ outcome: RoomOutcome?, isQuarantined: Bool) {
+  private mutating func settle(_ twin: inout RoomTwin, _ event: RoomEvent, _ outcome: RoomOutcome?, isQuarantined: Bool)
+  {
     var isApplied = false
     if case .applied? = outcome { isApplied = true }
     switch event {

@@ -37,18 +37,21 @@ extension Worker {
   /// Wakes a slice of the rooms found by adoptions.
   mutating func wakeSome() {
     let before = counters.events
+    var woken: UInt64 = 0
     for s in shards.indices where shards[s] != nil {
       while let room = shards[s]!.waking.popLast() {
         wake(room)
+        woken += 1
         // A slice is counted in events: cheap to know, and bounded by the replay budget as a whole.
-        if counters.events - before > 2_000 { return }
+        if counters.events - before + woken * Limits.wakeCostsEvents > 2_000 { return }
       }
     }
   }
 
   /// Brings a sleeping room back: snapshot, decided events, then the undecided ones anew.
   mutating func wake(_ room: Room) {
-    guard room.phase == .asleep else { return }
+    // Without a place for it the room stays asleep, and who asked is told to come again.
+    guard room.phase == .asleep, awakeRooms.count + creating < Limits.liveRoomsMax else { return }
     do throws(WakeError) {
       if let position = room.snapshot {
         let (host, instance) = try restore(room, position)
@@ -362,7 +365,8 @@ extension Shard {
     for room in rooms.values.sorted(by: { $0.id < $1.id }) {
       out.put(room.id)
       out.append(
-        (room.snapshot == nil ? 0 : 1) | (room.tailStart == nil ? 0 : 2) | (room.phase != .asleep || room.isActive ? 4 : 0))
+        (room.snapshot == nil ? 0 : 1) | (room.tailStart == nil ? 0 : 2)
+          | (room.phase != .asleep || room.isActive ? 4 : 0))
       out.put(room.snapshot ?? LogPosition(0))
       out.put(room.tailStart ?? LogPosition(0))
     }

@@ -23,9 +23,11 @@ extension Worker {
     links[link].loop = loop
     links[link].loops = loops
     guard epoch > gateway else { return }
-    // A newer gateway: whoever the old one spoke for has nobody until it is attached again.
+    // A newer gateway: whoever the old one spoke for has nobody until it is attached again. The old one may hang with
+    // its links open: it is not heard any more, and nothing goes to it.
     gateway = epoch
     gatewayLoops = loops
+    for l in links.indices where links[l].isOpen && links[l].loops > 0 && links[l].gateway < epoch { letGo(l) }
     for s in shards.indices where shards[s] != nil { shards[s]!.completeLoops = [] }
     for room in awakeRooms {
       for c in room.claims.indices where room.host?[Slot(UInt32(c))] != nil && room.claims[c].link < 0 {

@@ -33,6 +33,7 @@ extension Worker {
     _ bytes: UnsafeRawBufferPointer
   ) -> RoomFault? {
     if case .created(let creation) = event {
+      if budget == .live { creating -= 1 }
       room.host = RoomHost(creation, time: time)
       room.settings = engine.module(creation.module)
       do throws(EngineError) {

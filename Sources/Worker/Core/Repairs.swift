@@ -105,7 +105,8 @@ extension Worker {
       stop(room, .diverged, failure)
     } else if shadow.offset < tail.count {
       room.repair!.shadow = shadow
-    } else if room.host.map({ shadow.context.random == $0.random && shadow.context.nextTimer == $0.nextTimer }) ?? true {
+    } else if room.host.map({ shadow.context.random == $0.random && shadow.context.nextTimer == $0.nextTimer }) ?? true
+    {
       room.instance = shadow.instance.take()
       room.repair!.isSpoiled = false
     } else {
@@ -299,5 +300,6 @@ extension Worker {
     // Its joiners and the rest of its events stay in the record for whoever mends it.
     for (_, answer) in room.joining { refuse(answer, room.shard, .frozen, "the room is frozen: \(text)") }
     room.joining = []
+    room.backlog = []
   }
 }

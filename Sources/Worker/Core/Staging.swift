@@ -16,6 +16,7 @@ extension Worker {
   private mutating func take(_ link: Int, _ header: LinkHeader, _ record: LinkToWorker) throws(LinkError) {
     switch record {
     case .hello(let gateway, let loop, let loops): greet(link, gateway, loop, loops)
+    case _ where links[link].gateway < gateway && links[link].loops > 0: return  // Of a gateway that has been replaced.
     case .confirm(let records): try confirm(link, records: records)
     case .inspect(let request, let what):
       let json = inspect(String(decoding: what, as: UTF8.self))
@@ -181,14 +182,20 @@ extension Worker {
   ) -> Room? {
     let s = Int(shard.rawValue)
     let name = String(decoding: join.module, as: UTF8.self)
-    guard !withheld.contains(name), let settings = engine.module(named: name) else {
-      refuse(
-        answer, shard, .unknownModule,
-        withheld.contains(name) ? "the module '\(name)' is for development: serve with --dev" : "no module '\(name)' is loaded")
+    guard !withheld.contains(name) else {
+      refuse(answer, shard, .unknownModule, "the module '\(name)' is for development: serve with --dev")
       return nil
     }
-    guard awakeRooms.count < Limits.liveRoomsMax else {
+    guard let settings = engine.module(named: name) else {
+      refuse(answer, shard, .unknownModule, "no module '\(name)' is loaded")
+      return nil
+    }
+    guard awakeRooms.count + creating < Limits.liveRoomsMax else {
       refuse(answer, shard, .tooManyRooms, "this worker hosts \(awakeRooms.count) rooms, its limit")
+      return nil
+    }
+    guard shards[s]!.rooms.count < Limits.roomsPerShardMax else {
+      refuse(answer, shard, .tooManyRooms, "shard \(shard) holds \(shards[s]!.rooms.count) rooms, its limit")
       return nil
     }
     guard shards[s]!.hasSpace else {
@@ -197,6 +204,7 @@ extension Worker {
     }
     let room = Room(id: id, shard: shard)
     shards[s]!.rooms[id] = room
+    creating += 1
     room.phase = .ready
     room.settings = settings
     // The seed is on record with the event: any number will do that differs by room and time.

@@ -25,7 +25,7 @@ extension Worker {
   mutating func schedule(_ room: Room) {
     guard room.phase == .ready, let host = room.host else { return }
     var at = Int64.max
-    for i in host.members.indices {
+    for i in host.members.indices where host.frozen == nil {
       guard let member = host.members[i], i < room.claims.count, !room.claims[i].isChanging else { continue }
       if let since = room.claims[i].unclaimedSince, !member.suspended {
         at = min(at, since + Limits.claimSeconds * 1_000_000)
@@ -53,7 +53,8 @@ extension Worker {
   }
 
   private mutating func stageClaims(_ room: Room) {
-    guard let host = room.host else { return }
+    // A frozen room keeps its members as they are, like all of its state.
+    guard let host = room.host, host.frozen == nil else { return }
     for i in host.members.indices {
       guard let member = host.members[i], i < room.claims.count, !room.claims[i].isChanging,
         room.claims[i].link < 0
@@ -175,6 +176,9 @@ extension Worker {
   /// Where each room's snapshot and tail are. Rooms whose tail begins far back, or whose snapshot stands in a segment
   /// that is to go, are brought forward first, so that the log can be let go of from its oldest end.
   private mutating func checkpoint(_ s: Int) throws(StoreError) {
+    let size = 64 + shards[s]!.rooms.count * Limits.checkpointBytesPerRoom
+    // On a full disk the reserve is for what must be written; a checkpoint only makes a takeover quicker.
+    guard shards[s]!.store.hasRoom(bytes: size, reserve: shards[s]!.hasSpace) else { return }
     let end = shards[s]!.store.end
     let oldest = shards[s]!.store.oldest
     let keep = LogPosition(end.rawValue > logKeptBytes ? end.rawValue - logKeptBytes : 0)
@@ -208,9 +212,11 @@ extension Worker {
   }
 
   private mutating func bringForward(_ s: Int, from keep: LogPosition) throws(StoreError) {
+    var taken = 0
     for room in shards[s]!.rooms.values.sorted(by: { $0.id < $1.id }) {
       let first = min(room.snapshot ?? room.tailStart ?? keep, room.tailStart ?? keep)
-      guard first < keep else { continue }
+      guard first < keep, taken < Limits.broughtForwardPerCheckpoint else { continue }
+      taken += 1
       if canSnapshot(room) {
         // The copies gathered so far do not count against its size.
         try shards[s]!.store.write()

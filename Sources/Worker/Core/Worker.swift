@@ -92,6 +92,8 @@ package struct Worker {
   var gatewayLoops: UInt16 = 0
   var now = Now(wall: 0, monotonic: 0)
 
+  /// Rooms whose creation is staged.
+  var creating = 0
   var steps: [Step] = []
   var executingSteps: [Step] = []
   var stagedInputs = 0
@@ -228,7 +230,13 @@ package struct Worker {
 
   package mutating func closeLink(_ link: Int) {
     guard links[link].isOpen else { return }
+    letGo(link)
     links[link].isOpen = false
+    links[link].out = []
+  }
+
+  /// Nobody is spoken for over this link any more, and nothing waits for its confirmation.
+  mutating func letGo(_ link: Int) {
     for target in links[link].targets.values.sorted(by: { ($0.room.id, $0.slot) < ($1.room.id, $1.slot) }) {
       unclaim(target.room, target.slot, link: link)
     }
@@ -238,7 +246,6 @@ package struct Worker {
     links[link].targets = [:]
     links[link].unconfirmed = []
     links[link].firstUnconfirmed = 0
-    links[link].out = []
   }
 
   /// What waits to be sent on a link; the caller takes it.

@@ -61,7 +61,9 @@ package final class WorkerProcess {
     do throws(EngineError) {
       engine = try WasmEngine(
         EngineOptions(
-          cacheDirectory: configuration.data + "/cache", keptDirectory: configuration.data + "/modules"))
+          // A few more than are hosted at once: a full state is made in a place of its own, and so is a rebuild.
+          roomsMax: Limits.liveRoomsMax + 64, cacheDirectory: configuration.data + "/cache",
+          keptDirectory: configuration.data + "/modules"))
     } catch { throw WorkerError(error.description) }
     guard let boot = BootID.ofThisMachine else { throw WorkerError("cannot read the kernel's boot id") }
     self.boot = boot
