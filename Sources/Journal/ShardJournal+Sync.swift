@@ -15,9 +15,13 @@ extension ShardJournal {
   package func syncWork() throws(JournalError) -> SyncWork<FS>? {
     try checkUsable()
     guard mark.position < written.position || !unsynced.isEmpty else { return nil }
+    var files: [FS.File] = []
+    files.reserveCapacity(unsynced.count + 1)
+    for segment in unsynced { files.append(segment.file) }
+    files.append(segments[segments.count - 1].file)
     return SyncWork(
-      fileSystem: fileSystem, files: unsynced.map(\.file) + [segments[segments.count - 1].file],
-      sealed: unsynced.map(\.number), upTo: written, lastCheckpoint: writtenCheckpoint)
+      fileSystem: fileSystem, files: files, sealed: unsynced.isEmpty ? [] : unsynced.map { $0.number },
+      upTo: written, lastCheckpoint: writtenCheckpoint)
   }
 
   /// The work ran without an error.

@@ -357,8 +357,9 @@ extension Shard {
     return start
   }
 
-  func encodeCheckpoint(scanFrom: LogPosition) -> [UInt8] {
-    var out: [UInt8] = [1]
+  func encodeCheckpoint(scanFrom: LogPosition, into out: inout [UInt8]) {
+    out.reserveCapacity(32 + rooms.count * Limits.checkpointBytesPerRoom)
+    out.append(1)
     out.put(lastBatch)
     out.put(scanFrom)
     out.put(UInt32(rooms.count))
@@ -370,6 +371,5 @@ extension Shard {
       out.put(room.snapshot ?? LogPosition(0))
       out.put(room.tailStart ?? LogPosition(0))
     }
-    return out
   }
 }

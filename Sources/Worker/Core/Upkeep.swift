@@ -184,11 +184,14 @@ extension Worker {
     let keep = LogPosition(end.rawValue > logKeptBytes ? end.rawValue - logKeptBytes : 0)
     if oldest < keep { try bringForward(s, from: keep) }
     try shortenTails(s, end)
-    let scan = shards[s]!.rooms.values.compactMap(\.tailStart).min() ?? shards[s]!.store.end
-    let bytes = shards[s]!.encodeCheckpoint(scanFrom: scan)
+    var scan = shards[s]!.store.end
+    for room in shards[s]!.rooms.values { scan = min(scan, room.tailStart ?? scan) }
+    snapshotBytes.removeAll(keepingCapacity: true)
+    shards[s]!.encodeCheckpoint(scanFrom: scan, into: &snapshotBytes)
+    let store = shards[s]!.store
     var failure: StoreError?
-    bytes.withUnsafeBytes { buffer in
-      do throws(StoreError) { try shards[s]!.store.appendCheckpoint(buffer) } catch { failure = error }
+    snapshotBytes.withUnsafeBytes { buffer in
+      do throws(StoreError) { try store.appendCheckpoint(buffer) } catch { failure = error }
     }
     if let failure { throw failure }
     try shards[s]!.store.write()

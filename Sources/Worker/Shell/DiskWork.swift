@@ -41,6 +41,7 @@ extension WorkerProcess {
   func diskWork(_ now: Now) throws(StoreError) {
     guard now.monotonic >= nextDiskWork else { return }
     nextDiskWork = now.monotonic + DiskWork.everyMicroseconds
+    prepareSegment()
     for shard in stores.keys.sorted() {
       guard let store = stores[shard] else { continue }
       do throws(JournalError) {
@@ -49,12 +50,18 @@ extension WorkerProcess {
           background.run { DiskWork.sync(shard, work) }
         }
       } catch { throw StoreError("shard \(shard): \(error)") }
-      // One at a time, and none while players wait for a takeover: filling segments takes a core.
-      if preparing == nil, now.monotonic >= preparesFrom, let work = store.preparationWork() {
-        preparing = shard
-        background.run { DiskWork.prepare(shard, work) }
-      }
       if let work = store.removalWork() { background.run { DiskWork.remove(work) } }
+    }
+  }
+
+  /// One at a time, and none while players wait for a takeover: filling segments takes a core.
+  private func prepareSegment() {
+    guard preparing == nil, clocks().monotonic >= preparesFrom else { return }
+    for shard in stores.keys.sorted() {
+      guard let work = stores[shard]?.preparationWork() else { continue }
+      preparing = shard
+      background.run { DiskWork.prepare(shard, work) }
+      return
     }
   }
 
@@ -69,8 +76,8 @@ extension WorkerProcess {
           if let store = stores[shard] { throw store.noteSyncFailed(error) }
         case .prepared(let shard, let segment):
           preparing = nil
-          nextDiskWork = 0
           stores[shard]?.notePrepared(segment)
+          prepareSegment()
         case .preparationFailed(let shard, let error):
           preparing = nil
           stores[shard]?.notePreparationFailed(error)

@@ -106,7 +106,7 @@ package final class WorkerProcess {
     }
   }
 
-  private func clocks() -> Now {
+  func clocks() -> Now {
     var wall = timespec()
     var monotonic = timespec()
     clock_gettime(CLOCK_REALTIME, &wall)
