@@ -58,6 +58,8 @@ package enum Limits {
   package static let outputBytesPerEventMax = 262_144
 
   // MARK: Members
+  /// Log that must be free for a shard to take inputs in a turn; a turn that needs more asks again.
+  package static let spaceAskedBytes = 131_072
   /// From losing its claim to `suspended`.
   package static let claimSeconds: Int64 = 3
   /// From `suspended` to `expired`.

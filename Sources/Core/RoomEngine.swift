@@ -172,6 +172,8 @@ package protocol RoomEngine: AnyObject {
   var identity: String { get }
   /// What the last call asked for; void after a failed one.
   var effects: RoomEffects { get set }
+  /// How many things the last call asked for; cheaper than a look at `effects`.
+  var effectCount: Int { get }
   /// In: what the next call sees. Out: what it left.
   var context: RoomContext { get set }
 

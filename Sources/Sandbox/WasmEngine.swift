@@ -43,6 +43,7 @@ package final class WasmEngine: RoomEngine {
   }
 
   package var identity: String { machine.identity }
+  package var effectCount: Int { host.pointee.effects.commands.count }
   package var effects: RoomEffects {
     _read { yield host.pointee.effects }
     _modify { yield &host.pointee.effects }

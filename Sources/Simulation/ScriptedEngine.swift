@@ -90,6 +90,7 @@ package final class EngineEnvironment {
 package final class ScriptedEngine: RoomEngine {
   package var identity: String
   package var effects = RoomEffects()
+  package var effectCount: Int { effects.commands.count }
   package var context = RoomContext(time: 0, tick: 0, random: RandomState(seed: 0), nextTimer: TimerID(1))
   package let environment: EngineEnvironment?
   /// What a call costs; high, so that snapshots come often.

@@ -30,7 +30,8 @@ package struct InputVerdict {
 }
 
 /// Appends `ServerFrame{Output}`: join_id first and prev last, both zero and to be patched. `seq` 0: unreliable.
-package func encodeOutputFrame(into out: inout [UInt8], seq: OutSeq, payload: some Collection<UInt8>) {
+@_specialize(where Payload == UnsafeRawBufferPointer)
+package func encodeOutputFrame<Payload: Collection<UInt8>>(into out: inout [UInt8], seq: OutSeq, payload: Payload) {
   out.putOutput(seq: seq, payload: payload, verdict: nil)
 }
 

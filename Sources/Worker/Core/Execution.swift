@@ -48,7 +48,7 @@ extension Worker {
     switch outcome {
     case .none: settle(room, head.seq, event, eventTime, .applied)
     case .applied(let fuel):
-      if tooMany(engine.effects.commands) {
+      if engine.effectCount > Limits.outputsPerEventMax {
         return RoomFault(kind: .output, text: "one event sent more than \(Limits.outputsPerEventMax) messages")
       }
       remember(room, bytes, batch, eventTime, fuel)
@@ -60,8 +60,6 @@ extension Worker {
     }
     return nil
   }
-
-  private func tooMany(_ commands: [RoomEffects.Command]) -> Bool { commands.count > Limits.outputsPerEventMax }
 
   /// The guest call of an event, with the context of the room; nil where the event is none of the guest's business.
   private mutating func callGuest(
@@ -81,7 +79,7 @@ extension Worker {
     TailItem.put(batch, time, bytes, into: &room.tail)
     let cost =
       fuel + RoomCost.fuelPerEvent + UInt64(bytes.count) * RoomCost.fuelPerByte
-      + UInt64(engine.effects.commands.count * room.awake.memberCount) * RoomCost.fuelPerRecipient
+      + UInt64(engine.effectCount * room.awake.memberCount) * RoomCost.fuelPerRecipient
     room.tailCost += cost
     tailCost += cost
   }

@@ -124,6 +124,8 @@ extension Worker {
     let s = Int(room.shard.rawValue)
     guard shards[s]!.hasSpace else { return false }
     let staged = shards[s]!.batch.count + shards[s]!.annotations.count
+    // What `hasSpace` was asked for need not be asked for again.
+    if staged + bytes + 256 <= Limits.spaceAskedBytes { return true }
     return shards[s]!.store.hasRoom(bytes: staged + bytes + 256, reserve: false)
   }
 

@@ -130,7 +130,7 @@ package struct Worker {
     self.now = now
     stagedInputs = 0
     for s in shards.indices where shards[s] != nil {
-      shards[s]!.hasSpace = shards[s]!.store.hasRoom(bytes: 2 * Limits.clientFrameBytesMax, reserve: false)
+      shards[s]!.hasSpace = shards[s]!.store.hasRoom(bytes: Limits.spaceAskedBytes, reserve: false)
     }
   }
 
