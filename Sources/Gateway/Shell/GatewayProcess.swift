@@ -62,8 +62,6 @@ package final class GatewayProcess: Sendable {
       throw GatewayError("listening on descriptor \(sockets[i % sockets.count]): error \(errno); is it a bound socket?")
     }
     let channel = try ServerBootstrap(group: loop.eventLoop)
-      // NIO listens again with its own figure, which would shrink the queue that the supervisor opened.
-      .serverChannelOption(.backlog, value: Self.backlog)
       .serverChannelOption(.maxMessagesPerRead, value: 64)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
@@ -76,6 +74,10 @@ package final class GatewayProcess: Sendable {
         }
       }
       .withBoundSocket(socket).wait()
+    // NIO listens again with a queue of 128 when it takes a bound socket, before any option is looked at.
+    guard listen(socket, Self.backlog) == 0 else {
+      throw GatewayError("listening on descriptor \(socket): error \(errno)")
+    }
     listeners.withLock { $0.append(channel) }
   }
 
