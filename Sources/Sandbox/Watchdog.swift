@@ -7,6 +7,7 @@ internal import Synchronization
 
 /// A thread that moves the engine's epoch on by one for every 10 ms of CPU time that the watched thread has used.
 /// Started by `init`, ended by `stop`, which must come before the engine goes.
+/// What both threads touch is atomic, the rest says whose it is; `unchecked` for that reason.
 final class Watchdog: @unchecked Sendable {
   private let engine: OpaquePointer
   /// Of the watched thread; `none` before the first call.

@@ -13,6 +13,7 @@ protocol ClientTransport: AnyObject {
   func flush()
 }
 
+/// All mutable state is touched on its event loop only; `unchecked` for that reason.
 final class GatewayLoop: @unchecked Sendable {
   let eventLoop: any EventLoop
   let number: Int
