@@ -12,6 +12,18 @@ package enum RoomCall: Sendable, Hashable {
   /// `skipped`: ticks that were left out before this one.
   case tick(number: UInt64, skipped: UInt32)
   case timer(TimerID)
+  /// From the game's own backend; answered by `reply`.
+  case signal
+}
+
+/// What can be seen of a room without an event.
+package enum RoomView: Sendable, Hashable {
+  /// The full state as a member may see it, or as everybody may.
+  case state(Slot?)
+  /// Readable, for people: JSON. Empty where the module does not offer it.
+  case json
+  /// What the room finds wrong with itself; empty: nothing.
+  case check
 }
 
 package enum LeaveReason: UInt8, Sendable, Hashable {
@@ -37,6 +49,8 @@ package struct RoomEffects {
     case all
     case only(Slot)
     case except(Slot)
+    /// Slots, each four bytes, little endian; those that nobody has are passed over.
+    case some(Range<Int>)
   }
   package enum Command: Sendable, Hashable {
     case send(Target, reliable: Bool, payload: Range<Int>)
@@ -48,6 +62,16 @@ package struct RoomEffects {
     case cancel(TimerID)
     case kick(Slot, reason: Range<Int>)
     case log(level: UInt8, text: Range<Int>)
+    /// Adds to a counter of the module.
+    case count(name: Range<Int>, amount: Int64)
+    /// What the list of rooms says of this one.
+    case label(Range<Int>)
+    /// `key=value`; an empty value removes the key.
+    case property(Range<Int>)
+    /// A locked room takes no new members.
+    case lock(Bool)
+    /// The room is over after this event.
+    case end(reason: Range<Int>)
   }
   package var commands: [Command] = []
   /// What the ranges of the commands point into.
@@ -143,6 +167,14 @@ package struct ModuleSettings: Sendable, Hashable {
   package var membersMax: UInt32
   package var ticksWhenEmpty: Bool
   package var limits: RoomLimits
+  /// Else rooms come from the HTTP interface only.
+  package var clientsMayCreate = true
+  /// On the whole server; 0: no limit of its own.
+  package var roomsMax: UInt32 = 0
+  /// How long a room stays with nobody in it; 0: for ever.
+  package var keepEmptySeconds: UInt32 = 0
+  /// How long a member's place is kept without a connection; 0: the server's usual.
+  package var graceSeconds: UInt32 = 0
   package init(
     name: String, version: String, hash: ModuleHash, ticksPerSecond: UInt32, membersMax: UInt32,
     ticksWhenEmpty: Bool, limits: RoomLimits
@@ -195,8 +227,6 @@ package protocol RoomEngine: AnyObject {
   ) throws(EngineError) -> any RoomInstance
   /// Gives the instance's place back to the pool.
   func discard(_ instance: any RoomInstance)
-  /// The full state for a member, or for all where `slot` is nil, made on a throw-away copy of the instance. Appends.
-  func describe(
-    _ module: ModuleHash, limits: RoomLimits, of instance: any RoomInstance, for slot: Slot?, into bytes: inout [UInt8]
-  ) throws(EngineError)
+  /// Looks at a throw-away copy of the instance. Appends what is seen.
+  func describe(_ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]) throws(EngineError)
 }

@@ -26,6 +26,12 @@ extension HostImport {
     case .tick: tickFunction
     case .state: stateFunction
     case .outOfMemory: outOfMemoryFunction
+    case .sendTo: sendToFunction
+    case .count: countFunction
+    case .label: labelFunction
+    case .property: propertyFunction
+    case .lock: lockFunction
+    case .end: endFunction
     }
   }
 }
@@ -34,14 +40,7 @@ private let sendFunction: wasmtime_host_function = { environment, caller, values
   let host = host(environment), values = values!
   let slot = Slot(UInt32(bitPattern: values[1].i32))
   let reliable = values[2].i32 != 0
-  guard host.pointee.isEvent() else { return stopped() }
-  if reliable {
-    host.pointee.sendsLeft -= 1
-    guard host.pointee.sendsLeft >= 0 else {
-      host.pointee.stop(.output, "the room made more than \(Limits.outputsPerEventMax) reliable sends in one event")
-      return stopped()
-    }
-  }
+  guard host.pointee.isEvent(), host.pointee.spendSend(reliable) else { return stopped() }
   guard let payload = host.pointee.carry(caller, values[3].i32, values[4].i32) else { return stopped() }
   let target: RoomEffects.Target
   switch values[0].i32 {
@@ -53,6 +52,22 @@ private let sendFunction: wasmtime_host_function = { environment, caller, values
     return stopped()
   }
   host.pointee.effects.commands.append(.send(target, reliable: reliable, payload: payload))
+  return nil
+}
+
+private let sendToFunction: wasmtime_host_function = { environment, caller, values, _ in
+  let host = host(environment), values = values!
+  let count = UInt32(bitPattern: values[1].i32)
+  let reliable = values[2].i32 != 0
+  guard host.pointee.isEvent(), host.pointee.spendSend(reliable) else { return stopped() }
+  guard count <= UInt32(Limits.membersMax) else {
+    host.pointee.stop(.trap, "send_to was given \(count) members; a room has at most \(Limits.membersMax)")
+    return stopped()
+  }
+  guard let slots = host.pointee.carry(caller, values[0].i32, Int32(count) * 4),
+    let payload = host.pointee.carry(caller, values[3].i32, values[4].i32)
+  else { return stopped() }
+  host.pointee.effects.commands.append(.send(.some(slots), reliable: reliable, payload: payload))
   return nil
 }
 
@@ -126,6 +141,49 @@ private let logFunction: wasmtime_host_function = { environment, caller, values,
   return nil
 }
 
+private let countFunction: wasmtime_host_function = { environment, caller, values, _ in
+  let host = host(environment), values = values!
+  guard host.pointee.isEvent(), let name = host.pointee.carry(caller, values[0].i32, values[1].i32) else {
+    return stopped()
+  }
+  host.pointee.effects.commands.append(.count(name: name, amount: values[2].i64))
+  return nil
+}
+
+private let labelFunction: wasmtime_host_function = { environment, caller, values, _ in
+  let host = host(environment), values = values!
+  guard host.pointee.isEvent(), let text = host.pointee.carry(caller, values[0].i32, values[1].i32) else {
+    return stopped()
+  }
+  host.pointee.effects.commands.append(.label(text))
+  return nil
+}
+
+private let propertyFunction: wasmtime_host_function = { environment, caller, values, _ in
+  let host = host(environment), values = values!
+  guard host.pointee.isEvent(), let text = host.pointee.carry(caller, values[0].i32, values[1].i32) else {
+    return stopped()
+  }
+  host.pointee.effects.commands.append(.property(text))
+  return nil
+}
+
+private let lockFunction: wasmtime_host_function = { environment, _, values, _ in
+  let host = host(environment), values = values!
+  guard host.pointee.isEvent(), host.pointee.spend(0) else { return stopped() }
+  host.pointee.effects.commands.append(.lock(values[0].i32 != 0))
+  return nil
+}
+
+private let endFunction: wasmtime_host_function = { environment, caller, values, _ in
+  let host = host(environment), values = values!
+  guard host.pointee.isEvent(), let reason = host.pointee.carry(caller, values[0].i32, values[1].i32) else {
+    return stopped()
+  }
+  host.pointee.effects.commands.append(.end(reason: reason))
+  return nil
+}
+
 private let timeFunction: wasmtime_host_function = { environment, _, values, _ in
   values![0].i64 = host(environment).pointee.context.time
   return nil
@@ -139,7 +197,7 @@ private let tickFunction: wasmtime_host_function = { environment, _, values, _ i
 private let stateFunction: wasmtime_host_function = { environment, caller, values, _ in
   let host = host(environment), values = values!
   guard host.pointee.mode == .inspection else {
-    host.pointee.stop(.trap, "state was given outside of describe and check")
+    host.pointee.stop(.trap, "state was given outside of the calls that look at a room")
     return stopped()
   }
   guard let bytes = host.pointee.guestBytes(caller, values[0].i32, values[1].i32) else { return stopped() }

@@ -71,9 +71,17 @@ extension HostState {
     return false
   }
 
+  mutating func spendSend(_ reliable: Bool) -> Bool {
+    guard reliable else { return true }
+    sendsLeft -= 1
+    if sendsLeft >= 0 { return true }
+    stop(.output, "the room made more than \(Limits.outputsPerEventMax) reliable sends in one event")
+    return false
+  }
+
   mutating func isEvent() -> Bool {
     if mode == .event { return true }
-    stop(.trap, "describe and check may only look: they asked the host to do something")
+    stop(.trap, "a call that may only look at the room asked the host to do something")
     return false
   }
 

@@ -52,15 +52,28 @@ final class LoadedModule {
       settings.membersMax = try reader.take()
       let flags: UInt32 = try reader.take()
       settings.ticksWhenEmpty = flags & 1 != 0
+      settings.clientsMayCreate = flags & 2 == 0
       let memoryKiB: UInt32 = try reader.take()
       if memoryKiB != 0 { settings.limits.memoryBytes = try limit(memoryKiB: memoryKiB) }
+      guard size >= 32 else { return try check() }
+      settings.roomsMax = try reader.take()
+      settings.keepEmptySeconds = try reader.take()
+      settings.graceSeconds = try reader.take()
+      try check()
     } catch { throw EngineError("the module's settings are not right: the structure \(error)") }
+  }
+
+  private func check() throws(DecodingError) {
     guard settings.ticksPerSecond <= SandboxLimits.ticksPerSecondMax else {
-      throw EngineError(
-        "the module wants \(settings.ticksPerSecond) ticks a second; \(SandboxLimits.ticksPerSecondMax) are the most")
+      throw DecodingError(
+        "wants \(settings.ticksPerSecond) ticks a second; \(SandboxLimits.ticksPerSecondMax) are the most")
     }
     guard settings.membersMax >= 1, settings.membersMax <= UInt32(Limits.membersMax) else {
-      throw EngineError("the module wants \(settings.membersMax) members; 1 to \(Limits.membersMax) are possible")
+      throw DecodingError("wants \(settings.membersMax) members; 1 to \(Limits.membersMax) are possible")
+    }
+    guard settings.graceSeconds <= SandboxLimits.graceSecondsMax else {
+      throw DecodingError(
+        "wants a grace of \(settings.graceSeconds) seconds; \(SandboxLimits.graceSecondsMax) are the most")
     }
   }
 

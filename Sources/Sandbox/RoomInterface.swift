@@ -27,6 +27,7 @@ struct WasmSignature: Hashable, Sendable, CustomStringConvertible {
 /// What a module exports; called by its number.
 enum RoomExport: Int, CaseIterable {
   case abi, settings, buffer, create, join, leave, suspended, returned, message, tick, timer, describe, check
+  case signal, json, schema, save, restore
 
   var name: String { "oneup_\(self)" }
   /// The others are simply not called when they are missing.
@@ -34,7 +35,8 @@ enum RoomExport: Int, CaseIterable {
   var signature: WasmSignature {
     switch self {
     case .abi, .settings, .check: WasmSignature([], [.i32])
-    case .buffer, .create: WasmSignature([.i32], [.i32])
+    case .json, .schema, .save: WasmSignature([])
+    case .buffer, .create, .signal, .restore: WasmSignature([.i32], [.i32])
     case .join: WasmSignature([.i32, .i32], [.i32])
     case .leave, .timer: WasmSignature([.i32, .i32])
     case .suspended, .returned, .describe: WasmSignature([.i32])
@@ -47,15 +49,23 @@ enum RoomExport: Int, CaseIterable {
 /// What a module may import. A game that imports anything else is refused.
 enum HostImport: Int, CaseIterable {
   case send, reply, refuse, random, after, cancel, kick, log, time, tick, state, outOfMemory
+  case sendTo, count, label, property, lock, end
 
-  var name: String { self == .outOfMemory ? "out_of_memory" : "\(self)" }
+  var name: String {
+    switch self {
+    case .outOfMemory: "out_of_memory"
+    case .sendTo: "send_to"
+    default: "\(self)"
+    }
+  }
   var signature: WasmSignature {
     switch self {
-    case .send: WasmSignature([.i32, .i32, .i32, .i32, .i32])
-    case .reply, .refuse, .state: WasmSignature([.i32, .i32])
+    case .send, .sendTo: WasmSignature([.i32, .i32, .i32, .i32, .i32])
+    case .reply, .refuse, .state, .label, .property, .end: WasmSignature([.i32, .i32])
+    case .count: WasmSignature([.i32, .i32, .i64])
     case .random, .time, .tick: WasmSignature([], [.i64])
     case .after: WasmSignature([.i64, .i32, .i32], [.i32])
-    case .cancel: WasmSignature([.i32])
+    case .cancel, .lock: WasmSignature([.i32])
     case .kick, .log: WasmSignature([.i32, .i32, .i32])
     case .outOfMemory: WasmSignature([])
     }

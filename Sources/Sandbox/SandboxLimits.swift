@@ -24,6 +24,8 @@ package enum SandboxLimits {
   package static let moduleBytesMax = 32 * 1_048_576
   package static let manifestBytesMax = 65_536
   package static let ticksPerSecondMax: UInt32 = 240
+  /// A member's place is kept for a day at most.
+  package static let graceSecondsMax: UInt32 = 86_400
   /// Frames of a backtrace that are kept.
   package static let backtraceFramesMax = 32
   /// Mutable globals of a module; each is read and written with every image.

@@ -60,6 +60,9 @@ extension WasmEngine {
       arguments[0].i32 = Int32(bitPattern: id.rawValue)
       arguments[1].i32 = count
       return .timer
+    case .signal:
+      arguments[0].i32 = count
+      return .signal
     }
   }
   private func set(_ slot: Slot, _ second: Int32) {
@@ -126,7 +129,7 @@ extension WasmEngine {
     let used = fuel - fuelLeft(block.pointee.context)
     var isRefused = false
     switch call {
-    case .create, .join, .message: isRefused = arguments[0].i32 != 0
+    case .create, .join, .message, .signal: isRefused = arguments[0].i32 != 0
     default: break
     }
     if isRefused {

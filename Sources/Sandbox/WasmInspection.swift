@@ -4,26 +4,29 @@ package import Core
 
 extension WasmEngine {
   package func describe(
-    _ module: ModuleHash, limits: RoomLimits, of instance: any RoomInstance, for slot: Slot?,
-    into bytes: inout [UInt8]
+    _ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]
   ) throws(EngineError) {
-    precondition(
-      WasmInstance.block(of: instance).pointee.module.hash == module, "an instance is described with its own module")
     try onCopy(of: instance) { (copy: UnsafeMutablePointer<InstanceBlock>) throws(EngineError) in
-      arguments[0].i32 = slot.map { Int32(bitPattern: $0.rawValue) } ?? -1
-      try inspect(copy, .describe)
+      switch view {
+      case .state(let slot):
+        arguments[0].i32 = slot.map { Int32(bitPattern: $0.rawValue) } ?? -1
+        try inspect(copy, .describe)
+      case .json: try inspect(copy, .json)
+      case .check:
+        try inspect(copy, .check)
+        if arguments[0].i32 == 0 { host.pointee.stateBytes.removeAll(keepingCapacity: true) }
+      }
       bytes.append(contentsOf: host.pointee.stateBytes)
     }
   }
 
-  /// What the room finds wrong with itself, or nil.
-  package func check(_ instance: any RoomInstance) throws(EngineError) -> String? {
-    var complaint: String?
-    try onCopy(of: instance) { (copy: UnsafeMutablePointer<InstanceBlock>) throws(EngineError) in
-      try inspect(copy, .check)
-      if arguments[0].i32 != 0 { complaint = String(decoding: host.pointee.stateBytes, as: UTF8.self) }
-    }
-    return complaint
+  /// What the module says of its messages and its state, as JSON; empty where it says nothing. Asked of a fresh instance.
+  package func schema(of module: ModuleHash) throws(EngineError) -> [UInt8] {
+    let loaded = try loaded(module)
+    let block = try InstanceBlock.make(loaded, loaded.settings.limits, machine)
+    defer { InstanceBlock.free(block) }
+    try inspect(block, .schema)
+    return host.pointee.stateBytes
   }
 
   private func onCopy(

@@ -136,9 +136,10 @@ package final class ScriptedEngine: RoomEngine {
   }
   package func discard(_ instance: any RoomInstance) {}
   package func describe(
-    _ module: ModuleHash, limits: RoomLimits, of instance: any RoomInstance, for slot: Slot?,
-    into bytes: inout [UInt8]
-  ) throws(EngineError) { scripted(instance).room.encode(into: &bytes) }
+    _ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]
+  ) throws(EngineError) {
+    if case .state = view { scripted(instance).room.encode(into: &bytes) }
+  }
 
   // MARK: Calls
 
@@ -177,6 +178,7 @@ package final class ScriptedEngine: RoomEngine {
       room.ticks &+= 1
       room.mixed ^= UInt64(skipped)
       send(.all, [ScriptedOutput.ticked.rawValue, UInt8(truncatingIfNeeded: number)], reliable: number % 8 == 0)
+    case .signal: return refuse()
     case .timer:
       var r = ByteReader(payload)
       if let operation: UInt64 = try? r.take() { append(&room, operation, .all) }

@@ -95,10 +95,10 @@ import Testing
     #expect(Array(effects.bytes[reply]) == answer && Array(effects.bytes[timer]) == answer)
     #expect(String(decoding: effects.bytes[reason], as: UTF8.self) == "unlucky")
 
-    #expect(try room.engine.check(room.instance) == nil)
+    #expect(try room.check() == "")
     room.engine.context.tick = 3
     #expect(room.call(.tick(number: 3, skipped: 1)).isApplied)
-    #expect(try room.engine.check(room.instance) == "too many ticks")
+    #expect(try room.check() == "too many ticks")
   }
 
   @Test("Mistakes are told in words that help") func mistakes() throws {

@@ -78,8 +78,14 @@ final class TestRoom {
   }
   func describe() throws -> [UInt8] {
     var bytes: [UInt8] = []
-    try engine.describe(settings.hash, limits: limits, of: instance, for: nil, into: &bytes)
+    try engine.describe(instance, as: .state(nil), into: &bytes)
     return bytes
+  }
+  /// What it finds wrong with itself; empty: nothing.
+  func check() throws -> String {
+    var bytes: [UInt8] = []
+    try engine.describe(instance, as: .check, into: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
   }
   /// Payloads of what the last call sent.
   var sent: [[UInt8]] {

@@ -213,6 +213,7 @@ struct TwinReplay {
           case .all: true
           case .only(let one): one.rawValue == slot
           case .except(let one): one.rawValue != slot
+          case .some: preconditionFailure("scripted rooms do not send to some")
           }
         }
         guard !all.isEmpty else { continue }
@@ -225,7 +226,7 @@ struct TwinReplay {
         let at = twin.timers.firstIndex { ($0.due, $0.id) > (due, id) } ?? twin.timers.count
         twin.timers.insert(.init(id: id, due: due, payload: Array(effects.bytes[range])), at: at)
       case .cancel(let id): twin.timers.removeAll { $0.id == id }
-      case .kick, .refuse, .log: break
+      case .kick, .refuse, .log, .count, .label, .property, .lock, .end: break
       }
     }
   }

@@ -149,6 +149,10 @@ extension Worker {
       // A stale frame of an older connection harms nobody (2.1).
       guard answer.generation >= member.generation else { return }
       if (answer.generation > member.generation || member.suspended) && !room.claims[c].isChanging {
+        guard fitsReserve(room, 0) else {
+          refuseForSpace(answer, room.shard)
+          return
+        }
         room.claims[c].isChanging = true
         stage(room, .attached(slot, answer.generation))
       }
@@ -232,7 +236,7 @@ extension Worker {
     if room.described?.event != host.eventSeq {
       var payload: [UInt8] = []
       do throws(EngineError) {
-        try engine.describe(host.module, limits: host.limits, of: room.instance!, for: nil, into: &payload)
+        try engine.describe(room.instance!, as: .state(nil), into: &payload)
         if payload.count > Limits.stateBytesMax {
           payload = []
           throw EngineError("the room's full state is larger than \(Limits.stateBytesMax) bytes")

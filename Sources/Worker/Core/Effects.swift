@@ -10,7 +10,7 @@ extension Worker {
       switch command {
       case .send(let target, let reliable, let payload):
         effects.bytes.withUnsafeBytes {
-          send(room, target, reliable, UnsafeRawBufferPointer(rebasing: $0[payload]))
+          send(room, target.members(in: $0), reliable, UnsafeRawBufferPointer(rebasing: $0[payload]))
         }
       case .reply(let payload):
         guard let sender else { continue }
@@ -29,12 +29,13 @@ extension Worker {
         guard let membership = room.awake[slot]?.membership else { continue }
         pendingKicks.append(PendingKick(room: room, slot: slot, membership: membership))
       case .refuse, .log: break
+      case .count, .label, .property, .lock, .end: break
       }
     }
   }
 
   private mutating func send(
-    _ room: Room, _ target: RoomEffects.Target, _ reliable: Bool, _ payload: UnsafeRawBufferPointer
+    _ room: Room, _ target: SendTarget, _ reliable: Bool, _ payload: UnsafeRawBufferPointer
   ) {
     guard reliable else {
       sendUnreliable(room, target, payload)
@@ -112,7 +113,7 @@ extension Worker {
   }
 
   private mutating func sendUnreliable(
-    _ room: Room, _ target: RoomEffects.Target, _ payload: UnsafeRawBufferPointer
+    _ room: Room, _ target: SendTarget, _ payload: UnsafeRawBufferPointer
   ) {
     // Fresh or nothing (I-6): a replay has nobody to say it to.
     for l in links.indices where links[l].isOpen && links[l].loops > 0 {
@@ -148,11 +149,16 @@ extension Worker {
         pendingKicks.append(kick)
         continue
       }
+      guard fitsReserve(kick.room, 0) else {
+        isShortOfSpace = true
+        pendingKicks.append(kick)
+        continue
+      }
       remove(kick.room, kick.slot)
     }
   }
 
-  /// Stages the end of a membership, unless another change of it is on its way.
+  /// Stages the end of a membership, unless another change of it is on its way. Ask `fitsReserve` first.
   mutating func remove(_ room: Room, _ slot: Slot, _ reason: LeaveReason = .kicked) {
     let c = room.claim(slot)
     guard !room.claims[c].isChanging else { return }
@@ -167,12 +173,34 @@ struct PendingKick {
   var membership: Membership
 }
 
-extension RoomEffects.Target {
+/// Whom a send is for; `some` is u32 slots, valid during the call.
+enum SendTarget {
+  case all
+  case only(Slot)
+  case except(Slot)
+  case some(UnsafeRawBufferPointer)
+
   func includes(_ slot: Slot) -> Bool {
     switch self {
     case .all: true
     case .only(let one): one == slot
     case .except(let one): one != slot
+    case .some(let slots):
+      // At most `membersMax`, and seldom more than a few.
+      stride(from: 0, to: slots.count, by: 4).contains {
+        UInt32(littleEndian: slots.loadUnaligned(fromByteOffset: $0, as: UInt32.self)) == slot.rawValue
+      }
+    }
+  }
+}
+
+extension RoomEffects.Target {
+  func members(in bytes: UnsafeRawBufferPointer) -> SendTarget {
+    switch self {
+    case .all: .all
+    case .only(let slot): .only(slot)
+    case .except(let slot): .except(slot)
+    case .some(let range): .some(UnsafeRawBufferPointer(rebasing: bytes[range]))
     }
   }
 }
