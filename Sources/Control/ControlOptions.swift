@@ -8,8 +8,14 @@ package struct ControlOptions: Sendable {
   package var adminToken: [UInt8]
   /// The directory of the crash bundles and reports.
   package var crashes: String
+  /// The directory of module builds, and of the pages that come with them.
+  package var modules: String
+  /// The directory of oneup.js and the dashboard; nil where there is none.
+  package var web: String?
   /// Where players connect; shown, not used.
   package var playersAddress: String
+  /// Whether players may connect with TLS.
+  package var hasTLS: Bool
   /// Asks the supervisor; the answer is JSON.
   package var ask: @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8]
   /// The workers that can be connected to now.
@@ -18,7 +24,8 @@ package struct ControlOptions: Sendable {
   package var serving: @Sendable (_ port: Int) -> Void
 
   package init(
-    host: String, port: Int, adminToken: [UInt8], crashes: String, playersAddress: String,
+    host: String, port: Int, adminToken: [UInt8], crashes: String, modules: String, web: String?,
+    playersAddress: String, hasTLS: Bool,
     ask: @escaping @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8],
     workers: @escaping @Sendable () -> [WorkerAddress], serving: @escaping @Sendable (_ port: Int) -> Void
   ) {
@@ -26,7 +33,10 @@ package struct ControlOptions: Sendable {
     self.port = port
     self.adminToken = adminToken
     self.crashes = crashes
+    self.modules = modules
+    self.web = web
     self.playersAddress = playersAddress
+    self.hasTLS = hasTLS
     self.ask = ask
     self.workers = workers
     self.serving = serving

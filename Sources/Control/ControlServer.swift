@@ -38,47 +38,73 @@ package struct ControlServer: Sendable {
   // MARK: Routes
 
   private static let index = """
-    GET  /healthz        this process answers
-    GET  /readyz         200 when every shard is served, else 503
-    GET  /v1/processes   processes and shards
-    GET  /v1/rooms       live rooms of all workers
-    GET  /v1/recoveries  repaired deaths, with how long each took
-    GET  /v1/events      what the processes said about themselves
-    GET  /v1/crashes     crash bundles and reports; /v1/crashes/ID shows one
-    POST /v1/faults      {"kind": "worker-kill|worker-stop|gateway-kill|spare-kill|all-kill", "instance": N (optional)}
-                         needs: Authorization: Bearer <the data directory's admin-token>
+    GET  /                   the arena, or the dashboard
+    GET  /dashboard          the dashboard
+    GET  /play/NAME/         the page that the module NAME brings along
+    GET  /oneup.js           the client library
+    GET  /healthz            this process answers
+    GET  /readyz             200 when every shard is served, else 503
+    GET  /v1/client          where players connect
+    GET  /v1/modules         modules; /v1/modules/NAME shows a manifest with its schema
+    GET  /v1/processes       processes and shards
+    GET  /v1/rooms           live rooms of all workers
+    GET  /v1/recoveries      repaired deaths, with how long each took
+    GET  /v1/events          what the processes said about themselves
+    GET  /v1/crashes         crash bundles and reports; /v1/crashes/ID shows one
+    POST /v1/faults          {"kind": "worker-kill|worker-stop|gateway-kill|spare-kill|all-kill", "instance": N (optional)}
+                             needs: Authorization: Bearer <the data directory's admin-token>
 
     """
 
   private var router: Router<BasicRequestContext> {
-    let router = Router(context: BasicRequestContext.self)
-    // Says nothing about the server, so that a load balancer needs no token.
-    router.get("healthz") { _, _ in Self.text(.ok, "ok\n") }
+    let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
+    PageRoutes(options: options).add(to: router)
+    addPublic(to: router)
+    addViews(to: router)
+    router.post("v1/faults") { request, _ in await guarded(.change, request) { await fault(request) } }
+    return router
+  }
+
+  /// What says nothing that a stranger should not know: a load balancer or a player's page needs no token.
+  private func addPublic(to router: Router<BasicRequestContext>) {
+    router.get("healthz") { _, _ in Answer.text(.ok, "ok\n") }
     router.get("readyz") { _, _ in
-      await isServed() ? Self.text(.ok, "ready\n") : Self.text(.serviceUnavailable, "not every shard is served\n")
+      await isServed() ? Answer.text(.ok, "ready\n") : Answer.text(.serviceUnavailable, "not every shard is served\n")
     }
-    router.get("/") { request, _ in guarded(.read, request) { Self.text(.ok, Self.index) } }
+    router.get("v1") { _, _ in Answer.text(.ok, Self.index) }
+    router.get("v1/client") { request, _ in
+      Answer.shared(Answer.json(.ok, ClientView(options, host: request.head.authority)))
+    }
+    let modules = ModulesView(directory: options.modules)
+    router.get("v1/modules") { _, _ in Answer.shared(Answer.json(.ok, modules.list())) }
+    router.get("v1/modules/:name") { _, context in
+      guard let (json, _) = modules.manifest(context.parameters.get("name") ?? "") else {
+        return Answer.shared(Answer.error(.notFound, "there is no such module; ask /v1/modules"))
+      }
+      return Answer.shared(Answer.json(.ok, json))
+    }
+  }
+
+  private func addViews(to router: Router<BasicRequestContext>) {
     for verb in ["processes", "recoveries", "events"] {
       router.get("v1/\(verb)") { request, _ in
-        await guarded(.read, request) { Self.json(.ok, await options.ask(verb, [])) }
+        await guarded(.read, request) { Answer.json(.ok, await options.ask(verb, [])) }
       }
     }
     router.get("v1/rooms") { request, _ in
-      await guarded(.read, request) { Self.json(.ok, await RoomsView.gather(options.workers(), group)) }
+      await guarded(.read, request) { Answer.json(.ok, await RoomsView.gather(options.workers(), group)) }
     }
     router.get("v1/crashes") { request, _ in
-      guarded(.read, request) { Self.json(.ok, Self.encode(CrashEntry.list(in: options.crashes))) }
+      guarded(.read, request) { Answer.json(.ok, CrashEntry.list(in: options.crashes)) }
     }
     router.get("v1/crashes/:id") { request, context in
       guarded(.read, request) {
         guard let id = context.parameters.get("id"), let report = CrashEntry.report(id, in: options.crashes) else {
-          return Self.json(.notFound, Self.encode(["error": "there is no such crash; ask /v1/crashes"]))
+          return Answer.error(.notFound, "there is no such crash; ask /v1/crashes")
         }
-        return Self.json(.ok, report)
+        return Answer.json(.ok, report)
       }
     }
-    router.post("v1/faults") { request, _ in await guarded(.change, request) { await fault(request) } }
-    return router
   }
 
   private func isServed() async -> Bool { await options.ask("served", []) == Array("true".utf8) }
@@ -92,50 +118,22 @@ package struct ControlServer: Sendable {
   private func fault(_ request: Request) async -> Response {
     guard let body = try? await request.body.collect(upTo: 4_096),
       let wanted = try? JSONDecoder().decode(FaultRequest.self, from: Data(body.readableBytesView))
-    else {
-      return Self.json(
-        .badRequest, Self.encode(["error": #"the body must be JSON like {"kind":"worker-kill"}"#]))
-    }
+    else { return Answer.error(.badRequest, #"the body must be JSON like {"kind":"worker-kill"}"#) }
     let words = wanted.kind.filter { $0.isLetter || $0 == "-" } + (wanted.instance.map { " \($0)" } ?? "")
     let answer = await options.ask("fault", Array(words.utf8))
     let refused = (try? JSONDecoder().decode(Refusal.self, from: Data(answer))) != nil
-    return Self.json(refused ? .conflict : .ok, answer)
+    return Answer.json(refused ? .conflict : .ok, answer)
   }
 
-  // MARK: Answers
+  // MARK: Access
 
-  private func guarded(
-    _ need: Access.Need, _ request: Request, _ answer: () async -> Response
-  ) async -> Response {
-    isAllowed(need, request) ? await answer() : Self.refused
+  private func guarded(_ need: Access.Need, _ request: Request, _ answer: () async -> Response) async -> Response {
+    isAllowed(need, request) ? await answer() : Answer.unauthorized
   }
   private func guarded(_ need: Access.Need, _ request: Request, _ answer: () -> Response) -> Response {
-    isAllowed(need, request) ? answer() : Self.refused
+    isAllowed(need, request) ? answer() : Answer.unauthorized
   }
   private func isAllowed(_ need: Access.Need, _ request: Request) -> Bool {
-    access.allows(need, authorization: request.headers[.authorization])
-  }
-  private static var refused: Response {
-    var response = json(
-      .unauthorized, encode(["error": "send the data directory's admin-token as: Authorization: Bearer TOKEN"]))
-    response.headers[.wwwAuthenticate] = "Bearer"
-    return response
-  }
-
-  private static func encode(_ value: some Encodable) -> [UInt8] {
-    do {
-      return Array(try JSONEncoder().encode(value))
-    } catch { preconditionFailure("a view of control's own could not be encoded: \(error)") }
-  }
-  private static func json(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
-    response(status, "application/json", bytes)
-  }
-  private static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
-    response(status, "text/plain; charset=utf-8", Array(text.utf8))
-  }
-  private static func response(_ status: HTTPResponse.Status, _ type: String, _ bytes: [UInt8]) -> Response {
-    Response(
-      status: status, headers: [.contentType: type, .cacheControl: "no-store"],
-      body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    access.allows(need, authorization: request.headers[.authorization], host: request.head.authority)
   }
 }

@@ -43,7 +43,8 @@ struct ControlCommand: ParsableCommand {
     guard let http = Endpoint(try role.text("http")) else { throw StartError("The http address is none.") }
     return ControlOptions(
       host: http.host, port: Int(http.port), adminToken: token.filter { $0 > UInt8(ascii: " ") },
-      crashes: try role.text("crashes"), playersAddress: try role.text("listen"),
+      crashes: try role.text("crashes"), modules: try role.text("modules"), web: role.values["web"],
+      playersAddress: try role.text("listen"), hasTLS: role.values["tls-certificate"] != nil,
       ask: { verb, body in
         await withCheckedContinuation { continuation in
           channel.request(verb, body) { continuation.resume(returning: $0) }

@@ -21,6 +21,7 @@ struct ServeCommand: ParsableCommand {
   @Option(help: Setting.durability.help) var durability: String?
   @Option(help: Setting.shards.help) var shards: String?
   @Option(help: Setting.modules.help) var modules: String?
+  @Option(help: Setting.web.help) var web: String?
   @Flag(name: .customLong("dev"), help: Setting.development.help) var development = false
   @Option(help: Setting.tlsCertificate.help) var tlsCertificate: String?
   @Option(help: Setting.tlsKey.help) var tlsKey: String?
@@ -33,7 +34,7 @@ struct ServeCommand: ParsableCommand {
     var values: [String: String] = [:]
     let given: [(Setting, String?)] = [
       (.data, data), (.listen, listen), (.http, http), (.workers, workers), (.loops, loops), (.durability, durability),
-      (.shards, shards), (.modules, modules), (.development, development ? "true" : nil),
+      (.shards, shards), (.modules, modules), (.web, web), (.development, development ? "true" : nil),
       (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.hang, hangMilliseconds), (.grace, graceMilliseconds),
       (.intensity, restartIntensity),
     ]
@@ -59,6 +60,7 @@ struct ServeCommand: ParsableCommand {
       "durability": settings.durability == .disk ? "disk" : "process", "modules": settings.modules,
       "dev": settings.isDevelopment ? "true" : "false",
     ]
+    options.passedOn["web"] = settings.web
     if let tls = settings.tls {
       options.passedOn["tls-certificate"] = tls.certificate
       options.passedOn["tls-key"] = tls.key

@@ -27,7 +27,7 @@ struct Setting: Sendable {
     text: "Where players connect. Port 0: any free one. Use 0.0.0.0:7777 to let other machines in.")
   static let http = Setting(
     name: "http", kind: .address, unit: nil, fallback: "127.0.0.1:7780",
-    text: "Where control serves HTTP. Beyond the loopback interface every request needs the admin token.")
+    text: "Where control serves HTTP. Beyond the loopback interface reads need the admin token too; pages do not.")
   static let workers = Setting(
     name: "workers", kind: .integer(1...64), unit: "processes", fallback: "2",
     text: "Processes that run rooms, besides the spare.")
@@ -43,6 +43,9 @@ struct Setting: Sendable {
   static let modules = Setting(
     name: "modules", kind: .path, unit: nil, fallback: nil,
     text: "The directory of module builds (NAME.wasm and NAME.json). Without it: modules/ here or near the program.")
+  static let web = Setting(
+    name: "web", kind: .path, unit: nil, fallback: nil,
+    text: "The directory of oneup.js and the dashboard. Without it: Web/ or share/oneup/web near the program.")
   static let development = Setting(
     name: "dev", kind: .flag, unit: nil, fallback: "false",
     text: "For development: modules that fail on purpose may be joined.")
@@ -62,7 +65,8 @@ struct Setting: Sendable {
     text: "So many uninvited deaths of one role within 30 s, and the server gives up and says why.")
 
   static let all = [
-    data, listen, http, workers, loops, durability, shards, modules, development, tlsCertificate, tlsKey, hang, grace,
+    data, listen, http, workers, loops, durability, shards, modules, web, development, tlsCertificate, tlsKey, hang,
+    grace,
     intensity,
   ]
 

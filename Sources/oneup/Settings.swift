@@ -13,6 +13,8 @@ struct Settings: Sendable {
   var durability: Durability
   var shards: Int?
   var modules: String
+  /// Absolute; nil where there are no pages.
+  var web: String?
   var isDevelopment: Bool
   var tls: (certificate: String, key: String)?
   var hangMilliseconds: Int
@@ -32,6 +34,7 @@ struct Settings: Sendable {
     durability = try Self.value(.durability, reader) == "disk" ? .disk : .process
     shards = try Self.integer(.shards, reader)
     modules = try Self.modules(try Self.value(.modules, reader))
+    web = try Self.web(try Self.value(.web, reader))
     isDevelopment = try Self.value(.development, reader) == "true"
     hangMilliseconds = try Self.integer(.hang, reader) ?? 3_000
     graceMilliseconds = try Self.integer(.grace, reader) ?? 5_000
@@ -99,6 +102,30 @@ struct Settings: Sendable {
       preconditionFailure("an address has a default and was checked")
     }
     return endpoint
+  }
+
+  /// Where the pages are without a setting: in the repository or the installation that this program is in. A server runs
+  /// without them, too.
+  static func web(_ wanted: String?) throws -> String? {
+    func holdsPages(_ directory: String) -> Bool {
+      ["oneup.js", "dashboard/index.html"].contains {
+        FileManager.default.fileExists(atPath: "\(directory)/\($0)")
+      }
+    }
+    if let wanted {
+      guard holdsPages(wanted) else {
+        throw StartError("\(wanted) holds neither oneup.js nor a dashboard. Name the right directory with --web DIR.")
+      }
+      return URL(fileURLWithPath: wanted).standardizedFileURL.path
+    }
+    var above = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    while above.path != "/" {
+      for directory in ["\(above.path)/Web", "\(above.path)/share/oneup/web"] where holdsPages(directory) {
+        return directory
+      }
+      above.deleteLastPathComponent()
+    }
+    return nil
   }
 
   /// Where module builds are without a setting: in the working directory, or where this program's build or installation puts them.

@@ -44,7 +44,7 @@ import Testing
     #expect(try server.request("GET", "/v1/crashes").body == "[]")
     #expect(try server.request("GET", "/v1/crashes/..%2Fidentity").status == 404)
     #expect(try server.request("GET", "/v1/nothing").status == 404)
-    #expect(try server.request("GET", "/").body.contains("/v1/faults"))
+    #expect(try server.request("GET", "/v1").body.contains("/v1/faults"))
   }
 
   @Test func faultsNeedTheToken() throws {

@@ -30,10 +30,15 @@ final class RunningServer {
       .appendingPathComponent("oneup")
   }
 
-  /// Waits until it is ready.
-  init(_ extra: [String] = []) throws {
+  /// Waits until it is ready. `files`: put into the modules' directory before, by path.
+  init(_ extra: [String] = [], files: [String: String] = [:]) throws {
     directory = NSTemporaryDirectory() + "oneup-control-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory + "/modules", withIntermediateDirectories: true)
+    for (path, text) in files {
+      let file = URL(fileURLWithPath: "\(directory)/modules/\(path)")
+      try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data(text.utf8).write(to: file)
+    }
     let output = Pipe()
     _ = FileManager.default.createFile(atPath: directory + "/log", contents: nil)
     process.executableURL = Self.program
@@ -69,7 +74,10 @@ final class RunningServer {
     get throws { try String(contentsOfFile: ready.data + "/admin-token", encoding: .utf8).filter { !$0.isWhitespace } }
   }
 
-  func request(_ method: String, _ path: String, token: String? = nil, body: String = "") throws -> Answer {
+  func request(
+    _ method: String, _ path: String, token: String? = nil, body: String = "", host: String = "localhost",
+    headers: [String] = []
+  ) throws -> Answer {
     let port = UInt16(ready.http.split(separator: ":").last ?? "") ?? 0
     let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(fd) }
@@ -84,8 +92,8 @@ final class RunningServer {
     }
     guard connected == 0 else { throw Failure(description: "cannot connect to \(ready.http)") }
     let text =
-      "\(method) \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
-      + (token.map { "Authorization: Bearer \($0)\r\n" } ?? "") + "\r\n" + body
+      "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
+      + (token.map { "Authorization: Bearer \($0)\r\n" } ?? "") + headers.map { $0 + "\r\n" }.joined() + "\r\n" + body
     let bytes = Array(text.utf8)
     guard send(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
       throw Failure(description: "the request was not taken")

@@ -108,7 +108,7 @@ final class Server {
 
   func get(_ path: String) throws -> String {
     let stream = try Stream(port: UInt16(ready.http.split(separator: ":").last ?? "") ?? 0)
-    stream.send(Array("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))
+    stream.send(Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8))
     var answer: [UInt8] = []
     while let more = stream.receiveSome() { answer += more }
     let whole = String(decoding: answer, as: UTF8.self)
