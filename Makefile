@@ -6,7 +6,7 @@ SWIFT ?= swift
 ONEUP := .build/release/oneup
 MODULES := .build/modules
 
-.PHONY: help build run test bench check format clean dist setup
+.PHONY: help build run test bench check format clean package setup
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -35,8 +35,8 @@ check: ## the house rules
 format: ## put the sources into the house's form
 	@git ls-files '*.swift' | grep -v ClientMessages | xargs swift format -i
 
-dist: setup ## one directory to ship: dist/ with the program, its library and the modules
-	@dev/dist
+package: setup ## a tarball that runs anywhere: dist/oneup-VERSION-linux-MACHINE.tar.gz
+	@dev/package
 
 clean: ## remove what was built; the data directory stays
 	@rm -rf .build dist
