@@ -25,8 +25,10 @@ final class RunningServer {
   let process = Process()
   private(set) var ready: Ready
 
+  /// ONEUP, else what was built beside the tests.
   static var program: URL {
-    URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
+    if let path = ProcessInfo.processInfo.environment["ONEUP"] { return URL(fileURLWithPath: path) }
+    return URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
       .appendingPathComponent("oneup")
   }
 
