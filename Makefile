@@ -18,8 +18,7 @@ build: setup ## the server and its example modules
 	@dev/build
 
 run: build ## start a server on ./data (DATA=DIR for another directory)
-	@dev/welcome "$(DATA)"
-	@exec $(ONEUP) serve --data "$(DATA)" --modules $(MODULES)
+	@set -o pipefail; $(ONEUP) serve --data "$(DATA)" --modules $(MODULES) --dev | dev/welcome "$(DATA)"
 
 test: setup ## everything that CI runs
 	@dev/test
