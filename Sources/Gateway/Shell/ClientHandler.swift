@@ -20,6 +20,8 @@ final class ClientHandler: ClientStream, ChannelInboundHandler, RemovableChannel
   private var isEncrypted = false
   /// "G", "GE" or "GET": not yet decided.
   private var beginning: ByteBuffer?
+  /// While frames are neither encrypted nor wrapped.
+  private var socket: DirectSocket?
 
   func channelActive(context: ChannelHandlerContext) { open(context.channel) }
   func channelInactive(context: ChannelHandlerContext) {
@@ -40,7 +42,15 @@ final class ClientHandler: ClientStream, ChannelInboundHandler, RemovableChannel
   }
 
   override func write(_ frames: ByteBuffer, promise: EventLoopPromise<Void>?) {
-    channel.writeAndFlush(frames, promise: promise)
+    guard socket != nil else { return channel.writeAndFlush(frames, promise: promise) }
+    let sent = frames.withUnsafeReadableBytes { socket!.write($0, channel) }
+    let left = frames.readableBytes - sent
+    guard left > 0 || promise != nil else { return }
+    let rest = frames.getSlice(at: frames.readerIndex + sent, length: left)!
+    socket!.noteQueued()
+    let written = promise ?? loop.eventLoop.makePromise(of: Void.self)
+    written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.socket?.noteFinished() }
+    channel.writeAndFlush(rest, promise: written)
   }
 
   private func detect(_ context: ChannelHandlerContext, _ buffer: ByteBuffer) {
@@ -62,6 +72,7 @@ final class ClientHandler: ClientStream, ChannelInboundHandler, RemovableChannel
       }
     }
     phase = .frames
+    if !isEncrypted { socket = DirectSocket(context.channel) }
     receive(buffer)
   }
 
