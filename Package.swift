@@ -37,10 +37,13 @@ let wasmtimeLibrary: [LinkerSetting] = [
       + ["$ORIGIN", "$ORIGIN/../lib", wasmtimeDirectory].flatMap { ["-Xlinker", "-rpath", "-Xlinker", $0] })
 ]
 
-/// Game code for its unit tests, with no more settings than a game's author would have.
-func module(_ name: String, path: String) -> Target {
-  .target(
+/// A room module with its unit tests, as one target, as `oneup test` builds it: game code needs no `public`.
+func module(_ name: String, _ path: String) -> Target {
+  let beside = ["README.md", "module.json", "Page"]
+  return .testTarget(
     name: name, dependencies: ["OneUpRoom"], path: path,
+    exclude: beside.filter { FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(path)/\($0)") },
+    sources: ["Sources", "Tests"],
     swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)])
 }
 func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -95,8 +98,6 @@ var targets: [Target] = [
     "Simulation",
     ["Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "WorkerStore", "GatewayCore"]),
   .target(name: "OneUpRoom", path: "Sources/OneUpRoom", exclude: ["Support"], swiftSettings: strict),
-  module("Tally", path: "Modules/tally/Sources"),
-  module("Faulty", path: "Modules/faulty/Sources"),
 
   program(
     "oneup",
@@ -123,8 +124,10 @@ var targets: [Target] = [
     name: "JournalTests", dependencies: ["Core", "Journal", "SimulatedFiles"], exclude: ["golden"],
     swiftSettings: strict),
   tests("SandboxTests", ["Core", "Sandbox", "ModuleBuilder"]),
-  tests("TallyTests", path: "Modules/tally/Tests", ["OneUpRoom", "Tally"]),
-  tests("FaultyTests", path: "Modules/faulty/Tests", ["OneUpRoom", "Faulty"]),
+  tests("OneUpRoomTests", ["OneUpRoom"]),
+  module("TallyTests", "Modules/tally"),
+  module("FaultyTests", "Modules/faulty"),
+  module("ArenaTests", "Modules/arena"),
   tests("WireTests", ["Core", "Wire", "ClientMessages", protobuf]),
   tests("GatewayTests", ["Core", "Wire", "GatewayCore"]),
   tests(
@@ -134,6 +137,7 @@ var targets: [Target] = [
   tests("DrillTests", ["Core", "ClientCore", "Drill", "OneUpClient", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
+  tests("WorkerTests", ["Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "WorkerStore", "Simulation"]),
   tests("SimulationTests", ["Simulation"]),
   // Of the program: ONEUP names another than the one that was just built.
   tests("ControlTests", []),

@@ -35,6 +35,16 @@ enum Exports {
     func exportedDescribe(_ slot: Int32) { hosted.describe(slot) }
     @_expose(wasm, "oneup_check") @_cdecl("oneup_check")
     func exportedCheck() -> UInt32 { hosted.check() }
+    @_expose(wasm, "oneup_signal") @_cdecl("oneup_signal")
+    func exportedSignal(_ count: UInt32) -> UInt32 { hosted.signal(count) }
+    @_expose(wasm, "oneup_json") @_cdecl("oneup_json")
+    func exportedJSON() { hosted.json() }
+    @_expose(wasm, "oneup_schema") @_cdecl("oneup_schema")
+    func exportedSchema() { hosted.schema() }
+    @_expose(wasm, "oneup_save") @_cdecl("oneup_save")
+    func exportedSave() { hosted.save() }
+    @_expose(wasm, "oneup_restore") @_cdecl("oneup_restore")
+    func exportedRestore(_ count: UInt32) -> UInt32 { hosted.restore(count) }
 
     """
   }

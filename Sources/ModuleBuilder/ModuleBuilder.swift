@@ -39,22 +39,42 @@ package enum ModuleBuilder {
       extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
     let linked = scratch.path + "/module.wasm"
     try toolchain.link([object, sdk.object, sdk.support], to: linked)
-    return try finish(description, linked, output)
+    return try finish(description, linked, directory, output)
   }
 
   private static func finish(
-    _ description: ModuleDescription, _ linked: String, _ output: String
+    _ description: ModuleDescription, _ linked: String, _ directory: String, _ output: String
   ) throws(BuildError) -> BuiltModule {
     let bytes = try read(linked)
     do throws(ModuleRefusal) { _ = try ModuleShape(checking: bytes) } catch {
       throw BuildError("the module was built but no server would take it: \(error)")
     }
     let manifest = ModuleManifest(name: description.name, version: description.version, module: bytes)
+    let schema = try ModuleSchema(of: bytes, manifest)
     try makeDirectory(output)
     let base = output + "/" + description.name
+    try copyPage(from: directory + "/Page", to: base + ".page")
     try write(bytes, to: base + ".wasm")
-    try write(manifest.json(), to: base + ".json")
+    try write(schema.put(into: manifest.json()), to: base + ".json")
     return BuiltModule(manifest: manifest, module: base + ".wasm", manifestPath: base + ".json")
+  }
+
+  /// What the server shows under /play/NAME/. The folder is replaced as a whole: a page that was taken out is gone.
+  private static func copyPage(from page: String, to place: String) throws(BuildError) {
+    let files = FileManager.default
+    let making = place + "." + UUID().uuidString
+    do {
+      if files.fileExists(atPath: page) {
+        try files.copyItem(atPath: page, toPath: making)
+        if files.fileExists(atPath: place) { try files.removeItem(atPath: place) }
+        try files.moveItem(atPath: making, toPath: place)
+      } else if files.fileExists(atPath: place) {
+        try files.removeItem(atPath: place)
+      }
+    } catch {
+      try? files.removeItem(atPath: making)
+      throw BuildError("could not copy \(page) to \(place): \(error.localizedDescription)")
+    }
   }
 
   /// In all folders below, sorted, so that a build depends on the sources alone.

@@ -3,23 +3,31 @@
 /// The version of the interface in docs/room-abi.md that this SDK speaks.
 public let roomABIVersion: UInt32 = 1
 
-/// A room and its input buffer. The exports that the builder generates call these functions; so does the test kit.
-/// A return value of 1 says refused, 0 done.
+/// A room, its desk and its input buffer. The exports that the builder generates call these functions; so does the test
+/// kit. A return value of 1 says refused, 0 done.
 public struct Hosted<R: Room> {
   public var room = R()
-  var input: UnsafeMutableRawPointer?
-  var capacity: UInt32 = 0
-  #if !arch(wasm32)
-    let host: RecordingHost
-  #endif
+  let desk: Desk
+  /// Whether clients see any of the room's fields; else the room describes itself.
+  let isSynchronised: Bool
+  private let hz: UInt32
+  private var input: UnsafeMutableRawPointer?
+  private var capacity: UInt32 = 0
 
   #if arch(wasm32)
-    public init() {}
-    var context: Context { Context() }
+    public init() { self.init(desk: Desk()) }
   #else
-    init(host: RecordingHost) { self.host = host }
-    var context: Context { Context(host: host) }
+    init(host: RecordingHost) { self.init(desk: Desk(host: host)) }
   #endif
+  private init(desk: Desk) {
+    self.desk = desk
+    hz = R.settings.hz
+    var counting = CountingCoder()
+    room.fields(&counting)
+    isSynchronised = counting.count > 0
+  }
+  var context: Context { Context(desk: desk, hz: hz) }
+  var ticks: Bool { hz > 0 }
 
   /// Where the host writes the next payload, up to `count` bytes. Asking again for no more than before changes nothing.
   public mutating func buffer(_ count: UInt32) -> UnsafeMutableRawPointer {
@@ -33,68 +41,92 @@ public struct Hosted<R: Room> {
     capacity = size
     return made
   }
+  /// The room and its buffer are not needed any more.
+  mutating func release() {
+    input?.deallocate()
+    input = nil
+  }
 
-  func payload(_ count: UInt32) -> Reader {
-    Reader(UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : Int(count)))
+  private func payload(_ count: UInt32) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: input, count: input == nil ? 0 : Int(count))
   }
 
   public mutating func create(_ count: UInt32) -> UInt32 {
-    var parameters = payload(count)
-    do throws(Refused) { try room.create(&parameters, context) } catch { return refused(error) }
+    desk.parameters = payload(count)
+    do throws(Refused) { try room.create(context) } catch { return refused(error) }
+    afterEvent()
     return 0
   }
   public mutating func join(_ slot: UInt32, _ count: UInt32) -> UInt32 {
-    var parameters = payload(count)
+    var payload = Reader(payload(count))
     do throws(Refused) {
-      let name = try parameters.text()
-      try room.join(Member(slot: Slot(slot), name: name), &parameters, context)
+      let member = Member(slot: Slot(slot), name: try payload.text())
+      desk.parameters = payload.rest()
+      try room.join(member, context)
+      desk.sit(member)
     } catch { return refused(error) }
+    afterEvent()
     return 0
   }
   public mutating func leave(_ slot: UInt32, _ reason: UInt32) {
-    room.leave(Slot(slot), LeaveReason(rawValue: reason) ?? .left, context)
+    let member = desk.member(Slot(slot))
+    desk.rise(member.slot)
+    desk.reason = LeaveReason(rawValue: reason) ?? .left
+    room.forget(member.slot)
+    room.leave(member, context)
+    afterEvent()
   }
-  public mutating func suspended(_ slot: UInt32) { room.suspended(Slot(slot), context) }
-  public mutating func returned(_ slot: UInt32) { room.returned(Slot(slot), context) }
+  public mutating func suspended(_ slot: UInt32) {
+    room.suspended(desk.member(Slot(slot)), context)
+    afterEvent()
+  }
+  public mutating func returned(_ slot: UInt32) {
+    room.returned(desk.member(Slot(slot)), context)
+    afterEvent()
+  }
   public mutating func message(_ slot: UInt32, _ stamp: UInt64, _ count: UInt32) -> UInt32 {
-    var message = payload(count)
+    let slot = Slot(slot)
     do throws(Refused) {
-      try room.message(&message, from: Sender(slot: Slot(slot), stamp: stamp), context)
+      try room.message(Incoming(payload(count), stamp: stamp), from: desk.member(slot), context)
     } catch { return refused(error) }
+    desk.stamped(slot, stamp)
+    afterEvent()
     return 0
   }
-  public mutating func tick(_ number: UInt64, _ skipped: UInt32) { room.tick(skipped: skipped, context) }
+  public mutating func signal(_ count: UInt32) -> UInt32 {
+    do throws(Refused) { try room.signal(Incoming(payload(count)), context) } catch { return refused(error) }
+    afterEvent()
+    return 0
+  }
+  public mutating func tick(_ number: UInt64, _ skipped: UInt32) {
+    desk.skipped = skipped
+    room.tick(context)
+    afterTick()
+  }
   public mutating func timer(_ id: UInt32, _ count: UInt32) {
-    var payload = payload(count)
-    room.timer(TimerID(id), &payload, context)
+    room.timer(Incoming(payload(count), from: .room, timer: id), context)
+    afterEvent()
   }
-  /// `slot` -1: for everybody.
-  public func describe(_ slot: Int32) {
-    var state = Writer()
-    room.describe(for: slot < 0 ? nil : Slot(UInt32(slot)), &state)
-    context.state(state)
-  }
+
   /// 1: something is wrong, and the state output says what.
   public func check() -> UInt32 {
-    guard let complaint = room.check() else { return 0 }
-    var text = Writer()
-    text.raw(Array(complaint.utf8))
-    context.state(text)
+    guard var complaint = room.check() else { return 0 }
+    complaint.withUTF8 { context.hostState(UnsafeRawBufferPointer($0)) }
     return 1
   }
   /// The fixed structure of docs/room-abi.md, made anew at each call.
   public func settings() -> UnsafeMutableRawPointer {
-    let settings = R.settings
-    let words: [UInt32] = [24, settings.hz, settings.members, settings.ticksWhenEmpty ? 1 : 0, settings.memoryKiB, 0]
-    let made = UnsafeMutableRawPointer.allocate(byteCount: 24, alignment: 4)
+    let words = R.settings.words
+    let made = UnsafeMutableRawPointer.allocate(byteCount: words.count * 4, alignment: 4)
     for (index, word) in words.enumerated() {
       made.storeBytes(of: word.littleEndian, toByteOffset: index * 4, as: UInt32.self)
     }
     return made
   }
 
-  func refused(_ refusal: Refused) -> UInt32 {
+  private func refused(_ refusal: Refused) -> UInt32 {
     context.refuse(refusal.reason)
     return 1
   }
+  mutating func input(_ count: UInt32) -> UnsafeRawBufferPointer { payload(count) }
 }

@@ -2,6 +2,19 @@
 #if arch(wasm32)
   @_extern(wasm, module: "oneup", name: "send") @_extern(c)
   func oneup_send(_ kind: UInt32, _ slot: UInt32, _ reliable: UInt32, _ at: UnsafeRawPointer?, _ count: UInt32)
+  @_extern(wasm, module: "oneup", name: "send_to") @_extern(c)
+  func oneup_send_to(
+    _ slots: UnsafeRawPointer?, _ slotCount: UInt32, _ reliable: UInt32, _ at: UnsafeRawPointer?, _ count: UInt32)
+  @_extern(wasm, module: "oneup", name: "count") @_extern(c)
+  func oneup_count(_ at: UnsafeRawPointer?, _ count: UInt32, _ amount: Int64)
+  @_extern(wasm, module: "oneup", name: "label") @_extern(c)
+  func oneup_label(_ at: UnsafeRawPointer?, _ count: UInt32)
+  @_extern(wasm, module: "oneup", name: "property") @_extern(c)
+  func oneup_property(_ at: UnsafeRawPointer?, _ count: UInt32)
+  @_extern(wasm, module: "oneup", name: "lock") @_extern(c)
+  func oneup_lock(_ locked: UInt32)
+  @_extern(wasm, module: "oneup", name: "end") @_extern(c)
+  func oneup_end(_ at: UnsafeRawPointer?, _ count: UInt32)
   @_extern(wasm, module: "oneup", name: "reply") @_extern(c)
   func oneup_reply(_ at: UnsafeRawPointer?, _ count: UInt32)
   @_extern(wasm, module: "oneup", name: "refuse") @_extern(c)
@@ -27,6 +40,18 @@
     func hostSend(_ kind: UInt32, _ slot: UInt32, _ reliable: Bool, _ bytes: UnsafeRawBufferPointer) {
       oneup_send(kind, slot, reliable ? 1 : 0, bytes.baseAddress, UInt32(bytes.count))
     }
+    /// `slots`: 32-bit numbers.
+    func hostSendTo(_ slots: UnsafeRawBufferPointer, _ reliable: Bool, _ bytes: UnsafeRawBufferPointer) {
+      oneup_send_to(
+        slots.baseAddress, UInt32(slots.count / 4), reliable ? 1 : 0, bytes.baseAddress, UInt32(bytes.count))
+    }
+    func hostCount(_ name: UnsafeRawBufferPointer, _ amount: Int64) {
+      oneup_count(name.baseAddress, UInt32(name.count), amount)
+    }
+    func hostLabel(_ text: UnsafeRawBufferPointer) { oneup_label(text.baseAddress, UInt32(text.count)) }
+    func hostProperty(_ text: UnsafeRawBufferPointer) { oneup_property(text.baseAddress, UInt32(text.count)) }
+    func hostLock(_ locked: Bool) { oneup_lock(locked ? 1 : 0) }
+    func hostEnd(_ reason: UnsafeRawBufferPointer) { oneup_end(reason.baseAddress, UInt32(reason.count)) }
     func hostReply(_ bytes: UnsafeRawBufferPointer) { oneup_reply(bytes.baseAddress, UInt32(bytes.count)) }
     func hostRefuse(_ bytes: UnsafeRawBufferPointer) { oneup_refuse(bytes.baseAddress, UInt32(bytes.count)) }
     func hostRandom() -> UInt64 { oneup_random() }

@@ -1,18 +1,25 @@
 // A room that breaks in every way game code can break, on demand. The messages are in README.md.
 import OneUpRoom
 
-public struct Faulty: Room {
-  public static let settings = Settings(hz: 10, members: 100)
+struct Faulty: Room {
+  static let settings = Settings(hz: 10, members: 100)
 
   var trapAtNextTick = false
   var numbers: [Int32] = [1, 2, 3]
   var hoard: [[UInt64]] = []
   var echoed: UInt32 = 0
+  // Never anything else.
   var nothing: Int32?
 
-  public init() {}
+  mutating func fields<C: Coder>(_ c: inout C) {
+    c.hidden(1, "trapAtNextTick", &trapAtNextTick)
+    c.hidden(2, "numbers", &numbers)
+    c.hidden(3, "hoard", &hoard)
+    c.hidden(4, "echoed", &echoed)
+  }
 
-  public mutating func message(_ message: inout Reader, from sender: Sender, _ room: Context) throws(Refused) {
+  mutating func message(_ incoming: Incoming, from sender: Member, _ room: Context) throws(Refused) {
+    var message = incoming.reader
     switch try message.u8() {
     case 0x01: readBeyondTheEnd(message.count)
     case 0x02: overflow()
@@ -24,20 +31,20 @@ public struct Faulty: Room {
     case 0x08: sendTooMuch(room)
     case 0x09: echo(&message, sender, room)
     case 0x0A: trapAtNextTick = true
-    case 0x0B: room.after(milliseconds: 100)
+    case 0x0B: room.after(.milliseconds(100))
     default: throw Refused("unknown message")
     }
   }
 
-  public mutating func tick(skipped: UInt32, _ room: Context) {
+  mutating func tick(_ room: Context) {
     if trapAtNextTick { readBeyondTheEnd(0) }
   }
 
-  public mutating func timer(_ id: TimerID, _ payload: inout Reader, _ room: Context) { unwrapNothing() }
+  mutating func timer(_ message: Incoming, _ room: Context) { unwrapNothing() }
 
-  public func describe(for slot: Slot?, _ state: inout Writer) { state.u32(echoed) }
+  func describe(for slot: Slot?, _ state: inout Writer) { state.u32(echoed) }
 
-  mutating func echo(_ message: inout Reader, _ sender: Sender, _ room: Context) {
+  mutating func echo(_ message: inout Reader, _ sender: Member, _ room: Context) {
     echoed &+= 1
     var output = Writer(capacity: 1 + message.count)
     output.u8(0x09)

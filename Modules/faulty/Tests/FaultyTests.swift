@@ -1,4 +1,3 @@
-import Faulty
 import OneUpRoom
 import Testing
 

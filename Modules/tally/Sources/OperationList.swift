@@ -1,6 +1,8 @@
 // A long list that grows in fixed pieces, so that adding never copies what is there and leaves old pages untouched.
 
-struct OperationList {
+import OneUpRoom
+
+struct OperationList: Fields {
   /// What fits the usual 16 MiB of a room with some to spare.
   static let countMax: UInt32 = 1_500_000
   /// With its header, a piece of the guest's heap of about one page of an image.
@@ -10,6 +12,12 @@ struct OperationList {
   private(set) var count: UInt32 = 0
   /// FNV-1a of all operations in order, each as 8 bytes, little endian.
   private(set) var hash: UInt64 = fnvStart
+
+  mutating func fields<C: Coder>(_ c: inout C) {
+    c.hidden(1, "chunks", &chunks)
+    c.hidden(2, "count", &count)
+    c.hidden(3, "hash", &hash)
+  }
 
   subscript(position: UInt32) -> UInt64 {
     chunks[Int(position / Self.perChunk)][Int(position % Self.perChunk)]

@@ -2,14 +2,14 @@
 // doubled or swapped. The messages are in README.md.
 import OneUpRoom
 
-public struct Tally: Room {
-  public static let settings = Settings(members: 1000)
+struct Tally: Room {
+  static let settings = Settings(members: 1000)
 
   var list = OperationList()
+  mutating func fields<C: Coder>(_ c: inout C) { c.hidden(1, "list", &list) }
 
-  public init() {}
-
-  public mutating func message(_ message: inout Reader, from sender: Sender, _ room: Context) throws(Refused) {
+  mutating func message(_ incoming: Incoming, from sender: Member, _ room: Context) throws(Refused) {
+    var message = incoming.reader
     switch try message.u8() {
     case 1: try add(&message, sender, room)
     case 2: try query(&message, room)
@@ -18,7 +18,7 @@ public struct Tally: Room {
     }
   }
 
-  mutating func add(_ message: inout Reader, _ sender: Sender, _ room: Context) throws(Refused) {
+  mutating func add(_ message: inout Reader, _ sender: Member, _ room: Context) throws(Refused) {
     let operation = try message.u64()
     guard message.count == 0 else { throw Refused("an add is 9 bytes") }
     guard list.count < OperationList.countMax else { throw Refused("the list is full") }
@@ -55,12 +55,12 @@ public struct Tally: Room {
     room.send(output, reliable: false)
   }
 
-  public func describe(for slot: Slot?, _ state: inout Writer) {
+  func describe(for slot: Slot?, _ state: inout Writer) {
     state.u32(list.count)
     state.u64(list.hash)
   }
 
-  public func check() -> String? {
+  func check() -> String? {
     list.recount() == list.hash ? nil : "the running hash does not match the list"
   }
 }

@@ -12,6 +12,11 @@
     var reply: [UInt8]?
     var refusal: String?
     var kicked: [(slot: Slot, reason: String)] = []
+    var ended: String?
+    var label = ""
+    var properties: [String: String] = [:]
+    var isLocked = false
+    var counts: [String: Int64] = [:]
     var logged: [String] = []
     var state: [UInt8] = []
     var timers: [Timer] = []
@@ -23,10 +28,27 @@
   }
 
   extension Context {
+    private var host: RecordingHost { desk.host }
     func hostSend(_ kind: UInt32, _ slot: UInt32, _ reliable: Bool, _ bytes: UnsafeRawBufferPointer) {
       let target: Target = kind == 0 ? .all : kind == 1 ? .only(Slot(slot)) : .except(Slot(slot))
       host.outputs.append(RoomOutput(target: target, reliable: reliable, bytes: Array(bytes)))
     }
+    func hostSendTo(_ slots: UnsafeRawBufferPointer, _ reliable: Bool, _ bytes: UnsafeRawBufferPointer) {
+      for slot in slots.assumingMemoryBound(to: UInt32.self) {
+        host.outputs.append(RoomOutput(target: .only(Slot(slot)), reliable: reliable, bytes: Array(bytes)))
+      }
+    }
+    func hostCount(_ name: UnsafeRawBufferPointer, _ amount: Int64) {
+      host.counts[String(decoding: name, as: UTF8.self), default: 0] += amount
+    }
+    func hostLabel(_ text: UnsafeRawBufferPointer) { host.label = String(decoding: text, as: UTF8.self) }
+    func hostProperty(_ text: UnsafeRawBufferPointer) {
+      let parts = String(decoding: text, as: UTF8.self).split(
+        separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      host.properties[String(parts[0])] = parts[1].isEmpty ? nil : String(parts[1])
+    }
+    func hostLock(_ locked: Bool) { host.isLocked = locked }
+    func hostEnd(_ reason: UnsafeRawBufferPointer) { host.ended = String(decoding: reason, as: UTF8.self) }
     func hostReply(_ bytes: UnsafeRawBufferPointer) { host.reply = Array(bytes) }
     func hostRefuse(_ bytes: UnsafeRawBufferPointer) { host.refusal = String(decoding: bytes, as: UTF8.self) }
     func hostRandom() -> UInt64 {

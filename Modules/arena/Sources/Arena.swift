@@ -1,0 +1,117 @@
+// Fly, collect gems, dash into others to take some of theirs. One or two gems are cursed: taking one is a real bug.
+// swift-format-ignore-file: DoNotUseSemicolons
+import OneUpRoom
+
+struct Steer: Message {
+  static let id: UInt8 = 1; var to = Vec2()
+  mutating func fields<C: Coder>(_ c: inout C) { c(1, "to", &to) }
+}
+struct Dash: Message { static let id: UInt8 = 2; mutating func fields<C: Coder>(_ c: inout C) {} }
+struct Collect: Message {
+  static let id: UInt8 = 3; var gem: UInt32 = 0
+  mutating func fields<C: Coder>(_ c: inout C) { c(1, "gem", &gem) }
+}
+struct Collected: Message {
+  static let id: UInt8 = 10; var score: Int32 = 0, taken: UInt32 = 0
+  mutating func fields<C: Coder>(_ c: inout C) { c(1, "score", &score); c(2, "taken", &taken) }
+}
+struct Scored: Message {
+  static let id: UInt8 = 20; var who = Slot(), score: Int32 = 0
+  mutating func fields<C: Coder>(_ c: inout C) { c(1, "who", &who); c(2, "score", &score) }
+}
+struct Bumped: Message {
+  static let id: UInt8 = 21; var who = Slot(), by = Slot(), lost: Int32 = 0
+  mutating func fields<C: Coder>(_ c: inout C) { c(1, "who", &who); c(2, "by", &by); c(3, "lost", &lost) }
+}
+
+struct Ship: Fields {
+  var pos = Vec2(), vel = Vec2(), name = "", score: Int32 = 0, taken: UInt32 = 0, bot = false
+  var to = Vec2(), readyAt: UInt64 = 0, hasHit = false
+  mutating func fields<C: Coder>(_ c: inout C) {
+    c(1, "pos", &pos); c(2, "vel", &vel); c(3, "name", &name)
+    c(4, "score", &score); c(5, "taken", &taken); c(6, "bot", &bot)
+    c.hidden(7, "to", &to); c.hidden(8, "readyAt", &readyAt); c.hidden(9, "hasHit", &hasHit)
+  }
+  func isDashing(_ room: Context) -> Bool { room.tick + 34 < readyAt }  // in the first 6 of the 40 ticks
+  mutating func dash(_ room: Context) { readyAt = room.tick + 40; hasHit = false }
+  mutating func fly(_ room: Context) {
+    vel += (to * (isDashing(room) ? 650 : 260) - vel) * 0.35
+    pos = (pos + vel * room.dt).clamped(Arena.world.0, Arena.world.1)
+  }
+}
+struct Gem: Fields {
+  var pos = Vec2(), kind: UInt8 = 0
+  mutating func fields<C: Coder>(_ c: inout C) { c(1, "pos", &pos); c(2, "kind", &kind) }
+}
+
+struct Arena: Room {
+  static let settings = Settings(hz: 20, members: 64, keepEmptySeconds: 3600)
+  static let world = (Vec2.zero, Vec2(1600, 1000))
+  static let worth: [Int32] = [1]  // by kind of gem; whoever made the cursed ones forgot to add them here
+  var ships = Table<Ship>(), gems = Table<Gem>(), gemsMade: UInt32 = 0, paid: Int32 = 0
+  mutating func fields<C: Coder>(_ c: inout C) {
+    c(1, "ships", &ships); c(2, "gems", &gems); c.hidden(3, "gemsMade", &gemsMade); c.hidden(4, "paid", &paid)
+  }
+  static func messages(_ m: inout Messages) {
+    m("Steer", Steer.self); m("Dash", Dash.self); m("Collect", Collect.self)
+    m("Collected", Collected.self); m("Scored", Scored.self); m("Bumped", Bumped.self)
+  }
+
+  mutating func create(_ room: Context) {
+    for n in 0..<40 { addGem(kind: n < 2 ? 1 : 0, room) }
+    for (n, name) in ["Vega", "Rigel", "Mira", "Algol"].enumerated() { spawn(1000 + UInt32(n), name, bot: true, room) }
+  }
+  mutating func join(_ m: Member, _ room: Context) { spawn(m.slot.number, m.name, bot: false, room) }
+  mutating func leave(_ m: Member, _ room: Context) { if let ship = ships.remove(m.slot) { paid -= ship.score } }
+  mutating func suspended(_ m: Member, _ room: Context) { ships[m.slot].to = .zero }
+  mutating func message(_ m: Incoming, from p: Member, _ room: Context) throws(Refused) {
+    if let steer = try m.read(Steer.self) {
+      ships[p.slot].to = steer.to.limited(1)
+    } else if try m.read(Dash.self) != nil {
+      guard room.tick >= ships[p.slot].readyAt else { throw Refused("still recharging") }
+      ships[p.slot].dash(room)
+    } else if let wish = try m.read(Collect.self) {
+      guard let gem = gems.find(wish.gem) else { throw Refused("somebody was quicker") }
+      guard gem.pos.isWithin(120, of: ships[p.slot].pos) else { throw Refused("too far away") }  // it has flown on
+      collect(wish.gem, by: p.slot.number, room)
+      room.reply(Collected(score: ships[p.slot].score, taken: ships[p.slot].taken))
+    } else {
+      throw Refused("unknown message")
+    }
+  }
+  mutating func tick(_ room: Context) {
+    for at in ships.indices where ships[at: at].bot { think(at, room) }
+    for at in ships.indices { ships[at: at].fly(room) }
+    for at in ships.indices where ships[at: at].isDashing(room) && !ships[at: at].hasHit { hit(at, room) }
+    guard room.tick % 300 == 0 else { return }
+    for at in gems.indices where gems[at: at].kind == 1 { gems[at: at].pos = room.random(in: Arena.world) }
+  }
+  func check() -> String? { ships.values.reduce(0) { $0 + $1.score } == paid ? nil : "the scores do not add up" }
+
+  mutating func spawn(_ key: UInt32, _ name: String, bot: Bool, _ room: Context) {
+    ships.insert(Ship(pos: room.random(in: Arena.world), name: name, bot: bot), at: key)
+  }
+  mutating func addGem(kind: UInt8, _ room: Context) {
+    gemsMade += 1; gems.insert(Gem(pos: room.random(in: Arena.world), kind: kind), at: gemsMade)
+  }
+  mutating func collect(_ gem: UInt32, by ship: UInt32, _ room: Context) {
+    let worth = Arena.worth[Int(gems[gem].kind)]
+    ships[ship].score += worth; ships[ship].taken += 1; paid += worth
+    gems.remove(gem); addGem(kind: 0, room)
+    room.send(Scored(who: Slot(ship), score: ships[ship].score))
+  }
+  mutating func hit(_ at: Int, _ room: Context) {
+    for other in ships.indices where other != at && ships[at: other].pos.isWithin(30, of: ships[at: at].pos) {
+      let lost = min(ships[at: other].score, Int32(room.random(in: 1...3)))
+      ships[at: other].score -= lost; ships[at: at].score += lost; ships[at: at].hasHit = true
+      return room.send(Bumped(who: Slot(ships.keys[other]), by: Slot(ships.keys[at]), lost: lost))
+    }
+  }
+  mutating func think(_ at: Int, _ room: Context) {
+    let here = ships[at: at].pos
+    guard let key = gems.lowest({ $0.kind == 0 ? $0.pos.distance(to: here) : nil }) else { return }
+    ships[at: at].to = ((gems[key].pos - here) / 50).limited(0.6)
+    if gems[key].pos.isWithin(30, of: here) { collect(key, by: ships.keys[at], room) }
+    if room.chance(0.004) { ships[at: at].dash(room) }
+  }
+}

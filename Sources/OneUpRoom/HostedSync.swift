@@ -1,0 +1,110 @@
+// What clients are told of the state: a keyframe now and then, for certain, and what differs from it, for as long as it
+// is the newest word. The bytes are described in docs/room-abi.md.
+
+/// The ids of the SDK's own messages.
+enum SDKMessage {
+  static let keyframe: UInt8 = 250
+  static let change: UInt8 = 251
+  static let described: UInt8 = 252
+  static let ids: ClosedRange<UInt8> = 240...255
+}
+
+/// Not more often, however much changes, microseconds.
+private let keyframeIntervalMin: Int64 = 1_000_000
+
+extension Hosted {
+  /// A room that ticks tells all after each tick, in changes that may be dropped for a newer one.
+  @inline(__always) mutating func afterTick() {
+    guard isSynchronised, !desk.isEmpty else { return }
+    if desk.sent.number == 0 { makeKeyframe() }
+    var body = writeChange()
+    if isKeyframeDue(body) {
+      makeKeyframe()
+      body = writeChange()
+    }
+    context.send(desk.change.bytes, reliable: false)
+  }
+  /// A room that does not tick tells all after each event that changed something.
+  @inline(__always) mutating func afterEvent() {
+    guard isSynchronised, !ticks else { return }
+    tellChange()
+  }
+  private mutating func tellChange() {
+    var body = writeChange()
+    let hash = hashOfChange(body)
+    guard hash != desk.sent.changeHash else { return }
+    desk.sent.changeHash = hash
+    guard !desk.isEmpty else { return }
+    if isKeyframeDue(body) {
+      makeKeyframe()
+      body = writeChange()
+      desk.sent.changeHash = hashOfChange(body)
+    }
+    context.send(desk.change.bytes)
+  }
+
+  /// The state as a joiner needs it: the keyframe that changes count from, and the change up to now.
+  public mutating func describe(_ slot: Int32) {
+    guard isSynchronised else {
+      var state = Writer()
+      room.describe(for: slot < 0 ? nil : Slot(UInt32(slot)), &state)
+      return state.bytes.withUnsafeBytes { context.hostState($0) }
+    }
+    let out = desk.message
+    out.clear()
+    out.byte(SDKMessage.described)
+    out.varint(desk.sent.number)
+    out.varint(UInt64(desk.sent.keyframe.count))
+    desk.sent.keyframe.withUnsafeBytes { out.raw($0) }
+    _ = writeChange()
+    out.raw(UnsafeRawBufferPointer(rebasing: desk.change.bytes.dropFirst()))
+    context.hostState(out.bytes)
+  }
+
+  private mutating func makeKeyframe() {
+    let out = desk.change
+    out.clear()
+    var coder = Encoder(out, all: false)
+    room.fields(&coder)
+    desk.sent.number += 1
+    desk.sent.keyframe = Array(out.bytes)
+    desk.sent.time = context.hostTime()
+    let message = desk.message
+    message.clear()
+    message.byte(SDKMessage.keyframe)
+    message.varint(desk.sent.number)
+    message.raw(out.bytes)
+    context.send(message.bytes)
+  }
+  /// Whether changes have become so large that counting from the state of now is worth it.
+  private func isKeyframeDue(_ body: Int) -> Bool {
+    guard desk.change.count - body > desk.sent.keyframe.count / 2 + 64 else { return false }
+    return desk.sent.number == 0 || context.hostTime() - desk.sent.time >= keyframeIntervalMin
+  }
+  /// Writes a whole change message; gives where its fields begin.
+  private mutating func writeChange() -> Int {
+    let out = desk.change
+    out.clear()
+    out.byte(SDKMessage.change)
+    out.varint(desk.sent.number)
+    out.varint(context.tick)
+    out.eight(UInt64(bitPattern: context.hostTime()))
+    var stamps: UInt64 = 0
+    for seat in desk.seats where seat.stamp > 0 { stamps += 1 }
+    out.varint(stamps)
+    for slot in desk.seats.indices where desk.seats[slot].stamp > 0 {
+      out.varint(UInt64(slot))
+      out.varint(desk.seats[slot].stamp)
+    }
+    let body = out.count
+    desk.sent.keyframe.withUnsafeBytes {
+      var coder = ChangeCoder(out, from: Cursor($0))
+      room.fields(&coder)
+    }
+    return body
+  }
+  /// Of the fields alone: time passes in every event.
+  private func hashOfChange(_ body: Int) -> UInt64 {
+    hashed(UnsafeRawBufferPointer(rebasing: desk.change.bytes.dropFirst(body)), desk.sent.number)
+  }
+}

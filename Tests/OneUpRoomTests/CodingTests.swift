@@ -1,0 +1,4 @@
+import OneUpRoom
+import Testing
+
+@Suite("Coding") struct CodingTests {}
