@@ -10,11 +10,13 @@ package struct ControlServer: Sendable {
   private let options: ControlOptions
   private let access: Access
   private let group: MultiThreadedEventLoopGroup
+  private let gatherer: Gatherer
 
   package init(_ options: ControlOptions) {
     self.options = options
     access = Access(token: options.adminToken, isLoopback: options.isLoopback)
     group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    gatherer = Gatherer(ask: options.ask)
   }
 
   /// Serves until the task is cancelled or the address cannot be listened on.
@@ -27,8 +29,15 @@ package struct ControlServer: Sendable {
         address: .hostname(options.host, port: options.port), serverName: "oneup"),
       onServerRunning: { channel in options.serving(channel.localAddress?.port ?? options.port) },
       eventLoopGroupProvider: .shared(group), logger: logger)
+    let gathering = Task { await gatherer.run() }
+    defer { gathering.cancel() }
     try await application.run()
   }
+
+  /// The supervisor says that something is not as it was.
+  package func changed() { Task { await gatherer.changed() } }
+  /// Watchers' streams end; what is written to them is on its way when this returns, if they take it.
+  package func endStreams() { gatherer.watchers.end() }
 
   /// Calls `body` each `milliseconds` on the loop that serves requests: what a beat must come from.
   package func repeatOnLoop(milliseconds: Int64, _ body: @escaping @Sendable () -> Void) {
@@ -46,6 +55,8 @@ package struct ControlServer: Sendable {
     GET  /readyz             200 when every shard is served, else 503
     GET  /v1/client          where players connect
     GET  /v1/modules         modules; /v1/modules/NAME shows a manifest with its schema
+    GET  /v1/live            the whole server once a second, and what happens at once (server-sent events)
+    GET  /v1/history         the last hour, a point for each 5 s
     GET  /v1/processes       processes and shards
     GET  /v1/rooms           live rooms of all workers
     GET  /v1/recoveries      repaired deaths, with how long each took
@@ -56,8 +67,8 @@ package struct ControlServer: Sendable {
 
     """
 
-  private var router: Router<BasicRequestContext> {
-    let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
+  private var router: Router<ControlContext> {
+    let router = Router(context: ControlContext.self, options: .autoGenerateHeadEndpoints)
     PageRoutes(options: options).add(to: router)
     addPublic(to: router)
     addViews(to: router)
@@ -66,7 +77,7 @@ package struct ControlServer: Sendable {
   }
 
   /// What says nothing that a stranger should not know: a load balancer or a player's page needs no token.
-  private func addPublic(to router: Router<BasicRequestContext>) {
+  private func addPublic(to router: Router<ControlContext>) {
     router.get("healthz") { _, _ in Answer.text(.ok, "ok\n") }
     router.get("readyz") { _, _ in
       await isServed() ? Answer.text(.ok, "ready\n") : Answer.text(.serviceUnavailable, "not every shard is served\n")
@@ -85,11 +96,17 @@ package struct ControlServer: Sendable {
     }
   }
 
-  private func addViews(to router: Router<BasicRequestContext>) {
+  private func addViews(to router: Router<ControlContext>) {
     for verb in ["processes", "recoveries", "events"] {
       router.get("v1/\(verb)") { request, _ in
         await guarded(.read, request) { Answer.json(.ok, await options.ask(verb, [])) }
       }
+    }
+    router.get("v1/live") { request, context in
+      guarded(.read, request) { LiveRoutes.stream(gatherer.watchers, to: context.channel) }
+    }
+    router.get("v1/history") { request, _ in
+      await guarded(.read, request) { Answer.json(.ok, await gatherer.history) }
     }
     router.get("v1/rooms") { request, _ in
       await guarded(.read, request) { Answer.json(.ok, await RoomsView.gather(options.workers(), group)) }

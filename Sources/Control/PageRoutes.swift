@@ -5,7 +5,7 @@ import Hummingbird
 struct PageRoutes: Sendable {
   let options: ControlOptions
 
-  func add(to router: Router<BasicRequestContext>) {
+  func add(to router: Router<ControlContext>) {
     router.get("/") { _, _ in Answer.redirect(to: first) }
     router.get("oneup.js") { request, _ in
       Answer.shared(file(options.web, "oneup.js", request, policy: Self.policy(scripts: "'self'", connect: "'self'")))

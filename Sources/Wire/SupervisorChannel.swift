@@ -8,7 +8,7 @@ package enum ToSupervisor: Sendable, Hashable {
   case ready
   /// Sent every 100 ms. One counter per loop of the process, each of which rises while its loop turns: a counter that
   /// stands still for the hang limit gets the process killed.
-  case beat(counters: [UInt64])
+  case beat(counters: [UInt64], vitals: Vitals = Vitals())
   /// The shard is served in that epoch; what taking it over cost.
   case adopted(ShardID, ShardEpoch, rooms: UInt32, events: UInt32, microseconds: UInt64)
   /// A line for the log: quarantine, freeze, crash bundle written, divergence, passivation …
@@ -26,6 +26,8 @@ package enum FromSupervisor: Sendable, Hashable {
   /// Finish within so many milliseconds and exit with 0; after that the process is killed.
   case stop(graceMilliseconds: UInt32)
   case response(id: UInt32, body: [UInt8])
+  /// To control: processes, events or recoveries are not what they were; ask again.
+  case changed
 }
 
 package struct ShardAssignment: Sendable, Hashable {
@@ -98,10 +100,11 @@ extension ToSupervisor {
   package func encode(into out: inout [UInt8]) {
     switch self {
     case .ready: out.putRecord(1) { _ in }
-    case .beat(let counters):
+    case .beat(let counters, let vitals):
       out.putRecord(2) { out in
         out.put(UInt16(counters.count))
         for counter in counters { out.put(counter) }
+        vitals.encode(into: &out)
       }
     case .adopted(let shard, let epoch, let rooms, let events, let microseconds):
       out.putRecord(3) { out in
@@ -133,7 +136,7 @@ extension ToSupervisor {
       let count: UInt16 = try r.take()
       var counters: [UInt64] = []
       for _ in 0..<count { counters.append(try r.take()) }
-      self = .beat(counters: counters)
+      self = .beat(counters: counters, vitals: try Vitals(&r))
     case 3:
       self = .adopted(
         try r.take(), try r.take(), rooms: try r.take(), events: try r.take(), microseconds: try r.take())
@@ -170,6 +173,7 @@ extension FromSupervisor {
         out.put(id)
         out.append(contentsOf: body)
       }
+    case .changed: out.putRecord(37) { _ in }
     }
   }
 
@@ -188,6 +192,7 @@ extension FromSupervisor {
       self = .workers(workers)
     case 35: self = .stop(graceMilliseconds: try r.take())
     case 36: self = .response(id: try r.take(), body: Array(r.takeRest()))
+    case 37: self = .changed
     default: throw DecodingError("a supervisor record of kind \(kind) is unknown")
     }
     guard r.isAtEnd else { throw DecodingError("a supervisor record of kind \(kind) is too long") }

@@ -10,19 +10,26 @@ struct ControlCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "control", abstract: "The HTTP process; started by `oneup serve`.", shouldDisplay: false)
 
+  /// What the ends of the streams get to be written.
+  private static let farewellMicroseconds: UInt32 = 50_000
+
   func run() throws {
     let role = try started { try RoleConfiguration.required() }
     let channel = ChildChannel()
     let workers = WorkerList()
+    let server = ControlServer(try started { try Self.options(role, channel, workers) })
     channel.start(
       receive: { message in
         switch message {
         case .workers(let list): workers.replace(list)
-        case .stop: endProcess(0)
+        case .stop:
+          server.endStreams()
+          usleep(Self.farewellMicroseconds)
+          endProcess(0)
+        case .changed: server.changed()
         case .adopt, .response: break
         }
       }, end: { endProcess(1) })
-    let server = ControlServer(try started { try Self.options(role, channel, workers) })
     let beats = Beats(channel: channel)
     server.repeatOnLoop(milliseconds: Int64(SupervisorChannel.beatEveryMilliseconds)) { beats.beat() }
     do {
@@ -66,7 +73,9 @@ final class Beats: Sendable {
   private let channel: ChildChannel
   private let turns = Atomic<UInt64>(0)
   init(channel: ChildChannel) { self.channel = channel }
-  func beat() { channel.beat([turns.wrappingAdd(1, ordering: .relaxed).newValue]) }
+  func beat(_ vitals: Vitals = Vitals()) {
+    channel.beat([turns.wrappingAdd(1, ordering: .relaxed).newValue], vitals)
+  }
 }
 
 extension RoleConfiguration {

@@ -16,7 +16,7 @@ struct GatewayCommand: ParsableCommand {
     let beats = Beats(channel: channel)
     var configuration = try started { try Self.configuration(try RoleConfiguration.required()) }
     configuration.log = { channel.event("gateway", $0) }
-    configuration.onBeat = { _ in beats.beat() }
+    configuration.onBeat = { beats.beat($0) }
     let gateway: GatewayProcess
     do {
       gateway = try GatewayProcess(configuration)
@@ -33,7 +33,7 @@ struct GatewayCommand: ParsableCommand {
         case .stop:
           gateway.stop()
           endProcess(0)
-        case .adopt, .response: break
+        case .adopt, .response, .changed: break
         }
       }, end: { endProcess(1) })
     channel.ready()

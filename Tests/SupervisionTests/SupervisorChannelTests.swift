@@ -7,6 +7,7 @@ import Wire
     .ready,
     .beat(counters: []),
     .beat(counters: [1, .max]),
+    .beat(counters: [2], vitals: Self.vitals),
     .adopted(ShardID(7), ShardEpoch(3), rooms: 100, events: 5, microseconds: 12_345),
     .event(kind: "quarantine", text: "room 12 · event 7"),
     .request(id: 9, verb: "fault", body: [1, 2, 3]),
@@ -17,7 +18,15 @@ import Wire
     .workers([WorkerAddress(instance: 4, path: "/run/worker-4.sock")]),
     .stop(graceMilliseconds: 5_000),
     .response(id: 9, body: Array("{}".utf8)),
+    .changed,
   ]
+  static var vitals: Vitals {
+    var vitals = Vitals()
+    vitals.players = 3
+    vitals.messages = .max
+    vitals.turnMax = 7
+    return vitals
+  }
 
   @Test func messagesComeBackAsTheyWere() throws {
     var bytes: [UInt8] = []

@@ -1,19 +1,19 @@
 // Everything that a client says except the hot input: protobuf's generated code, and the resume token.
 import ClientMessages
-import Core
-import GatewayCore
+package import Core
+package import GatewayCore
 import SwiftProtobuf
 import Synchronization
 
 /// Shared by the loops of one gateway.
-final class ClientDecoder: Sendable {
+package final class ClientDecoder: Sendable {
   private let epoch: GatewayEpoch
   private let tokens: SessionTokens
   /// Counts the `Hello`s of this gateway epoch, through all loops: a session's newer connection has the higher number,
   /// whichever loop it comes to.
   private let hellos = Atomic<UInt32>(0)
 
-  init(epoch: GatewayEpoch, tokens: SessionTokens) {
+  package init(epoch: GatewayEpoch, tokens: SessionTokens) {
     self.epoch = epoch
     self.tokens = tokens
   }
@@ -32,7 +32,7 @@ final class ClientDecoder: Sendable {
   }()
 
   /// One frame of a stranger's bytes.
-  func message(_ frame: UnsafeRawBufferPointer, now: Now) -> ClientMessage {
+  package func message(_ frame: UnsafeRawBufferPointer, now: Now) -> ClientMessage {
     guard let decoded = try? Oneup_V1_ClientFrame(serializedBytes: Array(frame), options: Self.binary) else {
       return .malformed
     }
@@ -76,7 +76,7 @@ final class ClientDecoder: Sendable {
   // MARK: Text
 
   /// A client frame in protobuf's JSON mapping as binary; nil where it is none.
-  static func binary(fromJSON text: [UInt8]) -> [UInt8]? {
+  package static func binary(fromJSON text: [UInt8]) -> [UInt8]? {
     guard let frame = try? Oneup_V1_ClientFrame(jsonUTF8Bytes: text, options: json) else { return nil }
     return try? frame.serializedBytes()
   }

@@ -1,6 +1,7 @@
 // What a gateway process is started with.
 package import Core
-package import GatewayCore
+import GatewayCore
+package import Wire
 
 package struct GatewayConfiguration: Sendable {
   /// Of this life of the gateway: one more than any before, synced by whoever started it.
@@ -19,8 +20,8 @@ package struct GatewayConfiguration: Sendable {
   package var outboundBytesMax = Limits.outboundBytesMax
   /// Lines for the log. Called from any thread.
   package var log: @Sendable (String) -> Void = { _ in }
-  /// About ten times a second, while every loop turns: the sum of what the loops counted. Called from any thread.
-  package var onBeat: @Sendable (GatewayCounters) -> Void = { _ in }
+  /// About ten times a second, while every loop turns: what they have to do. Called from any thread.
+  package var onBeat: @Sendable (Vitals) -> Void = { _ in }
 
   /// PEM files. Read again for new connections when they have changed.
   package struct Certificate: Sendable, Hashable {

@@ -6,6 +6,7 @@ import Core
 import GatewayCore
 import NIOCore
 import NIOPosix
+import Wire
 
 /// How a connection's bytes get out.
 protocol ClientTransport: AnyObject {
@@ -35,6 +36,7 @@ final class GatewayLoop: @unchecked Sendable {
   /// Told of each session that was resumed here.
   var onResumed: @Sendable (SessionID, Generation) -> Void = { _, _ in }
   private var resumed: [(SessionID, Generation)] = []
+  private var probe = LatencyProbe()
 
   init(
     _ number: Int, on eventLoop: any EventLoop, _ configuration: GatewayConfiguration, _ decoder: ClientDecoder,
@@ -49,14 +51,21 @@ final class GatewayLoop: @unchecked Sendable {
   }
 
   /// Before the loop's first connection.
-  func start(onTick: @escaping @Sendable (GatewayCounters) -> Void) {
+  func start(onTick: @escaping @Sendable (Vitals, [UInt32]) -> Void) {
     turn = { [weak self] in self?.endTurn() }
     ticks = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(100)) { [weak self] _ in
       guard let self else { return }
       core.tick(now: readClocks())
-      onTick(core.counters)
+      onTick(vitals, probe.take(now: now.monotonic))
       endTurn()
     }
+  }
+  private var vitals: Vitals {
+    var vitals = Vitals()
+    vitals.connections = UInt64(core.connectionCount)
+    vitals.players = UInt64(core.sessionCount)
+    vitals.messages = core.counters.framesIn + core.counters.framesOut
+    return vitals
   }
   func stop() {
     ticks?.cancel()
@@ -86,6 +95,7 @@ final class GatewayLoop: @unchecked Sendable {
   }
   func close(_ id: ConnectionID) {
     core.close(id)
+    probe.closed(id)
     transports[Int(id.slot)] = nil
     scheduleTurn()
   }
@@ -93,6 +103,7 @@ final class GatewayLoop: @unchecked Sendable {
   func receive(_ id: ConnectionID, _ bytes: UnsafeRawBufferPointer) -> Received {
     if !isTurnScheduled { readClocks() }
     let now = now
+    if probe.wantsInput { probe.look(at: bytes, of: id, now: now.monotonic) }
     let received = core.receive(id, bytes, now: now) { frame in
       let message = decoder.message(frame, now: now)
       if case .hello(let hello) = message, case .session(let session, true, let counter, _) = hello.ticket {
@@ -171,6 +182,9 @@ final class GatewayLoop: @unchecked Sendable {
   func takeOutput(_ id: ConnectionID) -> (closing: Bool, hasBytes: Bool) {
     scratch.clear()
     let closing = core.takeOutput(id) { scratch.writeBytes($0) }
+    if probe.awaits(id) {
+      scratch.withUnsafeReadableBytes { probe.look(atOutput: $0, clock: { Clocks.now().monotonic }) }
+    }
     return (closing, scratch.readableBytes > 0)
   }
   func stallLink(_ id: LinkID) { core.stallLink(id) }

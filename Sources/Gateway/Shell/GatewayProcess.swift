@@ -4,6 +4,7 @@ import GatewayCore
 import NIOCore
 import NIOPosix
 import Synchronization
+import Wire
 
 #if canImport(Glibc)
   import Glibc
@@ -20,8 +21,10 @@ package final class GatewayProcess: Sendable {
 
   /// What the loops have counted since all of them ticked.
   private struct Beats {
-    var latest: [GatewayCounters]
+    var latest: [Vitals]
     var hasTicked: [Bool]
+    var samples: [UInt32] = []
+    var window = LatencyWindow()
   }
   private static let backlog: CInt = 4_096
 
@@ -39,7 +42,7 @@ package final class GatewayProcess: Sendable {
     loops = eventLoops.indices.map { GatewayLoop($0, on: eventLoops[$0], configuration, decoder, tls) }
     beats = Mutex(
       Beats(
-        latest: Array(repeating: GatewayCounters(), count: loops.count),
+        latest: Array(repeating: Vitals(), count: loops.count),
         hasTicked: Array(repeating: false, count: loops.count)))
   }
 
@@ -48,7 +51,7 @@ package final class GatewayProcess: Sendable {
     for (i, loop) in loops.enumerated() {
       try loop.eventLoop.submit {
         loop.onResumed = { [weak self] session, generation in self?.claim(session, generation, but: i) }
-        loop.start { [weak self] in self?.beat(i, $0) }
+        loop.start { [weak self] in self?.beat(i, $0, $1) }
       }.wait()
     }
     for (i, loop) in loops.enumerated() { try accept(i, loop) }
@@ -100,13 +103,23 @@ package final class GatewayProcess: Sendable {
     }
   }
 
-  private func beat(_ number: Int, _ counters: GatewayCounters) {
-    let sum = beats.withLock { beats -> GatewayCounters? in
-      beats.latest[number] = counters
+  private func beat(_ number: Int, _ vitals: Vitals, _ samples: [UInt32]) {
+    let sum = beats.withLock { beats -> Vitals? in
+      beats.latest[number] = vitals
       beats.hasTicked[number] = true
+      beats.samples += samples
       guard beats.hasTicked.allSatisfy({ $0 }) else { return nil }
       for i in beats.hasTicked.indices { beats.hasTicked[i] = false }
-      return beats.latest.reduce(into: GatewayCounters()) { $0.add($1) }
+      var sum = Vitals()
+      for each in beats.latest {
+        sum.connections += each.connections
+        sum.players += each.players
+        sum.messages += each.messages
+      }
+      beats.window.add(beats.samples)
+      beats.samples.removeAll(keepingCapacity: true)
+      beats.window.fill(&sum)
+      return sum
     }
     if let sum { configuration.onBeat(sum) }
   }

@@ -3,6 +3,7 @@
 //   starting ──ready──▶ ready ──stop──▶ stopping ──▶ dead (forgotten)
 //       └───────────────┴── hang, fault, limit ──▶ doomed ──▶ dead
 import Core
+import Wire
 
 /// What a process is started as. A worker without shards is the spare.
 package enum ChildRole: String, Sendable, Hashable, CaseIterable {
@@ -76,6 +77,8 @@ struct Child: Sendable {
   /// When each counter last rose.
   var roseAt: [Int64] = []
   var beatAt: Int64
+  /// As it last said.
+  var vitals = Vitals()
   var doom: Doom?
   /// A fault asked for its death: it tells nothing about the process's health.
   var invited: String?
@@ -98,7 +101,8 @@ struct Child: Sendable {
   /// The loop that has been standing still the longest.
   var slowestRoseAt: Int64 { roseAt.min() ?? beatAt }
 
-  mutating func beat(_ newer: [UInt64], at time: Int64) {
+  mutating func beat(_ newer: [UInt64], _ vitals: Vitals, at time: Int64) {
+    self.vitals = vitals
     beatAt = time
     if newer.count != counters.count {
       roseAt = newer.map { _ in time }

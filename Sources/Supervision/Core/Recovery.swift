@@ -44,10 +44,16 @@ package struct FeedEntry: Sendable, Hashable {
 /// The newest of a list, within a bound.
 struct Recent<Element: Sendable>: Sendable {
   private(set) var elements: [Element] = []
+  /// How many there have been. An element's number is its place among them all, from 1.
+  private(set) var total: Int64 = 0
   let bound: Int
   init(bound: Int) { self.bound = bound }
+  var numbered: [(Int64, Element)] {
+    elements.enumerated().map { (total - Int64(elements.count) + Int64($0.offset) + 1, $0.element) }
+  }
   mutating func append(_ element: Element) {
     if elements.count == bound { elements.removeFirst() }
     elements.append(element)
+    total += 1
   }
 }

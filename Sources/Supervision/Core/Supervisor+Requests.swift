@@ -102,6 +102,7 @@ extension Supervisor {
               ("pid", .number(Int64(child.pid))), ("state", .text(child.stateName)), ("shards", shardsView(of: child)),
               ("upMilliseconds", .number((now.monotonic - child.startedAt) / 1_000)),
               ("silentMilliseconds", .number((now.monotonic - child.beatAt) / 1_000)),
+              ("vitals", Self.view(of: child.vitals, of: child.role)),
             ])
           })
       ),
@@ -118,10 +119,30 @@ extension Supervisor {
     ])
   }
 
+  private static func view(of vitals: Vitals, of role: ChildRole) -> JSONText {
+    let members: [(String, UInt64)] =
+      switch role {
+      case .gateway:
+        [
+          ("connections", vitals.connections), ("players", vitals.players), ("messages", vitals.messages),
+          ("latencyMedian", vitals.latencyMedian), ("latency99", vitals.latency99), ("latencyMax", vitals.latencyMax),
+          ("latencySamples", vitals.latencySamples),
+        ]
+      case .worker:
+        [
+          ("rooms", vitals.rooms), ("members", vitals.members), ("events", vitals.events),
+          ("turnMax", vitals.turnMax),
+        ]
+      case .control: []
+      }
+    return .object(members.map { ($0.0, .number(Int64(clamping: $0.1))) })
+  }
+
   private var recoveriesView: JSONText {
     .list(
-      recoveries.map { r in
+      repaired.numbered.map { number, r in
         .object([
+          ("number", .number(number)),
           ("role", .text(r.role)), ("instance", .number(Int64(r.died.rawValue))),
           ("replacement", .number(Int64(r.replacement.rawValue))), ("cause", .text(r.cause)),
           ("shards", .list(r.shards.map { .number(Int64($0.rawValue)) })), ("atMicroseconds", .number(r.at)),
@@ -133,9 +154,10 @@ extension Supervisor {
 
   private var eventsView: JSONText {
     .list(
-      feed.elements.map { e in
+      feed.numbered.map { number, e in
         .object([
-          ("atMicroseconds", .number(e.at)), ("role", .text(e.role)), ("instance", .number(Int64(e.instance.rawValue))),
+          ("number", .number(number)), ("atMicroseconds", .number(e.at)), ("role", .text(e.role)),
+          ("instance", .number(Int64(e.instance.rawValue))),
           ("kind", .text(e.kind)), ("text", .text(e.text)),
         ])
       })

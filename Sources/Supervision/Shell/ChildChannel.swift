@@ -44,7 +44,9 @@ package final class ChildChannel: Sendable {
 
   package func ready() { send(.ready) }
   /// Every `SupervisorChannel.beatEveryMilliseconds`, with one counter per loop that rises while the loop turns.
-  package func beat(_ counters: [UInt64]) { send(.beat(counters: counters)) }
+  package func beat(_ counters: [UInt64], _ vitals: Vitals = Vitals()) {
+    send(.beat(counters: counters, vitals: vitals))
+  }
   package func event(_ kind: String, _ text: String) { send(.event(kind: kind, text: text)) }
 
   /// `answer` is called on the reading thread.

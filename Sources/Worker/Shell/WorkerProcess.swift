@@ -46,6 +46,7 @@ package final class WorkerProcess {
   var preparing: ShardID?
   var preparesFrom: Int64 = 0
   private var turns: UInt64 = 0
+  private var vitals = WorkerVitals()
   private var nextBeat: Int64 = 0
   var nextDiskWork: Int64 = 0
   private var stopAt: Int64?
@@ -138,8 +139,9 @@ package final class WorkerProcess {
     turns += 1
     if now.monotonic >= nextBeat {
       nextBeat = now.monotonic + Int64(SupervisorChannel.beatEveryMilliseconds) * 1000
-      line.say(.beat(counters: [turns]))
+      line.say(.beat(counters: [turns], vitals: vitals.take(worker, now: now.monotonic)))
     }
+    vitals.noteTurn(microseconds: clocks().monotonic - now.monotonic)
     return try ended(now)
   }
 
@@ -162,7 +164,7 @@ package final class WorkerProcess {
       switch message {
       case .adopt(let shards): for each in shards { try adopt(each) }
       case .stop: stopAt = now.monotonic
-      case .workers, .response: break
+      case .workers, .response, .changed: break
       }
     }
     if !line.isOpen { stopAt = now.monotonic }

@@ -1,0 +1,21 @@
+// `GET /v1/live`: a stream of server-sent events.
+import Hummingbird
+import NIOCore
+
+enum LiveRoutes {
+  /// Ends when the watcher goes or is too slow, or the server stops.
+  static func stream(_ watchers: Watchers, to channel: any Channel) -> Response {
+    // Whoever does not read cannot be told the end of the stream either.
+    guard let messages = watchers.join(dropped: { channel.close(promise: nil) }) else {
+      return Answer.error(.serviceUnavailable, "too many watch this server, or it is stopping; try again later")
+    }
+    return Response(
+      status: .ok,
+      headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff"],
+      body: ResponseBody { writer in
+        try await writer.write(ByteBuffer(string: "retry: 1000\n\n"))
+        for await message in messages { try await writer.write(message) }
+        try await writer.finish(nil)
+      })
+  }
+}

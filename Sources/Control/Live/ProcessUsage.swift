@@ -1,0 +1,33 @@
+// What the kernel says a process uses.
+import Glibc
+
+struct ProcessUsage: Sendable {
+  /// Of all its threads since it began, in seconds.
+  var cpuSeconds: Double
+  /// Resident.
+  var memoryBytes: Int64
+
+  /// nil where there is no such process.
+  init?(pid: Int32) {
+    guard let stat = Self.text("/proc/\(pid)/stat"), let statm = Self.text("/proc/\(pid)/statm"),
+      // The name in parentheses may hold anything.
+      let end = stat.lastIndex(of: ")")
+    else { return nil }
+    let fields = stat[end...].split(separator: " ")
+    let pages = statm.split(separator: " ")
+    guard fields.count > 12, pages.count > 1, let user = Double(fields[12]), let system = Double(fields[11]),
+      let resident = Int64(pages[1])
+    else { return nil }
+    cpuSeconds = (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    memoryBytes = resident * Int64(sysconf(Int32(_SC_PAGESIZE)))
+  }
+
+  private static func text(_ path: String) -> String? {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    guard fd >= 0 else { return nil }
+    defer { close(fd) }
+    var bytes = [UInt8](repeating: 0, count: 1_024)
+    let count = read(fd, &bytes, bytes.count)
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+  }
+}

@@ -1,0 +1,28 @@
+// The numbers of a worker's beat.
+internal import Wire
+internal import WorkerCore
+
+struct WorkerVitals {
+  private var vitals = Vitals()
+  /// Of this second and of the one before, in microseconds.
+  private var turnMax: (now: Int64, before: Int64) = (0, 0)
+  private var nextLook: Int64 = 0
+  private static let lookEveryMicroseconds: Int64 = 1_000_000
+
+  mutating func noteTurn(microseconds: Int64) {
+    if microseconds > turnMax.now { turnMax.now = microseconds }
+  }
+
+  /// With each beat.
+  mutating func take(_ worker: Worker, now: Int64) -> Vitals {
+    vitals.events = worker.counters.events
+    vitals.turnMax = UInt64(clamping: max(turnMax.now, turnMax.before))
+    guard now >= nextLook else { return vitals }
+    nextLook = now + Self.lookEveryMicroseconds
+    turnMax = (0, turnMax.now)
+    let (rooms, members) = worker.population
+    vitals.rooms = UInt64(rooms)
+    vitals.members = UInt64(members)
+    return vitals
+  }
+}
