@@ -39,6 +39,8 @@ package struct Supervisor: Sendable {
   var perishAt: Int64?
   var over = false
   var lastTick: Int64?
+  /// What control was last told to look at.
+  var toldControl = Scene()
   /// The place that a fault without an instance hit last.
   var lastFaultPlace: Int?
 
@@ -82,6 +84,7 @@ package struct Supervisor: Sendable {
     case .stop: stop(now, &actions)
     }
     settle(now, &actions)
+    tellControl(&actions)
   }
 
   /// The longest time between two ticks: a longer one shows that the supervisor itself was away.
@@ -146,7 +149,7 @@ package struct Supervisor: Sendable {
       } else {
         closeOutage(of: children[i].role, replacement: instance, now)
       }
-    case .beat(let counters): children[i].beat(counters, at: now.monotonic)
+    case .beat(let counters, let vitals): children[i].beat(counters, vitals, at: now.monotonic)
     case .adopted(let shard, let epoch, let rooms, let events, _):
       adopted(shard, epoch, rooms: rooms, events: events, by: i, now, &actions)
     case .event(let kind, let text):
