@@ -137,11 +137,6 @@ package final class Room {
       guard let host else { preconditionFailure("room \(id) is asleep") }
       return host
     }
-    // Inlined: called as a function it would allocate the frame in which it waits, once a message.
-    @inline(__always) _modify {
-      precondition(host != nil, "room is asleep")
-      yield &host!
-    }
   }
   func claim(_ slot: Slot) -> Int {
     let i = Int(slot.rawValue)

@@ -34,7 +34,8 @@ package struct Blame: Hashable, Sendable {
   package var time: Int64
 }
 
-package struct RoomHost {
+/// A class, so that a look at one of its fields does not copy it.
+package final class RoomHost {
   package var module: ModuleHash
   package var limits: RoomLimits
   package var name: [UInt8]
@@ -76,7 +77,7 @@ package struct RoomHost {
     let i = Int(slot.rawValue)
     return i < members.count ? members[i] : nil
   }
-  mutating func put(_ member: Member, at slot: Slot) {
+  func put(_ member: Member, at slot: Slot) {
     let i = Int(slot.rawValue)
     while members.count <= i { members.append(nil) }
     precondition(members[i] == nil, "slot \(slot) is taken")
@@ -86,10 +87,10 @@ package struct RoomHost {
     blames.removeAll { $0.slot == slot }
   }
   /// The member's inputs up to `number` are decided.
-  mutating func decide(_ slot: Slot, _ number: InputSeq) {
+  func decide(_ slot: Slot, _ number: InputSeq) {
     members[Int(slot.rawValue)]?.lastSeq = number
   }
-  mutating func end(_ slot: Slot, reason: UInt8) {
+  func end(_ slot: Slot, reason: UInt8) {
     let i = Int(slot.rawValue)
     guard i < members.count, let member = members[i] else { return }
     members[i] = nil
@@ -99,12 +100,12 @@ package struct RoomHost {
     if tombstones.count >= Limits.tombstonesMax { tombstones.removeFirst() }
     tombstones.append(Tombstone(membership: member.membership, last: member.lastSeq, reason: reason, time: time))
   }
-  mutating func add(_ timer: RoomTimer) {
+  func add(_ timer: RoomTimer) {
     let at = timers.firstIndex { ($0.due, $0.id) > (timer.due, timer.id) } ?? timers.count
     timers.insert(timer, at: at)
   }
   /// Remembers a failure; what it blames falls out of the window by event time.
-  mutating func blame(_ slot: Slot?) {
+  func blame(_ slot: Slot?) {
     blames.removeAll { $0.time < time - Limits.quarantineWindowSeconds * 1_000_000 }
     blames.append(Blame(slot: slot, time: time))
   }
@@ -189,7 +190,7 @@ package struct RoomSnapshot {
     let creation = RoomEvent.Creation(
       module: try r.takeHash(), limits: try r.takeLimits(), seed: 0, name: try r.takeBlob(), key: try r.takeBlob(),
       parameters: UnsafeRawBufferPointer(start: nil, count: 0))
-    var h = RoomHost(creation, time: 0)
+    let h = RoomHost(creation, time: 0)
     h.eventSeq = try r.takeNumber()
     h.outSeq = try r.takeNumber()
     h.ownTimeline = try r.take()
@@ -198,7 +199,7 @@ package struct RoomSnapshot {
     h.tick = try r.takeNumber(EventSeq.self).rawValue
     h.random = RandomState(words: (try r.take(), try r.take(), try r.take(), try r.take()))
     h.nextTimer = try r.take()
-    try Self.takeMembers(&r, into: &h)
+    try Self.takeMembers(&r, into: h)
     for _ in 0..<(try r.take(UInt32.self)) {
       h.tombstones.append(
         Tombstone(
@@ -220,7 +221,7 @@ package struct RoomSnapshot {
     image = try r.takeBlob()
   }
 
-  private static func takeMembers(_ r: inout ByteReader, into h: inout RoomHost) throws(DecodingError) {
+  private static func takeMembers(_ r: inout ByteReader, into h: RoomHost) throws(DecodingError) {
     let count: UInt32 = try r.take()
     guard count <= Limits.membersMax else { throw DecodingError("snapshot with \(count) members") }
     for i in 0..<count {
