@@ -133,7 +133,9 @@ extension FileSystem {
     try removeIfPresent(temporary)
     let file = try open(temporary, .create)
     do throws(FileError) {
-      let chunk = [UInt8](repeating: 0, count: min(count, 1 << 20))
+      // Not more at once: ext4 keeps what comes in large writes as large folios, and walks all blocks of one for each
+      // small write into it, which takes twice as long.
+      let chunk = [UInt8](repeating: 0, count: min(count, 64 << 10))
       var offset = 0
       while offset < count {
         let size = min(chunk.count, count - offset)

@@ -7,7 +7,7 @@ package enum LinkToGateway {
   /// link, and to every link when a shard has been adopted. The gateway answers with its attaches and `complete`.
   case serving
   /// Answer to `join` and `attach`; what follows for this route comes after it, in order.
-  case attached(Attachment)
+  indirect case attached(Attachment)
   /// One finished `ServerFrame{State}` for each of the routes (u32 each). Sets their mark to `asOf`.
   case state(timeline: Timeline, asOf: OutSeq, routes: RouteList, frame: UnsafeRawBufferPointer)
   /// One finished `ServerFrame{Output}`, numbered; the gateway patches joinID and prev per recipient. Counted for `confirm`.
@@ -178,6 +178,15 @@ extension [UInt8] {
     put(seq)
     put(UInt16(count))
     return start
+  }
+  /// The whole record for a single recipient.
+  package mutating func putOutput(
+    _ shard: ShardID, _ epoch: ShardEpoch, _ seq: OutSeq, _ route: Route, prev: OutSeq, frame: UnsafeRawBufferPointer
+  ) {
+    let start = beginOutput(shard, epoch, seq, count: 1)
+    putRecipient(route, prev: prev)
+    append(contentsOf: frame)
+    endLink(start)
   }
   package mutating func putRecipient(_ route: Route, prev: OutSeq) {
     put(route)

@@ -6,8 +6,8 @@ package enum LinkToWorker {
   /// First on every link. `loops`: how many loops this gateway has.
   case hello(gateway: GatewayEpoch, loop: UInt16, loops: UInt16)
   /// Joins (idempotently) and attaches.
-  case join(JoinRequest)
-  case attach(AttachRequest)
+  indirect case join(JoinRequest)
+  indirect case attach(AttachRequest)
   /// The connection of that generation is gone.
   case detach(Route, Generation)
   /// `seq` 0: fire and forget, with a stamp.

@@ -41,25 +41,7 @@ extension Worker {
       sendUnreliable(room, target, payload)
       return
     }
-    guard room.awake.memberCount > 0 else { return }
-    let seq = OutSeq(room.awake.outSeq.rawValue + 1)
-    room.awake.ring.begin()
-    var any = false
-    for i in room.awake.members.indices {
-      let slot = Slot(UInt32(i))
-      guard target.includes(slot), let prev = room.awake.members[i]?.lastOut else { continue }
-      room.awake.ring.putRecipient(slot, prev: prev)
-      room.awake.members[i]!.lastOut = seq
-      any = true
-    }
-    guard any else {
-      room.awake.ring.cancel()
-      return
-    }
-    room.awake.outSeq = seq
-    room.awake.ring.putFrame { encodeOutputFrame(into: &$0, seq: seq, payload: payload) }
-    room.awake.ring.end(seq)
-    passOn(room, seq)
+    if let seq = room.awake.keep(payload, for: target) { passOn(room, seq) }
   }
 
   /// A numbered output to one member that carries a verdict on its input.
@@ -88,6 +70,7 @@ extension Worker {
     let epoch = epoch(room.shard)
     room.awake.ring.withLast { recipients, frame in
       let count = recipients.count / OutputRing.recipientBytes
+      if count == 1 { return passOn(room, epoch, seq, recipients, frame) }
       for l in links.indices where links[l].isOpen && links[l].loops > 0 {
         let start = links[l].out.beginOutput(room.shard, epoch, seq, count: 0)
         var sent = 0
@@ -110,6 +93,21 @@ extension Worker {
         room.unconfirmed += 1
       }
     }
+  }
+
+  /// The same for a single recipient.
+  private mutating func passOn(
+    _ room: Room, _ epoch: ShardEpoch, _ seq: OutSeq, _ recipient: UnsafeRawBufferPointer,
+    _ frame: UnsafeRawBufferPointer
+  ) {
+    let c = Int(UInt32(littleEndian: recipient.loadUnaligned(as: UInt32.self)))
+    guard c < room.claims.count else { return }
+    let l = room.claims[c].link
+    guard l >= 0, links[l].isOpen, links[l].loops > 0 else { return }
+    let prev = OutSeq(UInt64(littleEndian: recipient.loadUnaligned(fromByteOffset: 4, as: UInt64.self)))
+    links[l].out.putOutput(room.shard, epoch, seq, room.claims[c].route, prev: prev, frame: frame)
+    links[l].unconfirmed.append(room)
+    room.unconfirmed += 1
   }
 
   private mutating func sendUnreliable(

@@ -19,10 +19,10 @@ extension Worker {
     guard let (head, event) = try? reader.takeEvent() else {
       preconditionFailure("an event of room \(room.id) that was checked when it was staged does not decode")
     }
-    let s = Int(room.shard.rawValue)
-    if budget != .decided { shards[s]!.store.enter(room.id, head.seq) }
+    let store = shards[Int(room.shard.rawValue)]!.store
+    if budget != .decided { store.enter(room.id, head.seq) }
     let fault = run(room, head, event, batch, time, budget, bytes)
-    if budget != .decided { shards[s]!.store.leave() }
+    if budget != .decided { store.leave() }
     counters.events += 1
     if let fault { beginRepair(room, bytes, time, fault, budget) }
   }
@@ -65,12 +65,13 @@ extension Worker {
   private mutating func callGuest(
     _ room: Room, _ event: RoomEvent, _ time: Int64, _ budget: RoomBudget
   ) -> RoomOutcome? {
-    // An event that is none of the guest's business asks for nothing: what the last call asked for is not its own.
-    engine.effects.reset()
+    let host = room.awake
     engine.context = RoomContext(
-      time: time, tick: event.tickNumber ?? room.awake.tick, random: room.awake.random,
-      nextTimer: room.awake.nextTimer)
-    return engine.deliver(event, to: room.instance!, returns: event.returns(in: room), budget: budget)
+      time: time, tick: event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
+    let outcome = engine.deliver(event, to: room.instance!, returns: event.returns(in: room), budget: budget)
+    // An event that is none of the guest's business asks for nothing: what the last call asked for is not its own.
+    if outcome == nil { engine.effects.reset() }
+    return outcome
   }
 
   private mutating func remember(
@@ -90,12 +91,14 @@ extension Worker {
   mutating func settle(
     _ room: Room, _ seq: EventSeq, _ event: RoomEvent, _ time: Int64, _ outcome: Settlement
   ) {
-    room.awake.eventSeq = seq
-    room.awake.time = time
+    let host = room.awake
+    host.eventSeq = seq
+    host.time = time
     if room.stagedEvent < seq { room.stagedEvent = seq }
     if case .applied = outcome {
-      room.awake.random = engine.context.random
-      room.awake.nextTimer = engine.context.nextTimer
+      let context = engine.context
+      host.random = context.random
+      host.nextTimer = context.nextTimer
     }
     switch event {
     case .created: break

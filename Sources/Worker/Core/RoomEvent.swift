@@ -3,8 +3,9 @@ package import Core
 
 /// One input to a room. Buffers are borrowed.
 package enum RoomEvent {
-  case created(Creation)
-  case joined(Joining)
+  // Boxed, so that the frequent ones stay small.
+  indirect case created(Creation)
+  indirect case joined(Joining)
   /// A newer connection, or the end of a suspension.
   case attached(Slot, Generation)
   case input(Slot, InputSeq, stamp: UInt64, payload: UnsafeRawBufferPointer)

@@ -1,5 +1,6 @@
 // What the host knows of a room: everything durable but the guest's memory. Changed by events only, so replay agrees.
 package import Core
+import Wire
 
 /// One member. Who is connected where is not here: that is no part of the room's history (`Claim`).
 package struct Member: Hashable, Sendable {
@@ -85,6 +86,42 @@ package final class RoomHost {
     memberCount += 1
     // Who had the place before is no blame of this one.
     blames.removeAll { $0.slot == slot }
+  }
+  /// The highest input number that was decided; nil: nobody has the slot.
+  func lastSeq(of slot: Slot) -> InputSeq? {
+    let i = Int(slot.rawValue)
+    return i < members.count ? members[i]?.lastSeq : nil
+  }
+  /// Numbers an output and keeps it for those that it is meant for; nil: that is nobody.
+  func keep(_ payload: UnsafeRawBufferPointer, for target: SendTarget) -> OutSeq? {
+    guard memberCount > 0 else { return nil }
+    let seq = OutSeq(outSeq.rawValue + 1)
+    guard Self.put(seq, payload, target, &members, &ring) else { return nil }
+    outSeq = seq
+    return seq
+  }
+  private static func put(
+    _ seq: OutSeq, _ payload: UnsafeRawBufferPointer, _ target: SendTarget, _ members: inout [Member?],
+    _ ring: inout OutputRing
+  ) -> Bool {
+    var slots = 0..<members.count
+    if case .only(let slot) = target { slots = slots.clamped(to: Int(slot.rawValue)..<Int(slot.rawValue) + 1) }
+    ring.begin()
+    var any = false
+    for i in slots {
+      let slot = Slot(UInt32(i))
+      guard target.includes(slot), let prev = members[i]?.lastOut else { continue }
+      ring.putRecipient(slot, prev: prev)
+      members[i]!.lastOut = seq
+      any = true
+    }
+    guard any else {
+      ring.cancel()
+      return false
+    }
+    ring.putFrame { encodeOutputFrame(into: &$0, seq: seq, payload: payload) }
+    ring.end(seq)
+    return true
   }
   /// The member's inputs up to `number` are decided.
   func decide(_ slot: Slot, _ number: InputSeq) {

@@ -24,7 +24,7 @@ extension Worker {
     default:
       // What speaks of another epoch is void, read or unread (I-8).
       let s = Int(header.shard.rawValue)
-      guard s < shards.count, let epoch = shards[s]?.store.epoch, epoch == header.epoch else { return }
+      guard s < shards.count, let epoch = shards[s]?.epoch, epoch == header.epoch else { return }
       switch record {
       case .input(let route, let seq, let stamp, let payload): takeInput(link, route, seq, stamp, payload)
       case .leave(let route, let seq): takeLeave(link, route, seq)

@@ -42,6 +42,7 @@ struct Link {
 /// One shard that the worker owns. A class, so that a look at it does not copy it.
 final class Shard {
   let store: any ShardStore
+  let epoch: ShardEpoch
   let cut: UInt32
   let engineChanged: Bool
   let suspect: ShardAdoption.Suspect?
@@ -68,6 +69,7 @@ final class Shard {
 
   init(_ store: any ShardStore, _ adoption: ShardAdoption) {
     self.store = store
+    epoch = store.epoch
     cut = adoption.cut
     engineChanged = adoption.engineChanged
     suspect = adoption.suspect
@@ -167,21 +169,19 @@ package struct Worker {
     for step in executingSteps {
       switch step {
       case .event(let room, let offset, let end):
-        let s = Int(room.shard.rawValue)
+        let shard = shards[Int(room.shard.rawValue)]!
         room.stagedCount -= 1
-        if room.tailStart == nil { room.tailStart = shards[s]!.batchPosition }
-        let time = shards[s]!.executingTime
+        if room.tailStart == nil { room.tailStart = shard.batchPosition }
+        let (batch, time) = (shard.executingBatch, shard.executingTime)
         if room.phase == .ready {
           // The buffer is taken out of the shard while its bytes are read: nothing else may touch it.
-          let buffer = shards[s]!.executing
+          let buffer = shard.executing
           buffer.withUnsafeBytes {
-            perform(
-              room, UnsafeRawBufferPointer(rebasing: $0[offset..<end]), shards[s]!.executingBatch, time, budget: .live)
+            perform(room, UnsafeRawBufferPointer(rebasing: $0[offset..<end]), batch, time, budget: .live)
           }
         } else {
           room.backlog.append(
-            .event(
-              bytes: Array(shards[s]!.executing[offset..<end]), batch: shards[s]!.executingBatch, time: time))
+            .event(bytes: Array(shard.executing[offset..<end]), batch: batch, time: time))
         }
       case .answer(let room, let answer):
         if room.phase == .ready { self.answer(room, answer) } else { room.backlog.append(.answer(answer)) }
@@ -197,14 +197,14 @@ package struct Worker {
       let c = Int(slot.rawValue)
       guard c < room.claims.count, room.claims[c].ackIsDue else { continue }
       room.claims[c].ackIsDue = false
-      guard room.claims[c].link >= 0, let member = room.host?[slot] else { continue }
+      guard room.claims[c].link >= 0, let last = room.host?.lastSeq(of: slot) else { continue }
       links[room.claims[c].link].out.putAck(
-        room.shard, epoch(room.shard), room.claims[c].route, member.lastSeq)
+        room.shard, epoch(room.shard), room.claims[c].route, last)
     }
     acksDue.removeAll(keepingCapacity: true)
   }
 
-  func epoch(_ shard: ShardID) -> ShardEpoch { shards[Int(shard.rawValue)]?.store.epoch ?? ShardEpoch(0) }
+  func epoch(_ shard: ShardID) -> ShardEpoch { shards[Int(shard.rawValue)]?.epoch ?? ShardEpoch(0) }
   func timeline(_ room: Room) -> Timeline {
     Timeline(cut: shards[Int(room.shard.rawValue)]!.cut, own: room.host?.ownTimeline ?? 0)
   }
