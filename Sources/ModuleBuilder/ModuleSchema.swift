@@ -28,8 +28,11 @@ struct ModuleSchema {
   /// `manifest` is a JSON object; so is what comes back.
   func put(into manifest: [UInt8]) -> [UInt8] {
     guard !json.isEmpty, let end = manifest.lastIndex(of: UInt8(ascii: "}")) else { return manifest }
-    var whole = manifest[..<end]
+    var whole = Array(manifest[..<end])
     while whole.last == UInt8(ascii: "\n") { whole.removeLast() }
-    return whole + Array(",\n  \"schema\" : ".utf8) + json + Array("\n}\n".utf8)
+    whole += Array(",\n  \"schema\" : ".utf8)
+    whole += json
+    whole += Array("\n}\n".utf8)
+    return whole
   }
 }
