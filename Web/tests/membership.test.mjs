@@ -1,0 +1,339 @@
+// The client's half of exactly-once, line by line of docs/protocol.md, against a server that follows a script.
+import test from "node:test";
+import assert from "node:assert/strict";
+import { FakeServer } from "./support/fake.mjs";
+import { until } from "./support/server.mjs";
+
+const b = (...bytes) => Uint8Array.from(bytes);
+const collect = (emitter, name) => {
+  const events = [];
+  emitter.on(name, (event) => events.push(event));
+  return events;
+};
+/** Inputs that the server has got, as [seq, first byte]. */
+const inputs = async (server, count) => {
+  const got = [];
+  while (got.length < count) {
+    const { seq, payload } = await server.next("input");
+    got.push([seq, payload[0]]);
+  }
+  return got;
+};
+
+test("inputs are numbered from 1 and sent without waiting; an acknowledgement settles all up to it", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  const replies = [room.sendRaw(b(1)), room.sendRaw(b(2)), room.sendRaw(b(3))];
+  assert.deepEqual(await inputs(server, 3), [[1, 1], [2, 2], [3, 3]]);
+  server.say("ack", { joinId: 1, seq: 2 });
+  await Promise.all(replies.slice(0, 2));
+  assert.equal(room.waiting, 1);
+  assert.equal(room.stats.acknowledged, 2);
+});
+
+test("verdicts: a reply, a refusal, a quarantine", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  const told = collect(room, "verdict");
+  const [reply, refused, undone, applied] = [1, 2, 3, 4].map((n) => room.sendRaw(b(n)));
+  server.say("output", { joinId: 1, seq: 5, prev: 0, result: { seq: 1, verdict: 0, reply: b(9) } });
+  server.say("output", { joinId: 1, seq: 6, prev: 5, result: { seq: 2, verdict: 1, reason: "still recharging" } });
+  server.say("output", { joinId: 1, seq: 9, prev: 6, result: { seq: 3, verdict: 2, reason: "trap" } });
+  server.say("ack", { joinId: 1, seq: 4 });
+  assert.deepEqual(await reply, b(9));
+  await assert.rejects(refused, { name: "OneUpError", code: "refused", verdict: "refused", reason: "still recharging", seq: 2 });
+  await assert.rejects(undone, { code: "quarantined", seq: 3 });
+  assert.equal((await applied).length, 0);
+  assert.deepEqual(told.map((e) => e.code), ["refused", "quarantined"]);
+});
+
+test("outputs: once each, in order, and a gap is repaired by attaching", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  const heard = collect(room, "raw");
+  server.say("output", { joinId: 1, seq: 3, prev: 0, payload: b(3) });
+  server.say("output", { joinId: 1, seq: 3, prev: 0, payload: b(3) });
+  server.say("output", { joinId: 1, seq: 0, payload: b(0) });
+  server.say("output", { joinId: 1, seq: 9, prev: 7, payload: b(9) });
+  const attach = await server.next("attach");
+  assert.deepEqual([attach.room, attach.timeline, attach.lastOut], [0xabcn, 1n, 3]);
+  server.attached({ upTo: 9 });
+  server.say("output", { joinId: 1, seq: 7, prev: 3, payload: b(7) });
+  server.say("output", { joinId: 1, seq: 9, prev: 7, payload: b(9) });
+  await until("all outputs", () => heard.length === 4);
+  assert.deepEqual(heard.map((p) => p[0]), [3, 0, 7, 9]);
+  assert.equal(room.stats.doubled, 1);
+});
+
+test("a broken connection: back with the token, attached where it was, unacknowledged inputs again with their numbers", async () => {
+  const server = new FakeServer();
+  server.resumed = true;
+  const { oneup, room } = await server.joined();
+  const connection = collect(oneup, "connection");
+  assert.equal((await server.next("hello")).resume.length, 0);
+  const answers = [1, 2, 3].map((n) => room.sendRaw(b(n)));
+  await inputs(server, 3);
+  server.say("output", { joinId: 1, seq: 4, prev: 0, payload: b(4) });
+  server.say("ack", { joinId: 1, seq: 1 });
+  await answers[0];
+  server.cut();
+  assert.deepEqual((await server.next("hello")).resume, b(1, 2, 3));
+  const attach = await server.next("attach");
+  assert.deepEqual([attach.joinId, attach.timeline, attach.lastOut], [1, 1n, 4]);
+  answers.push(room.sendRaw(b(4)));
+  // The room has input 2; its verdict comes with output 6.
+  server.attached({ nextSeq: 3, upTo: 6 });
+  assert.deepEqual(await inputs(server, 2), [[3, 3], [4, 4]]);
+  assert.equal(room.waiting, 3, "input 2 is decided, but how is not known yet");
+  server.say("output", { joinId: 1, seq: 6, prev: 4, result: { seq: 2, verdict: 1, reason: "no" } });
+  await assert.rejects(answers[1], { code: "refused" });
+  server.say("ack", { joinId: 1, seq: 4 });
+  await Promise.all(answers.slice(2));
+  assert.deepEqual(connection.map((e) => e.state), ["lost", "waiting", "up"]);
+  assert.deepEqual([room.stats.lost, room.stats.doubled, room.stats.acknowledged], [0, 0, 4]);
+});
+
+test("an answer that was lost with a full state is said to be unknown", async () => {
+  const server = new FakeServer();
+  server.resumed = true;
+  const { room } = await server.joined();
+  const answer = room.sendRaw(b(1));
+  await inputs(server, 1);
+  server.cut();
+  await server.next("attach");
+  server.attached({ nextSeq: 2, upTo: 6 });
+  server.say("state", { joinId: 1, timeline: 1n, asOf: 8, payload: b() });
+  await assert.rejects(answer, { code: "unknown", verdict: "unknown", seq: 1 });
+});
+
+test("Expected goes back; Busy waits and then goes back", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  for (const n of [1, 2, 3]) room.sendRaw(b(n));
+  await inputs(server, 3);
+  server.say("expected", { joinId: 1, seq: 2 });
+  assert.deepEqual(await inputs(server, 2), [[2, 2], [3, 3]]);
+  const asked = performance.now();
+  server.say("busy", { joinId: 1, seq: 1, retryAfterMs: 60, reason: "full" });
+  const raw = collect(room, "raw");
+  server.say("output", { joinId: 1, seq: 0, payload: b(0) });
+  await until("it has heard so", () => raw.length === 1);
+  room.sendRaw(b(4));
+  assert.deepEqual(await inputs(server, 4), [[1, 1], [2, 2], [3, 3], [4, 4]]);
+  assert.ok(performance.now() - asked >= 59);
+});
+
+test("a new timeline: what is not acknowledged gets new numbers, and the first lost one is told", async () => {
+  const server = new FakeServer();
+  server.resumed = true;
+  const { room } = await server.joined();
+  const resets = collect(room, "reset");
+  const answers = [1, 2, 3, 4, 5].map((n) => room.sendRaw(b(n)));
+  await inputs(server, 5);
+  server.say("ack", { joinId: 1, seq: 4 });
+  await answers[3];
+  server.cut();
+  await server.next("attach");
+  server.attached({ nextSeq: 3, timeline: 2n });
+  assert.deepEqual(await inputs(server, 1), [[3, 5]]);
+  assert.deepEqual(resets, [{ firstLost: 3, lost: 2 }]);
+  assert.equal(room.stats.lost, 2);
+  // Before the new timeline's state has come, nothing of it may be claimed.
+  server.cut();
+  const attach = await server.next("attach");
+  assert.deepEqual([attach.timeline, attach.lastOut], [0n, 0]);
+  server.attached({ nextSeq: 3, timeline: 2n });
+  server.say("state", { joinId: 1, timeline: 3n, asOf: 70, payload: b() });
+  server.say("ack", { joinId: 1, seq: 3 });
+  await answers[4];
+  server.cut();
+  assert.deepEqual([(await server.next("attach")).timeline], [3n]);
+});
+
+test("Gone settles everything", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  const gone = collect(room, "gone");
+  const [first, second] = [room.sendRaw(b(1)), room.sendRaw(b(2))];
+  server.say("gone", { joinId: 1, last: 1, known: true, reason: "kicked: idle" });
+  await assert.rejects(first, { code: "unknown" });
+  await assert.rejects(second, { code: "gone", reason: "kicked: idle" });
+  await assert.rejects(room.sendRaw(b(3)), { code: "not-a-member" });
+  assert.deepEqual(gone, [{ known: true, reason: "kicked: idle" }]);
+});
+
+test("leaving is a numbered input", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  const answer = room.sendRaw(b(1));
+  const left = room.leave();
+  assert.equal((await server.next("leave")).seq, 2);
+  server.say("ack", { joinId: 1, seq: 1 });
+  await answer;
+  server.say("gone", { joinId: 1, last: 2, known: true, reason: "left" });
+  await left;
+});
+
+test("an attachment that the server repaired by itself: same socket, nothing lost, and the room says so", async () => {
+  const server = new FakeServer();
+  const { oneup, room } = await server.joined();
+  const connection = collect(oneup, "connection"), recovered = collect(room, "recovered");
+  const answers = [1, 2].map((n) => room.sendRaw(b(n)));
+  await inputs(server, 2);
+  server.attached({ nextSeq: 2, upTo: 0 });
+  assert.deepEqual(await inputs(server, 1), [[2, 2]]);
+  server.say("ack", { joinId: 1, seq: 2 });
+  await Promise.all(answers);
+  assert.deepEqual(connection, []);
+  assert.deepEqual(recovered.map((e) => e.kind), ["worker"]);
+  assert.equal(server.sockets.length, 1);
+});
+
+test("errors of a membership: retried when that makes sense, final when not", async () => {
+  const server = new FakeServer();
+  const oneup = await server.connect();
+  const joining = oneup.join("game/one", { schema: null });
+  await server.next("join");
+  server.say("error", { joinId: 1, code: 11, retryAfterMs: 20, text: "nothing serves that room" });
+  await server.next("join");
+  server.say("error", { joinId: 1, code: 7, text: "the room is full" });
+  await assert.rejects(joining, { code: "join-refused", reason: "the room is full" });
+  await assert.rejects(oneup.join("nokey"), { code: "join-refused" });
+});
+
+test("another place takes over the session: no fight, a clear end", async () => {
+  const server = new FakeServer();
+  const { oneup, room } = await server.joined();
+  const connection = collect(oneup, "connection");
+  const answer = room.sendRaw(b(1));
+  server.say("error", { joinId: 0, code: 12, closing: true, text: "a newer connection" });
+  await assert.rejects(answer, { code: "gone" });
+  assert.deepEqual(connection.map((e) => e.state), ["stopped"]);
+  assert.equal(server.sockets.length, 1);
+});
+
+test("a token that is not taken: a new session, and rooms that were joined are gone", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  const gone = collect(room, "gone");
+  server.session = 8n;
+  server.cut();
+  await until("the room is gone", () => gone.length === 1);
+  assert.equal(gone[0].known, false);
+});
+
+test("a reload goes on with the session and the membership; one that is over by then is joined anew", async () => {
+  const server = new FakeServer();
+  const { oneup } = await server.joined();
+  await server.next("hello");
+  const saved = JSON.parse(JSON.stringify(oneup.saved));
+  server.resumed = true;
+  const again = await server.connect({ saved });
+  assert.deepEqual((await server.next("hello")).resume, b(1, 2, 3));
+  const joining = again.join("game/one", { schema: null });
+  assert.equal((await server.next("join")).joinId, 1);
+  server.say("gone", { joinId: 1, last: 4, known: true, reason: "expired" });
+  const { joinId } = await server.next("join");
+  assert.equal(joinId, 2);
+  // A membership that lives goes on at the number that its room expects.
+  server.attached({ joinId, nextSeq: 57 });
+  server.say("state", { joinId, timeline: 1n, asOf: 0 });
+  const room = await joining;
+  const answer = room.sendRaw(b(1));
+  assert.equal((await server.next("input")).seq, 57);
+  server.say("ack", { joinId, seq: 57 });
+  await answer;
+  assert.equal(room.stats.lost, 0);
+});
+
+test("a server that refuses: more and more patience, then a long pause, and at once when asked", async () => {
+  const server = new FakeServer();
+  const { oneup } = await server.joined();
+  const waits = collect(oneup, "connection");
+  let random = 0;
+  server.refuses = true;
+  server.cut();
+  await until("the breaker is open", () => waits.some((e) => e.isBreakerOpen));
+  assert.equal(random, 0);
+  assert.equal(server.sockets.length, 9);
+  assert.ok(waits[waits.length - 1].retryInMs >= 10_000);
+  server.refuses = false;
+  oneup.retry();
+  await until("it is up again", () => oneup.isUp);
+});
+
+test("back-off doubles from 100 ms with full jitter", async () => {
+  const server = new FakeServer();
+  const { oneup } = await server.joined({ random: () => 1 });
+  const waits = collect(oneup, "connection");
+  server.refuses = true;
+  server.cut();
+  await until("three attempts", () => waits.filter((e) => e.state === "waiting").length >= 3);
+  assert.deepEqual(waits.filter((e) => e.state === "waiting").slice(0, 3).map((e) => e.retryInMs), [100, 200, 400]);
+  oneup.close();
+});
+
+test("more than fits is refused, and said so", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined();
+  for (let i = 0; i < 8192; i++) room.sendRaw(b(1)).catch(() => {});
+  await assert.rejects(room.sendRaw(b(1)), { code: "full" });
+  await until("the window is used", () => server.frames.filter((f) => f.kind === "input").length === 256);
+});
+
+const game = { messages: [{ id: 1, name: "Steer", fields: [{ n: 1, name: "by", type: "f32" }] }, { id: 10, name: "Done", fields: [{ n: 1, name: "score", type: "i32" }] },
+  { id: 2, name: "Collect", fields: [{ n: 1, name: "gem", type: "u32" }] }, { id: 20, name: "Scored", fields: [{ n: 1, name: "who", type: "slot" }] }],
+  state: [{ n: 1, name: "x", type: "f32" }] };
+const synced = (x, ms, stamps = []) => {
+  const bytes = new Uint8Array(11 + 2 * stamps.length + 5), view = new DataView(bytes.buffer);
+  bytes.set([1, 1]);
+  view.setBigInt64(2, BigInt(Math.round(ms * 1000)), true);
+  bytes[10] = stamps.length;
+  stamps.forEach(([slot, stamp], i) => bytes.set([slot, stamp], 11 + 2 * i));
+  view.setUint8(bytes.length - 5, 5);
+  view.setFloat32(bytes.length - 4, x, true);
+  return bytes;
+};
+
+test("by names: messages, replies, state", async () => {
+  const server = new FakeServer();
+  const { room } = await server.joined({ schema: game, state: b(252, 1, 0, ...synced(4, 1000)) });
+  assert.deepEqual(room.state, { x: 4 });
+  assert.equal(room.slot, 3);
+  assert.deepEqual(room.module, { name: "game", version: "1.0.0" });
+  const scored = collect(room, "Scored"), raw = collect(room, "raw");
+  const reply = room.send("Collect", { gem: 300 });
+  assert.deepEqual((await server.next("input")).payload, b(2, 4, 0xac, 2));
+  server.say("output", { joinId: 1, seq: 1, prev: 0, payload: b(20, 4, 7), result: { seq: 1, verdict: 0, reply: b(10, 4, 6) } });
+  server.say("output", { joinId: 1, seq: 2, prev: 1, payload: b(99) });
+  assert.deepEqual(await reply, { score: 3 });
+  assert.deepEqual(scored, [{ who: 7 }]);
+  await until("the unknown one", () => raw.length === 1);
+  assert.deepEqual(raw[0], b(99));
+  await assert.rejects(room.send("Jump"), { code: "unknown-message" });
+});
+
+test("prediction: what was sent shows at once, and what the state has is not repeated", async () => {
+  const server = new FakeServer();
+  let ms = 1000;
+  server.clock = () => ms;
+  const { room } = await server.joined({ schema: game, now: () => ms, state: b(252, 1, 0, ...synced(0, 1000)) });
+  const own = room.predict((state) => ({ x: state.x, by: 0 }), (ship, input, seconds) => {
+    if (input) ship.by = input.value.by;
+    else ship.x += ship.by * seconds;
+  }, { blend: ["x"], blendMs: 100 });
+  assert.equal(own().x, 0);
+  room.stream("Steer", { by: 100 });
+  ms += 100;
+  assert.ok(Math.abs(own().x - 10) < 0.01, "moves in the next frame");
+  room.stream("Steer", { by: 0 });
+  ms += 100;
+  assert.ok(Math.abs(own().x - 10) < 0.01);
+  // A state in which the ship is elsewhere: the correction is spread.
+  const states = collect(room, "state");
+  server.say("output", { joinId: 1, seq: 0, payload: b(251, ...synced(30, 1200)) });
+  await until("the state", () => states.length === 1);
+  assert.ok(Math.abs(own().x - 10) < 1);
+  ms += 1000;
+  assert.ok(Math.abs(own().x - 30) < 0.1);
+});
