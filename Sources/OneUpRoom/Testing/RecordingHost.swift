@@ -25,6 +25,18 @@
     var tick: UInt64 = 0
     var seed: UInt64
     init(seed: UInt64) { self.seed = seed }
+    /// The same clock, chance and timers, and what the server keeps of a room.
+    init(like other: RecordingHost) {
+      seed = other.seed
+      timers = other.timers
+      timersMade = other.timersMade
+      time = other.time
+      tick = other.tick
+      ended = other.ended
+      label = other.label
+      properties = other.properties
+      isLocked = other.isLocked
+    }
   }
 
   extension Context {

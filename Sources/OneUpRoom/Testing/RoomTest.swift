@@ -25,22 +25,34 @@
 
     /// Traps where the room's fields or messages cannot be: `oneup build` would say the same.
     public init(seed: UInt64 = 1, parameters: [UInt8] = []) throws(Refused) {
-      let writer = SchemaWriter(path: "messages")
-      R.schema(into: writer)
-      if let problem = writer.problem { preconditionFailure(problem) }
+      if let problem = schemaProblem(R.self) { preconditionFailure(problem) }
       host = RecordingHost(seed: seed)
       hosted = Hosted(host: host)
       try decide(parameters) { $0.create($1) }
+    }
+    /// Nothing but the start state, in a world of its own that is now as the other's is.
+    init(like other: RoomTest) {
+      host = RecordingHost(like: other.host)
+      hosted = Hosted(host: host)
+      members = other.members
+      stamps = other.stamps
     }
     deinit { hosted.release() }
 
     /// The room itself, to look at.
     public var room: R { hosted.room }
-    /// Everything sent since the last time this was read, but what the SDK itself says of the state.
+    /// Puts the room into a state that would take long to play to. In a game only events change it.
+    public func set(_ change: (inout R) -> Void) { change(&hosted.room) }
+    /// Everything sent since the last time this or `allOutputs` was read, but what the SDK itself says of the state.
     public func outputs() -> [RoomOutput] {
       defer { host.outputs = [] }
       guard hosted.isSynchronised else { return host.outputs }
       return host.outputs.filter { output in !(output.bytes.first.map(SDKMessage.ids.contains) ?? false) }
+    }
+    /// With the keyframes and changes for clients; a `ClientView` understands them.
+    public func allOutputs() -> [RoomOutput] {
+      defer { host.outputs = [] }
+      return host.outputs
     }
     public var kicked: [(slot: Slot, reason: String)] { host.kicked }
     public var logged: [String] { host.logged }
@@ -172,6 +184,13 @@
       host.outputs.removeSubrange(outputs...)
       throw Refused(reason)
     }
+  }
+
+  /// Why the room's fields or messages cannot be, or nil. `oneup build` says the same.
+  public func schemaProblem<R: Room>(_ room: R.Type) -> String? {
+    let writer = SchemaWriter(path: "messages")
+    R.schema(into: writer)
+    return writer.problem
   }
 
   func encoded<M: Message>(_ message: M) -> [UInt8] {
