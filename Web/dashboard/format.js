@@ -12,6 +12,8 @@ export function time(ms) {
   if (ms >= 1000) return [(ms / 1000).toFixed(ms >= 10000 ? 0 : 1), "s"];
   return [ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2), "ms"];
 }
+/** Without digits that do not matter on an axis: "10 ms". */
+export const round = (ms) => (ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`);
 export const duration = (ms) => time(ms).join(" ").trim();
 
 export function bytes(n) {
@@ -67,5 +69,7 @@ export function paint(canvas, width, height, draw) {
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
+  context.save();
   draw(context, width, height);
+  context.restore();
 }

@@ -36,7 +36,7 @@ export function explain(recoveries) {
   const last = pauses[pauses.length - 1];
   say(cells.worst.below, last
     ? `${pauses.length === 1 ? "1 repair" : pauses.length + " repairs"}, last ${duration(last.tookMicroseconds / 1000)} ${ago(last.atMicroseconds / 1000)}`
-    : "nothing had to be repaired");
+    : "the longest wait of an input");
 }
 
 export function shapes(history) {
@@ -49,7 +49,8 @@ export function shapes(history) {
       const points = history.slice(-180).map((p) => p[field] ?? 0);
       if (points.length < 2) return;
       const top = Math.max(...points) || 1;
-      const x = (i) => w - (points.length - 1 - i) * (w / 180);
+      // A young server's line is not squeezed into the corner.
+      const x = (i) => w - (points.length - 1 - i) * (w / Math.max(36, points.length - 1));
       const y = (v) => hgt - 1.5 - (v / top) * (hgt - 4);
       c.beginPath();
       points.forEach((v, i) => c.lineTo(x(i), y(v)));

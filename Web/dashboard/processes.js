@@ -35,7 +35,7 @@ function fill(row, p, now) {
   say(row.state, state);
   row.state.dataset.state = state;
   say(row.pid, p.pid ? String(p.pid) : "–");
-  say(row.beat, p.role === "supervisor" ? "" : duration(p.beat_ms));
+  say(row.beat, p.role === "supervisor" ? "" : p.beat_ms < 1000 ? `${p.beat_ms} ms` : duration(p.beat_ms));
   row.beat.classList.toggle("late", p.beat_ms > 1000);
   row.bar.style.setProperty("--part", Math.min(100, (p.cpu ?? 0) * 100) + "%");
   say(row.cpu, p.cpu == null ? "–" : Math.round(p.cpu * 100) + " %");

@@ -1,8 +1,8 @@
 // What a worker has to do, for whoever watches.
 
 extension Worker {
-  /// Rooms in memory, and their members. Looks at every room: not for every turn.
-  package var population: (rooms: Int, members: Int) {
-    (awakeRooms.count, awakeRooms.reduce(0) { $0 + ($1.host?.memberCount ?? 0) })
-  }
+  /// In memory.
+  package var roomCount: Int { awakeRooms.count }
+  /// Of all rooms in memory. Looks at every one of them: not for every turn.
+  package var memberCount: Int { awakeRooms.reduce(0) { $0 + ($1.host?.memberCount ?? 0) } }
 }

@@ -17,12 +17,13 @@ struct WorkerVitals {
   mutating func take(_ worker: Worker, now: Int64) -> Vitals {
     vitals.events = worker.counters.events
     vitals.turnMax = UInt64(clamping: max(turnMax.now, turnMax.before))
-    guard now >= nextLook else { return vitals }
+    let rooms = UInt64(worker.roomCount)
+    // What was just taken over is shown at once.
+    guard now >= nextLook || rooms != vitals.rooms else { return vitals }
     nextLook = now + Self.lookEveryMicroseconds
     turnMax = (0, turnMax.now)
-    let (rooms, members) = worker.population
-    vitals.rooms = UInt64(rooms)
-    vitals.members = UInt64(members)
+    vitals.rooms = rooms
+    vitals.members = UInt64(worker.memberCount)
     return vitals
   }
 }
