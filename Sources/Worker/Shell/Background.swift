@@ -49,6 +49,8 @@ final class Background: Sendable {
   }
 
   private func run() -> Never {
+    // The worker's thread goes first: what runs here can take milliseconds of a processor, and nobody waits for it.
+    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
     while true {
       oneup_wake_clear(needed)
       while let work = state.withLock({ $0.work.isEmpty ? nil : $0.work.removeFirst() }) {
