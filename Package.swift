@@ -96,7 +96,10 @@ var targets: [Target] = [
   library("Drill", ["Core", "ClientCore", nio, nioPosix, nioHTTP1]),
   library(
     "Simulation",
-    ["Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "WorkerStore", "GatewayCore"]),
+    [
+      "Core", "ClientCore", "SimulatedFiles", "Wire", "Journal", "WorkerCore", "WorkerStore", "GatewayCore",
+      "SupervisionCore",
+    ]),
   .target(name: "OneUpRoom", path: "Sources/OneUpRoom", exclude: ["Support"], swiftSettings: strict),
 
   program(
@@ -110,8 +113,8 @@ var targets: [Target] = [
   library(
     "Fuzzing", path: "Fuzz/Sources/Fuzzing",
     [
-      "Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "GatewayCore", "Sandbox", "SupervisionShell",
-      "Simulation",
+      "Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "GatewayCore", "GatewayShell", "ClientMessages",
+      "Sandbox", "SupervisionShell", "Simulation", protobuf,
     ]),
   program("oneup-fuzz", path: "Fuzz/Sources/oneup-fuzz", ["Fuzzing"]),
 
