@@ -55,6 +55,13 @@ public struct Table<Row: Fields>: Value {
     insert(row, at: key)
     return key
   }
+  /// Puts the row behind all others, and gives its key. Keys that were given this way do not come again as long as one is
+  /// added before the last is removed.
+  @discardableResult
+  public mutating func append(_ row: Row) -> UInt32 {
+    if let last = keys.last { precondition(last < UInt32.max, "the table's last key is taken") }
+    return add(row, from: keys.last.map { $0 + 1 } ?? 0)
+  }
   /// What was there.
   @discardableResult
   public mutating func remove(_ key: UInt32) -> Row? {

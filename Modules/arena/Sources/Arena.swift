@@ -24,19 +24,19 @@ struct Bumped: Message {
   mutating func fields<C: Coder>(_ c: inout C) { c(1, "who", &who); c(2, "by", &by); c(3, "lost", &lost) }
 }
 
+let world = (Vec2.zero, Vec2(1600, 1000))
 struct Ship: Fields {
   var pos = Vec2(), vel = Vec2(), name = "", score: Int32 = 0, taken: UInt32 = 0, bot = false
   var to = Vec2(), readyAt: UInt64 = 0, hasHit = false
   mutating func fields<C: Coder>(_ c: inout C) {
-    c(1, "pos", &pos); c(2, "vel", &vel); c(3, "name", &name)
-    c(4, "score", &score); c(5, "taken", &taken); c(6, "bot", &bot)
-    c.hidden(7, "to", &to); c.hidden(8, "readyAt", &readyAt); c.hidden(9, "hasHit", &hasHit)
+    c(1, "pos", &pos); c(2, "vel", &vel); c(3, "name", &name); c(4, "score", &score); c(5, "taken", &taken)
+    c(6, "bot", &bot); c.hidden(7, "to", &to); c.hidden(8, "readyAt", &readyAt); c.hidden(9, "hasHit", &hasHit)
   }
   func isDashing(_ room: Context) -> Bool { room.tick + 34 < readyAt }  // in the first 6 of the 40 ticks
   mutating func dash(_ room: Context) { readyAt = room.tick + 40; hasHit = false }
   mutating func fly(_ room: Context) {
     vel += (to * (isDashing(room) ? 650 : 260) - vel) * 0.35
-    pos = (pos + vel * room.dt).clamped(Arena.world.0, Arena.world.1)
+    pos = (pos + vel * room.dt).clamped(world.0, world.1)
   }
 }
 struct Gem: Fields {
@@ -46,12 +46,9 @@ struct Gem: Fields {
 
 struct Arena: Room {
   static let settings = Settings(hz: 20, members: 64, keepEmptySeconds: 3600)
-  static let world = (Vec2.zero, Vec2(1600, 1000))
   static let worth: [Int32] = [1]  // by kind of gem; whoever made the cursed ones forgot to add them here
-  var ships = Table<Ship>(), gems = Table<Gem>(), gemsMade: UInt32 = 0, paid: Int32 = 0
-  mutating func fields<C: Coder>(_ c: inout C) {
-    c(1, "ships", &ships); c(2, "gems", &gems); c.hidden(3, "gemsMade", &gemsMade); c.hidden(4, "paid", &paid)
-  }
+  var ships = Table<Ship>(), gems = Table<Gem>(), sum: Int32 = 0
+  mutating func fields<C: Coder>(_ c: inout C) { c(1, "ships", &ships); c(2, "gems", &gems); c.hidden(3, "sum", &sum) }
   static func messages(_ m: inout Messages) {
     m("Steer", Steer.self); m("Dash", Dash.self); m("Collect", Collect.self)
     m("Collected", Collected.self); m("Scored", Scored.self); m("Bumped", Bumped.self)
@@ -62,42 +59,35 @@ struct Arena: Room {
     for (n, name) in ["Vega", "Rigel", "Mira", "Algol"].enumerated() { spawn(1000 + UInt32(n), name, bot: true, room) }
   }
   mutating func join(_ m: Member, _ room: Context) { spawn(m.slot.number, m.name, bot: false, room) }
-  mutating func leave(_ m: Member, _ room: Context) { if let ship = ships.remove(m.slot) { paid -= ship.score } }
+  mutating func leave(_ m: Member, _ room: Context) { if let ship = ships.remove(m.slot) { sum -= ship.score } }
   mutating func suspended(_ m: Member, _ room: Context) { ships[m.slot].to = .zero }
   mutating func message(_ m: Incoming, from p: Member, _ room: Context) throws(Refused) {
-    if let steer = try m.read(Steer.self) {
-      ships[p.slot].to = steer.to.limited(1)
-    } else if try m.read(Dash.self) != nil {
+    if let steer = try m.read(Steer.self) { ships[p.slot].to = steer.to.limited(1); return }
+    if try m.read(Dash.self) != nil {
       guard room.tick >= ships[p.slot].readyAt else { throw Refused("still recharging") }
-      ships[p.slot].dash(room)
-    } else if let wish = try m.read(Collect.self) {
-      guard let gem = gems.find(wish.gem) else { throw Refused("somebody was quicker") }
-      guard gem.pos.isWithin(120, of: ships[p.slot].pos) else { throw Refused("too far away") }  // it has flown on
-      collect(wish.gem, by: p.slot.number, room)
-      room.reply(Collected(score: ships[p.slot].score, taken: ships[p.slot].taken))
-    } else {
-      throw Refused("unknown message")
+      ships[p.slot].dash(room); return
     }
+    guard let wish = try m.read(Collect.self) else { throw Refused("unknown message") }
+    guard let gem = gems.find(wish.gem) else { throw Refused("somebody was quicker") }
+    guard gem.pos.isWithin(120, of: ships[p.slot].pos) else { throw Refused("too far away") }  // it has flown on
+    collect(wish.gem, by: p.slot.number, room)
+    room.reply(Collected(score: ships[p.slot].score, taken: ships[p.slot].taken))
   }
   mutating func tick(_ room: Context) {
     for at in ships.indices where ships[at: at].bot { think(at, room) }
     for at in ships.indices { ships[at: at].fly(room) }
     for at in ships.indices where ships[at: at].isDashing(room) && !ships[at: at].hasHit { hit(at, room) }
-    guard room.tick % 300 == 0 else { return }
-    for at in gems.indices where gems[at: at].kind == 1 { gems[at: at].pos = room.random(in: Arena.world) }
+    if room.tick % 300 == 0 { for at in 0..<2 { gems[at: at].pos = room.random(in: world) } }  // the curse moves on
   }
-  func check() -> String? { ships.values.reduce(0) { $0 + $1.score } == paid ? nil : "the scores do not add up" }
+  func check() -> String? { ships.values.reduce(0) { $0 + $1.score } == sum ? nil : "the scores do not add up" }
 
   mutating func spawn(_ key: UInt32, _ name: String, bot: Bool, _ room: Context) {
-    ships.insert(Ship(pos: room.random(in: Arena.world), name: name, bot: bot), at: key)
+    ships.insert(Ship(pos: room.random(in: world), name: name, bot: bot), at: key)
   }
-  mutating func addGem(kind: UInt8, _ room: Context) {
-    gemsMade += 1; gems.insert(Gem(pos: room.random(in: Arena.world), kind: kind), at: gemsMade)
-  }
+  mutating func addGem(kind: UInt8, _ room: Context) { gems.append(Gem(pos: room.random(in: world), kind: kind)) }
   mutating func collect(_ gem: UInt32, by ship: UInt32, _ room: Context) {
     let worth = Arena.worth[Int(gems[gem].kind)]
-    ships[ship].score += worth; ships[ship].taken += 1; paid += worth
-    gems.remove(gem); addGem(kind: 0, room)
+    ships[ship].score += worth; ships[ship].taken += 1; sum += worth; addGem(kind: 0, room); gems.remove(gem)
     room.send(Scored(who: Slot(ship), score: ships[ship].score))
   }
   mutating func hit(_ at: Int, _ room: Context) {

@@ -1,0 +1,368 @@
+// The arena in the browser: input, the own ship's prediction, the count of what was acknowledged, and the page around it.
+import { connect, OneUpError } from "/oneup.js";
+import { ask, Breaker, keep, kept } from "./break.js";
+import { hueOf, Scene, WORLD } from "./draw.js";
+import { Strip } from "./strip.js";
+
+const SPEED = 260, DASH_SPEED = 650, DASH_SECONDS = 0.3, RECHARGE_MS = 2000, PICK_UP = 30;
+const STEER_EVERY_MS = 33, STEER_AGAIN_MS = 250;
+const CURSED_EVERY_MS = 30_000; // whoever breaks a room too often is shown out
+const element = (id) => document.getElementById(id);
+const key = new URLSearchParams(location.search).get("room") || "lobby";
+const bytesOf = (text) => new TextEncoder().encode(text).length;
+
+class Game {
+  oneup = null;
+  room = null;
+  key = key;
+  scene = new Scene(element("sky"));
+  strip = new Strip(element("strip"));
+  /** Where everybody was drawn in the last frame, by key: for tests and the curious. */
+  drawn = new Map();
+  frames = 0;
+  /** Collects that were acknowledged, next to what the server counts. */
+  collected = 0;
+  #own = null;
+  #keys = new Set();
+  #pointer = null;
+  #steer = { to: { x: 0, y: 0 }, at: 0 };
+  #dashAt = -Infinity;
+  #dashStart = -Infinity;
+  #asked = new Map();
+  #spent = new Map();
+  #cursedAt = -Infinity;
+  #answeredAt = 0;
+  #lives = 0;
+  #wrong = { lost: 0, doubled: 0 };
+
+  constructor() {
+    this.breaker = new Breaker(this);
+    this.#listen();
+    requestAnimationFrame((now) => this.#frame(now));
+  }
+
+  toast(text, kind = "") {
+    const toast = document.createElement("div");
+    toast.className = kind;
+    toast.textContent = text;
+    element("toasts").append(toast);
+    while (element("toasts").children.length > 3) element("toasts").firstChild.remove();
+    setTimeout(() => toast.classList.add("leaving"), 5200);
+    setTimeout(() => toast.remove(), 5700);
+    return toast;
+  }
+
+  // MARK: In and out of the room
+
+  async play(name) {
+    element("start").hidden = true;
+    element("hud").hidden = false;
+    this.oneup = await connect({ name, onconnection: (event) => this.#connection(event) });
+    await this.#join();
+  }
+
+  async #join() {
+    try {
+      const room = await this.oneup.join(`arena/${key}`);
+      this.room = room;
+      room.smoothing.snap = 240;
+      this.collected = room.state.ships.get(room.slot)?.taken ?? 0;
+      this.#own = room.predict((state) => this.#start(state), step, { blend: ["pos"], snap: 240 });
+      room.on("state", () => this.#state());
+      room.on("acknowledged", ({ ms }) => this.strip.acknowledged(ms));
+      room.on("recovered", (event) => this.#recovered(event));
+      room.on("Scored", ({ who, score }) => this.#scored(who, score));
+      room.on("Bumped", ({ who, by, lost }) => this.#bumped(who, by, lost));
+      room.on("reset", ({ lost }) => this.#reset(lost));
+      room.on("notice", ({ kind }) => {
+        if (kind === "frozen") this.toast("The room was stopped: its code failed again and again.", "bug");
+        if (kind === "thawed") this.toast("The room goes on.");
+      });
+      room.on("gone", ({ reason, known }) => this.#gone(reason, known));
+      this.#badge();
+    } catch (error) {
+      if (!(error instanceof OneUpError)) throw error;
+      this.toast(error.code === "unknown-module" ? "This server has no arena." : `The room cannot be joined: ${error.reason || error.message}`);
+    }
+  }
+
+  #connection(event) {
+    clearTimeout(this.#sorry);
+    if (event.state === "waiting" && event.isBreakerOpen) {
+      this.toast(`The server does not answer. The next attempt is in ${Math.round(event.retryInMs / 1000)} s.`);
+    } else if (event.state === "lost") {
+      this.#sorry = setTimeout(() => this.toast("The connection is lost. You will be back where you were."), 1500);
+    } else if (event.state === "stopped") {
+      const toast = this.toast(event.error.code === "replaced" ? "You play on in another tab." : `The game is over here: ${event.reason}`);
+      toast.className = "bug";
+    }
+  }
+  #sorry = 0;
+
+  #gone(reason, known) {
+    this.room = null;
+    this.#own = null;
+    if (!this.oneup.isUp && this.oneup.isStopped) return;
+    this.toast(known ? `You were taken out of the room (${reason}). Here you are again.` : "The room had forgotten you. Here you are again.");
+    this.#join();
+  }
+
+  #recovered({ kind, ms }) {
+    this.#lives += 1;
+    this.strip.fault(this.breaker.nameFor(kind), ms);
+    if (!element("break").hidden) this.breaker.recoveries();
+    this.#badge();
+  }
+  #reset(lost) {
+    if (lost > 0) this.toast(`The server's history was cut: ${lost} acknowledged inputs are lost.`, "bug");
+    this.#asked.clear();
+    this.collected = NaN; // counted from the next state on
+  }
+
+  // MARK: Own things
+
+  /** The own ship as the newest state has it. */
+  #start(state) {
+    const ship = state.ships.get(this.room?.slot);
+    if (!ship) return null;
+    const since = (this.room.time - this.#dashStart) / 1000;
+    return { pos: { ...ship.pos }, vel: { ...ship.vel }, to: this.#applied ?? this.#steer.to, dash: since >= 0 ? Math.max(0, DASH_SECONDS - since) : 0 };
+  }
+  /** What the newest state flies by. */
+  #applied = null;
+
+  #state() {
+    const room = this.room, mine = room?.state.ships.get(room.slot);
+    if (!mine) return;
+    this.strip.stateCame();
+    for (const [gem, at] of this.#spent) if (performance.now() - at > 60_000 || !room.state.gems.has(gem)) this.#spent.delete(gem);
+    if (room.waiting > 0 || performance.now() - this.#answeredAt < 500) return;
+    if (Number.isNaN(this.collected)) this.collected = mine.taken;
+    this.#wrong = { lost: Math.max(0, this.collected - mine.taken), doubled: Math.max(0, mine.taken - this.collected) };
+  }
+
+  #touch(pos, now) {
+    for (const [gem, { pos: at, kind }] of this.room.state.gems) {
+      if (Math.hypot(at.x - pos.x, at.y - pos.y) > PICK_UP || this.#spent.has(gem)) continue;
+      if (now - (this.#asked.get(gem) ?? -Infinity) < 1500 || (kind === 1 && now - this.#cursedAt < CURSED_EVERY_MS)) continue;
+      this.#asked.set(gem, now);
+      if (kind === 1) this.#cursedAt = now;
+      this.#collect(gem, at);
+    }
+    if (this.#asked.size > 200) for (const [gem, at] of this.#asked) if (now - at > 5000) this.#asked.delete(gem);
+  }
+  async #collect(gem, at) {
+    const room = this.room;
+    try {
+      await room.send("Collect", { gem });
+      this.collected += 1;
+      this.scene.burst(at.x, at.y, 160);
+      this.scene.text(at.x, at.y - 14, "+1", 155);
+    } catch (error) {
+      if (error.verdict === "quarantined") {
+        this.#lives += 1;
+        this.#spent.set(gem, performance.now());
+        this.scene.ring(at.x, at.y, 283, 150);
+        this.strip.fault("game bug undone", 0);
+        this.toast("That pick-up hit a bug in the game's code. It was undone; the game goes on.", "bug");
+      } else if (error.verdict === "unknown") {
+        this.collected = NaN;
+      }
+    }
+    this.#answeredAt = performance.now();
+  }
+  dash() {
+    const now = performance.now();
+    if (!this.room || now - this.#dashAt < RECHARGE_MS) return;
+    this.#dashAt = now;
+    this.#dashStart = this.oneup.clock() + this.oneup.serverClock.roundTrip / 2;
+    this.room.send("Dash").catch(() => {});
+    const own = this.drawn.get(this.room.slot);
+    if (own) this.scene.ring(own.x, own.y, hueOf(this.room.slot), 60);
+  }
+
+  #scored(who, score) {
+    const at = this.drawn.get(who);
+    if (at && who !== this.room?.slot) this.scene.burst(at.x, at.y, 160, 6);
+  }
+  #bumped(who, by, lost) {
+    const at = this.drawn.get(who);
+    if (!at) return;
+    this.scene.ring(at.x, at.y, hueOf(by), 80);
+    if (lost > 0) this.scene.text(at.x, at.y - 24, `−${lost}`, 355);
+  }
+
+  // MARK: Input
+
+  #listen() {
+    const names = { ArrowLeft: "left", KeyA: "left", ArrowRight: "right", KeyD: "right", ArrowUp: "up", KeyW: "up", ArrowDown: "down", KeyS: "down" };
+    const isTyping = (event) => event.target instanceof HTMLInputElement;
+    addEventListener("keydown", (event) => {
+      if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.code === "Space" && !(event.target instanceof HTMLButtonElement)) {
+        event.preventDefault();
+        if (!event.repeat) this.dash();
+      }
+      const name = names[event.code];
+      if (!name) return;
+      event.preventDefault();
+      this.#pointer = null;
+      this.#keys.add(name);
+    });
+    addEventListener("keyup", (event) => this.#keys.delete(names[event.code]));
+    addEventListener("blur", () => { this.#keys.clear(); this.#pointer = null; });
+    const sky = element("sky");
+    let down = null;
+    const point = (event) => { this.#pointer = { x: event.clientX, y: event.clientY }; };
+    sky.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse" ? this.#keys.size === 0 : down) point(event); });
+    sky.addEventListener("pointerdown", (event) => {
+      if (event.isPrimary) sky.setPointerCapture(event.pointerId);
+      else this.dash(); // a second finger
+      point(event);
+      down = { at: performance.now(), x: event.clientX, y: event.clientY };
+    });
+    sky.addEventListener("pointerup", (event) => {
+      const isTap = down && performance.now() - down.at < 220 && Math.hypot(event.clientX - down.x, event.clientY - down.y) < 12;
+      down = null;
+      if (isTap) this.dash();
+      if (event.pointerType !== "mouse" && !isTap) this.#pointer = null;
+    });
+    sky.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") this.#pointer = null; });
+    sky.addEventListener("contextmenu", (event) => event.preventDefault());
+  }
+  /** The direction that is wanted now, at most 1 long. */
+  #wanted(pos) {
+    const held = (name) => (this.#keys.has(name) ? 1 : 0);
+    let x = held("right") - held("left"), y = held("down") - held("up");
+    if (x === 0 && y === 0 && this.#pointer) {
+      const at = this.scene.toWorld(this.#pointer.x, this.#pointer.y);
+      x = (at.x - pos.x) / 110;
+      y = (at.y - pos.y) / 110;
+      if (Math.hypot(x, y) < 0.12) x = y = 0;
+    }
+    const length = Math.hypot(x, y);
+    return length > 1 ? { x: x / length, y: y / length } : { x, y };
+  }
+  #steerTo(pos, now) {
+    const to = this.#wanted(pos), before = this.#steer;
+    const isNew = Math.hypot(to.x - before.to.x, to.y - before.to.y) > 0.03 || (to.x === 0 && to.y === 0 && (before.to.x !== 0 || before.to.y !== 0));
+    if (isNew ? now - before.at < STEER_EVERY_MS : now - before.at < STEER_AGAIN_MS) return;
+    this.#steer = { to, at: now };
+    this.room.stream("Steer", { to });
+  }
+
+  // MARK: Each frame
+
+  #frame(now) {
+    requestAnimationFrame((next) => this.#frame(next));
+    this.frames += 1;
+    this.scene.inset = element("hud").hidden ? 0 : element("hud").offsetHeight;
+    const room = this.room, state = room?.isJoined === false ? null : room?.view();
+    if (!state) {
+      this.scene.draw(now, [], [], null);
+      if (!element("hud").hidden) this.strip.draw(performance.now());
+      return;
+    }
+    let own = this.#own?.() ?? null;
+    if (own) {
+      this.#steerTo(own.pos, performance.now());
+      own = this.#own() ?? own; // what was just pressed shows in this frame
+      this.#touch(own.pos, performance.now());
+    }
+    const ships = [];
+    for (const [slot, ship] of state.ships) {
+      const isOwn = slot === room.slot && own !== null;
+      ships.push({ key: slot, name: ship.name, score: room.state.ships.get(slot)?.score ?? ship.score, isBot: ship.bot, isOwn,
+        pos: isOwn ? own.pos : ship.pos, vel: isOwn ? own.vel : ship.vel, ready: (performance.now() - this.#dashAt) / RECHARGE_MS });
+    }
+    const gems = [];
+    for (const [gem, { pos, kind }] of room.state.gems) {
+      if (kind === 0 && this.#asked.has(gem) && now - this.#asked.get(gem) < 400) continue; // on its way to us
+      gems.push({ key: gem, pos, kind, isSpent: this.#spent.has(gem) });
+    }
+    this.drawn = new Map(ships.map((ship) => [ship.key, { x: ship.pos.x, y: ship.pos.y }]));
+    this.scene.draw(now, ships, gems, own?.pos ?? null);
+    this.strip.draw(performance.now());
+    if (this.frames % 10 === 0) this.#numbers(ships);
+  }
+
+  get counts() {
+    const stats = this.room?.stats ?? { acknowledged: 0, lost: 0, doubled: 0, pausesMs: [] };
+    return { lives: this.#lives, acknowledged: stats.acknowledged, lost: stats.lost + this.#wrong.lost, doubled: stats.doubled + this.#wrong.doubled,
+      pauseMs: Math.max(0, ...stats.pausesMs), collected: this.collected, taken: this.room?.state.ships.get(this.room.slot)?.taken ?? 0 };
+  }
+  #numbers(ships) {
+    const counts = this.counts;
+    element("lives").textContent = counts.lives;
+    element("pause").textContent = counts.pauseMs > 0 ? `${counts.pauseMs} ms` : "–";
+    for (const name of ["acknowledged", "lost", "doubled"]) element(name).textContent = counts[name].toLocaleString("en");
+    for (const name of ["lost", "doubled"]) element(name).classList.toggle("wrong", counts[name] > 0);
+    const best = [...ships].sort((a, b) => b.score - a.score || a.key - b.key);
+    const shown = best.slice(0, 7);
+    const own = best.find((ship) => ship.isOwn);
+    if (own && !shown.includes(own)) shown[shown.length - 1] = own;
+    const board = element("board");
+    board.hidden = shown.length === 0;
+    while (board.children.length < shown.length) {
+      const row = document.createElement("li");
+      row.append(document.createElement("i"), document.createElement("span"), document.createElement("b"));
+      row.children[1].dir = "auto";
+      board.append(row);
+    }
+    while (board.children.length > shown.length) board.lastChild.remove();
+    shown.forEach((ship, i) => {
+      const [dot, name, score] = board.children[i].children;
+      board.children[i].className = ship.isOwn ? "own" : "";
+      dot.style.background = `hsl(${hueOf(ship.key)} 90% 65%)`;
+      name.textContent = ship.name || "anybody";
+      score.textContent = ship.score;
+    });
+  }
+
+  /** Which process serves this room, and since which epoch: as far as this server tells strangers. */
+  async #badge() {
+    const room = this.room;
+    if (!room) return;
+    element("badge").hidden = false;
+    element("badge-module").textContent = `${room.module.name} ${room.module.version}`;
+    element("badge-room").textContent = `room ${room.key}`;
+    const about = await ask(`/v1/rooms/${room.id}`);
+    if (!about || about.worker === undefined) return;
+    const shard = (await ask("/v1/processes"))?.shards?.find((one) => one.shard === about.shard);
+    element("badge-place").textContent = `worker ${about.worker}${shard ? `, epoch ${shard.epoch}` : ""}`;
+  }
+  watchBadge() { setInterval(() => { if (document.visibilityState === "visible") this.#badge(); }, 5000); }
+}
+
+/** One step of the own ship, as the room's tick does it. */
+function step(ship, input, seconds) {
+  if (input?.name === "Steer") ship.to = input.value.to;
+  if (input?.name === "Dash") ship.dash = DASH_SECONDS;
+  if (seconds === 0) return;
+  const speed = ship.dash > 0 ? DASH_SPEED : SPEED, ease = 1 - 0.65 ** (seconds / 0.05);
+  ship.dash -= seconds;
+  for (const [axis, most] of [["x", WORLD.width], ["y", WORLD.height]]) {
+    ship.vel[axis] += (ship.to[axis] * speed - ship.vel[axis]) * ease;
+    ship.pos[axis] = Math.min(most, Math.max(0, ship.pos[axis] + ship.vel[axis] * seconds));
+  }
+}
+
+const game = new Game();
+globalThis.arena = game;
+game.watchBadge();
+const start = element("start"), name = element("name");
+try { name.value = localStorage.getItem("arena.name") ?? ""; } catch { /* asked again next time */ }
+name.addEventListener("input", () => name.setCustomValidity(bytesOf(name.value) > 64 ? "At most 64 bytes." : ""));
+start.addEventListener("submit", (event) => {
+  event.preventDefault();
+  try { localStorage.setItem("arena.name", name.value); } catch { /* asked again next time */ }
+  keep("arena.playing", name.value || " ");
+  name.blur();
+  game.play(name.value.trim());
+});
+const playing = kept("arena.playing"); // the page was loaded again in the middle of a game
+if (playing) game.play(playing.trim());
+else {
+  start.hidden = false;
+  name.focus();
+}

@@ -1,0 +1,116 @@
+// The drawer that breaks things, for whoever has the admin token. The token comes with the link (#token=…), is taken out of
+// the address bar at once and lives as long as this tab.
+
+const element = (id) => document.getElementById(id);
+
+export class Breaker {
+  #token; #game;
+  /** What was asked for last, so that the strip can name what is felt. @type {{kind: string, at: number} | null} */
+  asked = null;
+
+  constructor(game) {
+    this.#game = game;
+    const given = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (given) {
+      keep("arena.token", given);
+      history.replaceState(null, "", location.pathname + location.search);
+    }
+    this.#token = given ?? kept("arena.token");
+    element("break-open").addEventListener("click", () => this.toggle());
+    addEventListener("keydown", (event) => { if (event.key === "Escape" && !element("break").hidden) this.toggle(); });
+    element("token-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#token = element("token").value.trim();
+      keep("arena.token", this.#token);
+      this.#show();
+    });
+    for (const button of document.querySelectorAll("[data-fault]")) {
+      button.addEventListener("click", () => this.#fault(button.dataset.fault, button));
+    }
+    element("spin").addEventListener("click", () => this.#spin());
+    this.#show();
+  }
+
+  toggle() {
+    const drawer = element("break");
+    drawer.hidden = !drawer.hidden;
+    element("break-open").setAttribute("aria-expanded", String(!drawer.hidden));
+    if (!drawer.hidden) {
+      this.recoveries();
+      this.#findSpin();
+    }
+  }
+  #show() {
+    element("token-form").hidden = Boolean(this.#token);
+    for (const button of element("break-buttons").children) button.disabled = !this.#token;
+  }
+
+  async #fault(kind, button) {
+    this.asked = { kind, at: performance.now() };
+    button.blur(); // space is for dashing
+    try {
+      const answer = await fetch("/v1/faults", { method: "POST", body: JSON.stringify({ kind }),
+        headers: { "content-type": "application/json", authorization: `Bearer ${this.#token}` } });
+      if (answer.status === 401) {
+        this.#token = "";
+        forget("arena.token");
+        this.#show();
+        return this.#game.toast("That is not this server's admin token.");
+      }
+      if (!answer.ok) this.#game.toast((await answer.json()).error ?? `The server answered ${answer.status}.`);
+    } catch {
+      if (kind !== "all-kill") this.#game.toast("The server does not answer just now.");
+    }
+  }
+
+  /** The module that breaks on demand may not be there, or not be allowed. */
+  async #findSpin() {
+    const modules = await ask("/v1/modules");
+    element("spin").hidden = !modules?.some((module) => module.name === "faulty");
+  }
+  async #spin() {
+    element("spin").blur();
+    try {
+      const room = await this.#game.oneup.join(`faulty/${this.#game.key}`, { schema: null });
+      const started = performance.now();
+      const outcome = await room.sendRaw(Uint8Array.of(4)).then(() => "ended", (error) => error.code);
+      this.#game.toast(`A neighbouring room ran in circles for ${Math.round(performance.now() - started)} ms until it was stopped: ${outcome}. Did you notice?`);
+      room.leave().catch(() => {});
+    } catch {
+      element("spin").hidden = true;
+      this.#game.toast("This server was not started with --dev: the module that spins may not be joined.");
+    }
+  }
+
+  /** Shows what the server says about its last deaths, the newest first. */
+  async recoveries() {
+    const list = (await ask("/v1/recoveries")) ?? [];
+    element("recoveries").replaceChildren(...list.slice(-5).reverse().map(({ role, instance, replacement, tookMicroseconds }) => {
+      const row = document.createElement("li"), took = document.createElement("b");
+      took.textContent = `${(tookMicroseconds / 1000).toFixed(1)} ms`;
+      row.append(`${role} ${instance} died${replacement ? `, ${replacement} took over` : ""}`, took);
+      return row;
+    }));
+  }
+  /** A label for what was just felt. @param {"worker" | "connection"} kind */
+  nameFor(kind) {
+    const recent = this.asked && performance.now() - this.asked.at < 15_000 ? this.asked.kind : "";
+    if (recent === "all-kill") return "everything killed";
+    if (kind === "worker") return recent === "worker-kill" ? "worker killed" : "worker replaced";
+    return recent === "gateway-kill" ? "gateway killed" : "connection lost";
+  }
+}
+
+/** JSON of the server, or null. */
+export async function ask(path) {
+  try {
+    const answer = await fetch(path);
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+export function kept(name) { try { return sessionStorage.getItem(name); } catch { return null; } }
+export function keep(name, value) { try { sessionStorage.setItem(name, value); } catch { /* not kept */ } }
+export function forget(name) { try { sessionStorage.removeItem(name); } catch { /* nothing kept */ } }

@@ -1,0 +1,87 @@
+// The last 60 seconds along the bottom: a bar for each acknowledged input, as high as it took long (log scale), a dot for
+// each state that came, so that silence is a gap, and marks for faults.
+
+const SPAN_MS = 60_000, LOW_MS = 1, HIGH_MS = 2000;
+
+export class Strip {
+  #canvas; #context;
+  /** @type {{at: number, ms: number}[]} */ #inputs = [];
+  /** @type {number[]} */ #states = [];
+  /** @type {{at: number, ms: number, text: string}[]} */ #faults = [];
+
+  constructor(canvas) {
+    this.#canvas = canvas;
+    this.#context = canvas.getContext("2d");
+  }
+  acknowledged(ms, at = performance.now()) { this.#inputs.push({ at, ms }); }
+  stateCame(at = performance.now()) { this.#states.push(at); }
+  /** What was broken and how long it was felt; the label may become better later. */
+  fault(text, ms, at = performance.now()) {
+    const fault = { at, ms, text };
+    this.#faults.push(fault);
+    return fault;
+  }
+  get labels() { return this.#faults.map((fault) => this.#label(fault)); }
+  #label({ text, ms }) { return ms >= 1 ? `${text} · ${ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`}` : `${text} · not felt`; }
+
+  draw(now) {
+    const canvas = this.#canvas, context = this.#context, ratio = Math.min(devicePixelRatio || 1, 2);
+    const width = canvas.clientWidth, height = canvas.clientHeight;
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+    }
+    for (const list of [this.#inputs, this.#faults]) while (list.length && list[0].at < now - SPAN_MS) list.shift();
+    while (this.#states.length && this.#states[0] < now - SPAN_MS) this.#states.shift();
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const x = (at) => width - ((now - at) / SPAN_MS) * width;
+    const base = height - 9, top = 17;
+    const high = (ms) => (Math.log(Math.max(ms, LOW_MS) / LOW_MS) / Math.log(HIGH_MS / LOW_MS)) * (base - top);
+    this.#scale(context, width, base, high);
+    context.fillStyle = "#6ee7ff80";
+    for (const at of this.#states) context.fillRect(x(at), base + 3, 1, 2);
+    for (const { at, ms } of this.#inputs) {
+      const tall = Math.max(2, high(Math.min(ms, HIGH_MS)));
+      context.fillStyle = ms < 30 ? "#5fe3b4" : ms < 120 ? "#ffd479" : "#ff9e6b";
+      context.fillRect(x(at) - 1.5, base - tall, 3, tall);
+    }
+    this.#marks(context, width, base, x);
+  }
+  #scale(context, width, base, high) {
+    context.font = "10px system-ui, sans-serif";
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    for (const [ms, text] of [[10, "10 ms"], [100, "100 ms"], [1000, "1 s"]]) {
+      const y = Math.round(base - high(ms)) + 0.5;
+      context.fillStyle = "#ffffff12";
+      context.fillRect(0, y, width, 1);
+      context.fillStyle = "#8593b5a0";
+      context.fillText(text, 6, y - 6);
+    }
+    context.fillStyle = "#ffffff24";
+    context.fillRect(0, base, width, 1);
+  }
+  /** Labels of faults that lie close together stand below each other. */
+  #marks(context, width, base, x) {
+    context.font = "600 11px system-ui, sans-serif";
+    const rows = [];
+    for (const fault of this.#faults) {
+      const at = x(fault.at), wide = (fault.ms / SPAN_MS) * width;
+      context.fillStyle = "#ff7b8538";
+      context.fillRect(at - wide, 14, Math.max(wide, 1.5), base - 14);
+      context.fillStyle = "#ff7b85";
+      context.fillRect(at - 0.75, 4, 1.5, base - 4);
+      const label = this.#label(fault), room = context.measureText(label).width;
+      const isLeft = at + room + 8 > width, left = isLeft ? at - room - 6 : at + 6;
+      let row = 0;
+      while (rows[row] > left) row++;
+      rows[row] = left + room + 10;
+      context.textAlign = "left";
+      context.fillStyle = "#060912cc";
+      context.fillRect(left - 3, 3 + row * 14, room + 6, 14);
+      context.fillStyle = "#ffb4ba";
+      context.fillText(label, left, 10 + row * 14);
+    }
+  }
+}
