@@ -28,26 +28,27 @@ import Testing
         import OneUpRoom
         struct Dice: Room {
           static let settings = Settings(hz: 5, members: 6, ticksWhenEmpty: true, memoryKiB: 2048)
-          var names: [Slot: String] = [:]
           var ticks: UInt64 = 0
-          mutating func join(_ member: Member, _ parameters: inout Reader, _ room: Context) throws(Refused) {
+          mutating func fields<C: Coder>(_ c: inout C) { c.hidden(1, "ticks", &ticks) }
+          mutating func join(_ member: Member, _ room: Context) throws(Refused) {
             guard member.name != "mallory" else { throw Refused("not you, \\(member.name)") }
-            names[member.slot] = member.name
+            var parameters = room.parameters.reader
             room.log("\\(member.name) is in with \\(try parameters.u16())")
           }
-          mutating func message(_ message: inout Reader, from sender: Sender, _ room: Context) throws(Refused) {
+          mutating func message(_ incoming: Incoming, from sender: Member, _ room: Context) throws(Refused) {
+            var message = incoming.reader
             let sides = try message.u8()
             guard sides > 0 else { throw Refused("no sides") }
             var answer = Writer()
             answer.u64(room.random(below: UInt64(sides)))
-            answer.text(names[sender.slot] ?? "nobody")
-            answer.u64(sender.stamp)
-            answer.i64(room.time)
+            answer.text(sender.name)
+            answer.u64(incoming.stamp)
+            answer.i64(room.date.microseconds)
             room.reply(answer)
-            room.cancel(room.after(milliseconds: 250, answer))
+            room.cancel(room.after(.milliseconds(250), answer))
             if sides == 13 { room.kick(sender.slot, "unlucky") }
           }
-          mutating func tick(skipped: UInt32, _ room: Context) { ticks = room.tick &+ UInt64(skipped) }
+          mutating func tick(_ room: Context) { ticks = room.tick &+ UInt64(room.skipped) }
           func check() -> String? { ticks > 2 ? "too many ticks" : nil }
         }
         """))
@@ -103,7 +104,11 @@ import Testing
 
   @Test("Mistakes are told in words that help") func mistakes() throws {
     let good = #"{"name": "a", "version": "1", "room": "A"}"#
-    let room = "import OneUpRoom\nstruct A: Room { static let settings = Settings() }\n"
+    let room = """
+      import OneUpRoom
+      struct A: Room { static let settings = Settings(); mutating func fields<C: Coder>(_ c: inout C) {} }
+
+      """
     #expect(failure(try module(good, room)).hasPrefix("built "))
     #expect(failure(try module(good, room + "let x: Int = \"no\"\n")).contains("Room.swift:3"))
     #expect(failure(try TestModules.directory("nothing")).contains("module.json"))

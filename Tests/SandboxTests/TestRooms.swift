@@ -16,6 +16,7 @@ enum TestModules {
 
   static let tally = build("tally")
   static let faulty = build("faulty")
+  static let arena = build("arena")
 
   private static func build(_ name: String) -> (bytes: [UInt8], manifest: ModuleManifest) {
     do {
