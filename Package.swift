@@ -105,7 +105,7 @@ var targets: [Target] = [
   program(
     "oneup",
     [
-      "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore", "GatewayShell",
+      "CHost", "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore", "GatewayShell",
       "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),

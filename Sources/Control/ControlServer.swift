@@ -8,13 +8,13 @@ import Wire
 
 package struct ControlServer: Sendable {
   private let options: ControlOptions
-  private let access: Access
+  private let guarded: Guard
   private let group: MultiThreadedEventLoopGroup
   private let gatherer: Gatherer
 
   package init(_ options: ControlOptions) {
     self.options = options
-    access = Access(token: options.adminToken, isLoopback: options.isLoopback)
+    guarded = Guard(access: Access(token: options.adminToken, isLoopback: options.isLoopback))
     group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     gatherer = Gatherer(ask: options.ask)
   }
@@ -58,7 +58,8 @@ package struct ControlServer: Sendable {
     GET  /v1/live            the whole server once a second, and what happens at once (server-sent events)
     GET  /v1/history         the last hour, a point for each 5 s
     GET  /v1/processes       processes and shards
-    GET  /v1/rooms           live rooms of all workers
+    GET  /v1/rooms           live rooms; ?module= &label= &property=NAME=VALUE &state= &after=ROOM &limit=N
+    GET  /v1/rooms/ROOM      one room: members, last events, fuel, state
     GET  /v1/recoveries      repaired deaths, with how long each took
     GET  /v1/events          what the processes said about themselves
     GET  /v1/crashes         crash bundles and reports; /v1/crashes/ID shows one
@@ -72,6 +73,7 @@ package struct ControlServer: Sendable {
     PageRoutes(options: options).add(to: router)
     addPublic(to: router)
     addViews(to: router)
+    RoomRoutes(guarded: guarded, rooms: RoomsView(workers: options.workers, group: group)).add(to: router)
     router.post("v1/faults") { request, _ in await guarded(.change, request) { await fault(request) } }
     return router
   }
@@ -103,19 +105,16 @@ package struct ControlServer: Sendable {
       }
     }
     router.get("v1/live") { request, context in
-      guarded(.read, request) { LiveRoutes.stream(gatherer.watchers, to: context.channel) }
+      await guarded(.read, request) { LiveRoutes.stream(gatherer.watchers, to: context.channel) }
     }
     router.get("v1/history") { request, _ in
       await guarded(.read, request) { Answer.json(.ok, await gatherer.history) }
     }
-    router.get("v1/rooms") { request, _ in
-      await guarded(.read, request) { Answer.json(.ok, await RoomsView.gather(options.workers(), group)) }
-    }
     router.get("v1/crashes") { request, _ in
-      guarded(.read, request) { Answer.json(.ok, CrashEntry.list(in: options.crashes)) }
+      await guarded(.read, request) { Answer.json(.ok, CrashEntry.list(in: options.crashes)) }
     }
     router.get("v1/crashes/:id") { request, context in
-      guarded(.read, request) {
+      await guarded(.read, request) {
         guard let id = context.parameters.get("id"), let report = CrashEntry.report(id, in: options.crashes) else {
           return Answer.error(.notFound, "there is no such crash; ask /v1/crashes")
         }
@@ -140,17 +139,5 @@ package struct ControlServer: Sendable {
     let answer = await options.ask("fault", Array(words.utf8))
     let refused = (try? JSONDecoder().decode(Refusal.self, from: Data(answer))) != nil
     return Answer.json(refused ? .conflict : .ok, answer)
-  }
-
-  // MARK: Access
-
-  private func guarded(_ need: Access.Need, _ request: Request, _ answer: () async -> Response) async -> Response {
-    isAllowed(need, request) ? await answer() : Answer.unauthorized
-  }
-  private func guarded(_ need: Access.Need, _ request: Request, _ answer: () -> Response) -> Response {
-    isAllowed(need, request) ? answer() : Answer.unauthorized
-  }
-  private func isAllowed(_ need: Access.Need, _ request: Request) -> Bool {
-    access.allows(need, authorization: request.headers[.authorization], host: request.head.authority)
   }
 }

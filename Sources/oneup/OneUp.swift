@@ -14,6 +14,7 @@ struct OneUp: ParsableCommand {
     discussion: """
       Start a server:        oneup serve --data ./data
       Build a room module:   oneup build Modules/tally --output modules
+      Look at a server:      oneup top · oneup ps · oneup why tally/hello · oneup doctor
       Prove it to yourself:  oneup drill --players 100 --seconds 20 --fault worker-kill=3s
 
       Every setting of `serve` can also be an environment variable (ONEUP_LISTEN) or a line of a YAML file
@@ -22,6 +23,7 @@ struct OneUp: ParsableCommand {
     version: Version.text,
     subcommands: [
       ServeCommand.self, BuildCommand.self, DrillCommand.self, JournalCommand.self, SettingsCommand.self,
+      PsCommand.self, TopCommand.self, WhyCommand.self, DoctorCommand.self,
       WorkerCommand.self, GatewayCommand.self, ControlCommand.self,
     ])
 }

@@ -4,3 +4,4 @@
 #include <stdint.h>
 #include "process.h"
 #include "event.h"
+#include "clock.h"

@@ -134,6 +134,13 @@ package final class DataDirectory {
     return made
   }
 
+  /// Says where the server serves, for the commands that look at it. Left behind by a server that was killed.
+  package func noteServing(_ json: String) {
+    // Those commands can be told by their options, too.
+    try? Files.write(Array((json + "\n").utf8), to: path + "/serving.json")
+  }
+  package func forgetServing() { unlink(path + "/serving.json") }
+
   /// The next life of the gateway; on disk before it is used.
   package func nextGatewayEpoch() throws(StartError) -> UInt32 {
     let file = path + "/gateway-epoch"

@@ -57,6 +57,7 @@ package final class SupervisorProcess {
       _ = child.reap()
     }
     children = []
+    data.forgetServing()
     for fd in listeners { close(fd) }
     close(signals)
     if let exit { Log.write(exit.status == 0 ? .info : .error, exit.text) }
@@ -128,8 +129,12 @@ package final class SupervisorProcess {
         }
       children.first { $0.instance == instance }?.signal(number)
     case .serving:
+      data.noteServing(readyLine)
       Log.ready(readyLine)
-      Log.write(.info, "players connect to \(listen); HTTP is at http://\(http)/ (curl it for a list); Ctrl-C stops")
+      Log.write(
+        .info,
+        "players connect to \(listen); http://\(http)/ is for browsers, http://\(http)/v1 lists what can be asked; Ctrl-C stops"
+      )
     case .log(let level, let text): Log.write(level, text)
     case .perish:
       for child in children { child.signal(SIGKILL) }

@@ -1,0 +1,149 @@
+// What the server knows of a room, put into sentences: where it is, what is wrong with it, and what to do.
+
+struct RoomDetail: Decodable {
+  struct Member: Decodable {
+    var attached: Bool?
+    var suspended: Bool?
+  }
+  struct Fuel: Decodable {
+    var last: UInt64
+    var max: UInt64
+  }
+  struct Trouble: Decodable {
+    var seq: UInt64
+    var fault: String
+    var text: String
+    var at: Int64?
+  }
+  var id: String
+  var module: String
+  var version: String
+  var key: String
+  var shard: Int
+  var phase: String
+  var frozen: String?
+  var members: Int
+  var events: UInt64
+  var queue: Int?
+  var locked: Bool?
+  var ended: String?
+  var check: String?
+  var membersList: [Member]?
+  var fuel: Fuel?
+  var history: [Trouble]?
+}
+
+struct WhyRoom {
+  let room: RoomDetail
+  let look: ServerLook
+  let recoveries: [RecoveryLook]
+  /// Seconds since 1970.
+  let now: Int64
+
+  /// Something is wrong with the room or with its worker.
+  var isTroubled: Bool { !troubles.isEmpty }
+
+  var sentences: [String] {
+    let troubles = troubles
+    let verdict = troubles.isEmpty ? ["Nothing is wrong with it."] : troubles
+    return [place] + verdict + past
+  }
+
+  private var owner: ServerLook.Process? { look.processes.first { $0.shards.contains(room.shard) } }
+
+  private var place: String {
+    let where_ =
+      owner.map { "worker \($0.instance) (pid \($0.pid), \($0.state))" } ?? "no worker: its shard has no owner now"
+    let away = room.membersList?.count { $0.suspended == true } ?? 0
+    return
+      "\(room.module)/\(room.key) (\(room.id)) runs version \(room.version) in \(where_), shard \(room.shard), with "
+      + "\(plural(room.members, "member"))\(away > 0 ? ", \(away) of them away" : "") and \(plural(room.events, "event")) "
+      + "behind it."
+  }
+
+  private var troubles: [String] { ofRoom + ofWork + ofWorker }
+
+  private var ofRoom: [String] {
+    var lines: [String] = []
+    if let frozen = room.frozen {
+      lines.append(
+        "It is FROZEN (\(frozen)): its state is kept, its members are told \"busy\". Its module keeps failing; repair it, "
+          + "and start the server with the new build.")
+    }
+    if let ended = room.ended { lines.append("It has ended: \(ended). The next join of its name begins a new room.") }
+    if let check = room.check { lines.append("Its own check fails: \(check).") }
+    if room.phase != "ready", room.frozen == nil, room.ended == nil {
+      lines.append("It is \(room.phase): its members wait until that is done.")
+    }
+    return lines
+  }
+
+  private var ofWork: [String] {
+    var lines: [String] = []
+    if let queue = room.queue, queue > 64 {
+      lines.append("\(plural(queue, "input")) wait in it: it gets more than it can take, or its worker is busy.")
+    }
+    if let fuel = room.fuel, fuel.max > 0, fuel.last * 2 > fuel.max {
+      lines.append(
+        "Its last event used \(fuel.last * 100 / fuel.max) % of the fuel that one event may use: its code is expensive, "
+          + "and an event that needs more is undone.")
+    }
+    return lines
+  }
+
+  private var ofWorker: [String] {
+    guard let owner else {
+      return ["Its players wait until a worker has taken the shard over; that is a matter of moments."]
+    }
+    var lines: [String] = []
+    if owner.beat_ms > 1_000 {
+      lines.append("Its worker has not beaten for \(owner.beat_ms) ms: it hangs, and is replaced soon.")
+    }
+    if owner.state == "adopting" { lines.append("Its worker is just taking the shard over.") }
+    if owner.turn_ms > 20 {
+      lines.append(
+        "Its worker's longest turn of the last second took \(Columns.milliseconds(owner.turn_ms)); all rooms of a worker "
+          + "wait for each other. `oneup top` shows which are busy.")
+    }
+    if let cpu = owner.cpu, cpu > 0.9 {
+      lines.append("Its worker uses a whole core; start the server with more --workers if the machine has more cores.")
+    }
+    return lines
+  }
+
+  /// What happened to it before; none of it is wrong now.
+  private var past: [String] {
+    var lines: [String] = []
+    if room.locked == true { lines.append("It is locked: it takes no new members.") }
+    if let history = room.history, let last = history.last {
+      lines.append(
+        "\(plural(history.count, "of its events was undone", "of its events were undone")); the last one, event "
+          + "\(last.seq)\(last.at.map { " at \(Columns.clock(microseconds: $0))" } ?? ""): \(last.fault): \(last.text)")
+    }
+    let repairs = recoveries.filter { $0.shards.contains(room.shard) && $0.atMicroseconds / 1_000_000 > now - 3_600 }
+    if let last = repairs.last {
+      lines.append(
+        "Its shard changed hands \(plural(repairs.count, "time")) within the last hour, the last time at "
+          + "\(Columns.clock(microseconds: last.atMicroseconds)) within "
+          + "\(Columns.milliseconds(Double(last.tookMicroseconds) / 1_000)), because of: \(last.cause).")
+    }
+    return lines
+  }
+
+  static func absent(_ name: String, _ look: ServerLook) -> [String] {
+    guard look.served else {
+      return [
+        "\(name) is in no worker's memory now, but not every shard has an owner: it may be on its way to the next one. "
+          + "Ask again in a moment."
+      ]
+    }
+    return [
+      "\(name) is in no worker's memory. A room without members sleeps on disk after a minute and wakes with the next "
+        + "join; or nobody has ever joined it, which is then the same."
+    ]
+  }
+
+  private func plural(_ count: some BinaryInteger, _ one: String, _ many: String? = nil) -> String {
+    "\(Columns.count(count)) \(count == 1 ? one : many ?? one + "s")"
+  }
+}
