@@ -184,6 +184,7 @@ package struct Worker {
             .event(bytes: Array(shard.executing[offset..<end]), batch: batch, time: time))
         }
       case .answer(let room, let answer):
+        room.stagedCount -= 1
         if room.phase == .ready { self.answer(room, answer) } else { room.backlog.append(.answer(answer)) }
       }
     }
