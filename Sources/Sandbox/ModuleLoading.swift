@@ -26,7 +26,13 @@ extension WasmEngine {
   /// reading of its manifest. Of two builds with one name the one that was loaded last is the newest.
   package func load(directory: String) throws(EngineError) -> LoadReport {
     var report = LoadReport()
-    for file in try Files.names(in: directory) where file.hasSuffix(".json") && !file.hasPrefix(".") {
+    let files = try Files.names(in: directory)
+    for file in files where file.hasSuffix(".wasm") && !file.hasPrefix(".") {
+      let manifest = file.dropLast(5) + ".json"
+      guard !files.contains(String(manifest)) else { continue }
+      report.refused.append((file, "there is no \(manifest) beside it; `oneup build` makes both"))
+    }
+    for file in files where file.hasSuffix(".json") && !file.hasPrefix(".") {
       do throws(EngineError) {
         if let settings = try loadPair(directory + "/" + file.dropLast(5)) { report.loaded.append(settings) }
       } catch { report.refused.append((file, error.description)) }

@@ -23,9 +23,20 @@ package struct ModuleManifest: Codable, Hashable, Sendable {
 
   package init(json: [UInt8]) throws(EngineError) {
     do { self = try JSONDecoder().decode(ModuleManifest.self, from: Data(json)) } catch {
-      throw EngineError("the manifest is not one: it needs name, version, sha256, abi and bytes (\(error))")
+      throw EngineError("\(ModuleManifest.fault(error)); `oneup build` writes it anew")
     }
     try ModuleManifest.check(name: name, version: version)
+  }
+
+  /// What is wrong with a manifest, in words.
+  private static func fault(_ error: any Error) -> String {
+    func place(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+    return switch error {
+    case Swift.DecodingError.keyNotFound(let key, _): "the manifest lacks \"\(key.stringValue)\""
+    case Swift.DecodingError.typeMismatch(_, let context), Swift.DecodingError.valueNotFound(_, let context):
+      "\"\(place(context.codingPath))\" in the manifest is of the wrong kind"
+    default: "the manifest is no JSON"
+    }
   }
 
   package func json() -> [UInt8] {
