@@ -60,6 +60,16 @@ package enum Limits {
   // MARK: Members
   /// Log that must be free for a shard to take inputs in a turn; a turn that needs more asks again.
   package static let spaceAskedBytes = 131_072
+  /// Of a journal's reserve, left by leaves, attaches, suspensions and removals for verdicts on events: a room waits for
+  /// its verdict.
+  package static let verdictSpaceBytes = 4_096
+  /// What waits for space is tried again after so long.
+  package static let retryHeldMilliseconds: Int64 = 20
+  /// A room that found no place in memory is tried again by itself after so long.
+  package static let retryWakeMilliseconds: Int64 = 1_000
+  /// From an adoption, or a new gateway's first word, until who is in none of its loops' lists has nobody, although some
+  /// loop has not sent its list.
+  package static let listsSeconds: Int64 = 10
   /// From losing its claim to `suspended`.
   package static let claimSeconds: Int64 = 3
   /// From `suspended` to `expired`.
@@ -95,6 +105,8 @@ package enum Limits {
   /// Token bucket of one session: frames a second, and burst.
   package static let framesPerSecond = 2_000
   package static let framesBurst = 4_000
+  /// What a join takes from the bucket, in frames: each is an event of a room, refused ones too.
+  package static let joinCostsFrames: Int64 = 20
 
   /// Above this, a slow client's unreliable outputs are dropped, so that replacing older ones stays cheap.
   package static let unreliablePendingBytesMax = 65_536

@@ -224,4 +224,23 @@ struct SessionTests {
     #expect(offer(stream[18...]) == Received(consumed: 6, pauseMicroseconds: 0))
     #expect(g.frames(c).count == 4)
   }
+
+  /// A loop of joins that are refused would else write an event for each.
+  @Test func aJoinCostsManyFrames() {
+    var g = GatewayScript {
+      $0.framesPerSecond = 1_000
+      $0.framesBurst = 30
+    }
+    let c = g.client()
+    let stream = Self.framed(Array(repeating: [0x32, 0], count: 3))
+    func offer(_ bytes: ArraySlice<UInt8>) -> Received {
+      Array(bytes).withUnsafeBytes {
+        g.core.receive(c, $0, now: g.now) { _ in .join(JoinID(1), module: Array("tally".utf8), key: [], parameters: [])
+        }
+      }
+    }
+    #expect(offer(stream[...]) == Received(consumed: 12, pauseMicroseconds: 11_000))
+    g.now.monotonic += 11_000
+    #expect(offer(stream[12...]) == Received(consumed: 6, pauseMicroseconds: 0))
+  }
 }

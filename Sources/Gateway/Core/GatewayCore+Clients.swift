@@ -33,7 +33,10 @@ extension GatewayCore {
       if let input = ClientScanner.scan(frame) {
         take(c, input.joinID, input.seq, stamp: input.stamp, input.payload)
       } else {
-        take(c, decode(frame), now)
+        let message = decode(frame)
+        // A join can cost the room an event even where it is refused.
+        if case .join = message { connections[c].credit -= costMicroseconds * (Limits.joinCostsFrames - 1) }
+        take(c, message, now)
       }
     }
     return Received(consumed: stream.count)
