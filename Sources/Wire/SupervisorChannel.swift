@@ -58,6 +58,8 @@ package enum SupervisorChannel {
   /// The largest record; a longer one breaks the channel.
   package static let recordBytesMax = 4 * 1_048_576
   package static let beatEveryMilliseconds = 100
+  /// The kind of a worker's event that says: an adoption waits for disk space. Said again and again while it does.
+  package static let adoptionWaits = "adoption-waits"
 }
 
 /// Cuts a stream of bytes into records.

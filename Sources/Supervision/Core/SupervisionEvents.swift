@@ -44,6 +44,16 @@ package enum LogLevel: String, Sendable, Hashable {
   case info
   case warning
   case error
+
+  /// Of what a child tells of itself: what somebody should look at is a warning.
+  init(ofEvent kind: String) {
+    switch kind {
+    case "disk-failed": self = .error
+    case "disk-full", "module-refused", "quarantined", "frozen", "room-failed", "member-removed", "link-broken":
+      self = .warning
+    default: self = .info
+    }
+  }
 }
 
 /// A fault that somebody asks for, to see it repaired.

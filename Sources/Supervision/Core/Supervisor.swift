@@ -152,9 +152,12 @@ package struct Supervisor: Sendable {
     case .beat(let counters, let vitals): children[i].beat(counters, vitals, at: now.monotonic)
     case .adopted(let shard, let epoch, let rooms, let events, _):
       adopted(shard, epoch, rooms: rooms, events: events, by: i, now, &actions)
+    case .event(SupervisorChannel.adoptionWaits, _):
+      // No hang: it adopts when there is space.
+      children[i].adoptAt = now.monotonic
     case .event(let kind, let text):
       note(kind, text, of: children[i], now)
-      actions.append(.log(.info, "\(children[i].roleName) \(instance): \(kind): \(text)"))
+      actions.append(.log(LogLevel(ofEvent: kind), "\(children[i].roleName) \(instance): \(kind): \(text)"))
     case .request(let id, let verb, let body): answer(id, verb, body, to: i, now, &actions)
     }
   }

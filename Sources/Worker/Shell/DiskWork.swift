@@ -1,5 +1,6 @@
 // What waits for the disk, done beside the worker's thread: background syncs, the next segments, removals.
 internal import Core
+internal import Glibc
 internal import Journal
 internal import Sandbox
 internal import Wire
@@ -77,11 +78,20 @@ extension WorkerProcess {
         case .prepared(let shard, let segment):
           preparing = nil
           stores[shard]?.notePrepared(segment)
+          if full.remove(shard) != nil {
+            log("disk-space-back", "shard \(shard): its next segment is made; inputs and joins are taken again")
+          }
           prepareSegment()
         case .preparationFailed(let shard, let error):
           preparing = nil
           stores[shard]?.notePreparationFailed(error)
-          log("no-space", "shard \(shard): no next segment could be prepared: \(error). Inputs are refused meanwhile.")
+          // It is tried again every second: one line when it begins, one when it ends.
+          if full.insert(shard).inserted {
+            log(
+              "disk-full",
+              "shard \(shard): no next segment could be made: \(error). Inputs and joins are refused until it can; "
+                + "free space on the disk of \(configuration.data)")
+          }
         case .removed: break
         }
       } catch { throw StoreError("\(error)") }
@@ -97,11 +107,15 @@ extension WorkerProcess {
     return options
   }
 
-  func openStore(_ assignment: ShardAssignment) throws(StoreError) -> (Store, ShardAdoption) {
+  /// Nil: there is no space on the disk to take it over; nothing was changed.
+  func openStore(_ assignment: ShardAssignment) throws(StoreError) -> (Store, ShardAdoption)? {
     let digits = String(assignment.shard.rawValue)
     let directory =
       configuration.data + "/shards/" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
-    do throws(FileError) { try fileSystem.createDirectory(directory) } catch { throw StoreError("\(error)") }
+    do throws(FileError) { try fileSystem.createDirectory(directory) } catch {
+      if error.code == ENOSPC { return nil }
+      throw StoreError("\(error)")
+    }
     let box: MappedBox
     do throws(WorkerError) { box = try MappedBox(path: directory + "/box") } catch { throw StoreError("\(error)") }
     do throws(JournalError) {
@@ -110,6 +124,9 @@ extension WorkerProcess {
         identity: JournalIdentity(
           shard: assignment.shard, boot: boot, durability: configuration.durability, engine: engine.identity),
         assigned: assignment.epoch, box: box, options: Self.journalOptions)
-    } catch { throw StoreError("shard \(assignment.shard) cannot be taken over: \(error)") }
+    } catch {
+      if case .file(let file) = error, file.code == ENOSPC { return nil }
+      throw StoreError("shard \(assignment.shard) cannot be taken over: \(error)")
+    }
   }
 }

@@ -42,6 +42,12 @@ package final class WorkerProcess {
   let boot: BootID
   /// Shards whose background sync is under way.
   var syncing: Set<ShardID> = []
+  /// Shards of which no next segment could be made.
+  var full: Set<ShardID> = []
+  /// Shards for whose adoption there was no space, to be tried again.
+  private var waitingForSpace: [ShardAssignment] = []
+  private var adoptAgainAt = Int64.max
+  private static let adoptAgainMicroseconds: Int64 = 1_000_000
   /// The shard whose next segment is being made.
   var preparing: ShardID?
   var preparesFrom: Int64 = 0
@@ -86,7 +92,7 @@ package final class WorkerProcess {
   private func loadModules() throws(WorkerError) {
     do throws(EngineError) {
       let report = try engine.load(directory: configuration.modules)
-      for (file, reason) in report.refused { log("module-refused", "\(file): \(reason)") }
+      for (file, reason) in report.refused { log("module-refused", "\(file) is not loaded: \(reason)") }
     } catch { throw WorkerError(error.description) }
   }
 
@@ -122,12 +128,14 @@ package final class WorkerProcess {
     var now = clocks()
     var wait = min(nextBeat, nextDiskWork)
     if let due = worker.nextDue { wait = min(wait, due) }
+    wait = min(wait, adoptAgainAt)
     ready.removeAll(keepingCapacity: true)
     poll.wait(microseconds: hasBacklog ? 0 : max(0, wait - now.monotonic)) { ready.append($0) }
     now = clocks()
     worker.beginTurn(now)
     hasBacklog = false
     for each in ready { try handle(each, now) }
+    if now.monotonic >= adoptAgainAt { try adoptAgain() }
     receive()
     worker.stage()
     try worker.write()
@@ -173,7 +181,7 @@ package final class WorkerProcess {
   private func adopt(_ assignment: ShardAssignment) throws(StoreError) {
     let began = clocks().monotonic
     let before = worker.counters.events
-    let (store, adoption) = try openStore(assignment)
+    guard let (store, adoption) = try openStore(assignment) else { return waitForSpace(assignment) }
     stores[assignment.shard] = store
     try worker.adopt(assignment.shard, store, adoption)
     let rooms = worker.roomCount(of: assignment.shard)
@@ -183,6 +191,28 @@ package final class WorkerProcess {
         events: UInt32(clamping: worker.counters.events - before),
         microseconds: UInt64(clamping: clocks().monotonic - began)))
     preparesFrom = clocks().monotonic + DiskWork.restMicroseconds
+    if full.remove(assignment.shard) != nil {
+      log("disk-space-back", "shard \(assignment.shard) is taken over and served")
+    }
+  }
+
+  /// A full disk is no reason to end: the shard is not served until there is space, the others are.
+  private func waitForSpace(_ assignment: ShardAssignment) {
+    waitingForSpace.append(assignment)
+    adoptAgainAt = clocks().monotonic + Self.adoptAgainMicroseconds
+    if full.insert(assignment.shard).inserted {
+      log(
+        "disk-full",
+        "shard \(assignment.shard) cannot be taken over: there is no space on the disk of \(configuration.data). It is "
+          + "tried again every second; its rooms are not served until then")
+    }
+    line.say(.event(kind: SupervisorChannel.adoptionWaits, text: "shard \(assignment.shard) waits for disk space"))
+  }
+  private func adoptAgain() throws(StoreError) {
+    let assignments = waitingForSpace
+    waitingForSpace = []
+    adoptAgainAt = Int64.max
+    for each in assignments { try adopt(each) }
   }
 
   private func ended(_ now: Now) throws(StoreError) -> Bool {
