@@ -130,16 +130,28 @@ extension Scenario {
     },
     Scenario(
       "a-room-at-its-output-bound", "its inputs are busy and its ticks are skipped until outputs are taken",
-      { $0.rooms = 3 }
+      { o in
+        o.rooms = 3
+        o.loops = 2
+        o.clients = 4
+      }
     ) { s in
       s.everybodyJoins(2)
       for client in s.world.clients { for _ in 0..<30 { client.send(.shower, to: 2, argument: 60) } }
-      s.wait(12)
-      s.world.stallGateway(for: 2_500_000)
+      s.until("the bound is reached") { s.unconfirmed(2) >= Limits.unconfirmedMax }
+      // One loop takes nothing; the players of the other one go on sending.
+      s.world.gateway?.loops[0].stalledUntil = s.world.time + 2_500_000
       s.wait(500)
+      let ticks = s.ticks(2)
+      s.wait(1_000)
+      s.expect("its clock stands still", s.ticks(2) == ticks)
       for client in s.world.clients { for _ in 0..<30 { client.send(.append, to: 2) } }
       s.settle()
-      s.expect("120 operations", s.operations(2).count == 120)
+      s.expect("240 operations", s.operations(2).count == 240)
+      s.expect(
+        "inputs were told to come again for it",
+        s.world.clients.contains { $0.busyReasons.contains { $0.contains("outputs") } })
+      s.until("it ticks again") { s.ticks(2) > ticks + 4 }
     },
     Scenario(
       "a-failing-sync", "is never tried again: the owner exits, the next one starts anew", { $0.durability = .disk }

@@ -31,6 +31,8 @@ package final class SimulatedClient {
   private var operations: UInt64 = 0
   private(set) var incarnation: UInt64 = 0
   private var wakeAt: Int64 = .max
+  /// Reasons of refusals that ask to come again.
+  private(set) var busyReasons: Set<String> = []
   private var lastBusy = ""
   private(set) var isAway = false
   private var isStopped = false
@@ -186,7 +188,10 @@ package final class SimulatedClient {
   }
 
   private func heard(_ frame: ServerFrame) {
-    if case .busy(_, _, _, let reason) = frame { lastBusy = reason }
+    if case .busy(_, _, _, let reason) = frame {
+      lastBusy = reason
+      busyReasons.insert(reason)
+    }
     note(frame)
     if let text = watch.heard(frame) { world.fail("I-4", "client \(index): \(text)") }
     if case .output(let id, let seq, _, let payload, let verdict) = frame,

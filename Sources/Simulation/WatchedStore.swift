@@ -49,4 +49,5 @@ final class WatchedStore: ShardStore {
   }
   func enter(_ room: RoomID, _ event: EventSeq) { store.enter(room, event) }
   func leave() { store.leave() }
+  func countDeath(at room: RoomID, _ event: EventSeq) { store.countDeath(at: room, event) }
 }

@@ -57,6 +57,7 @@ final class MemoryStore: ShardStore {
   func close() {}
   func enter(_ room: RoomID, _ event: EventSeq) {}
   func leave() {}
+  func countDeath(at room: RoomID, _ event: EventSeq) {}
 
   // MARK: As an input
 

@@ -30,6 +30,7 @@ extension Worker {
     }
     let active = shard.rooms.values.filter { $0.isActive }.sorted { $0.id < $1.id }
     shards[s]!.waking = active.reversed()
+    if gateway.rawValue > 0 { awaitLists(s) }
     reports.append(.adopted(id, rooms: shard.rooms.count, active: active.count))
     for l in links.indices where links[l].isOpen { links[l].out.putServing(id, store.epoch) }
   }
@@ -51,7 +52,8 @@ extension Worker {
   /// Brings a sleeping room back: snapshot, decided events, then the undecided ones anew.
   mutating func wake(_ room: Room) {
     // Without a place for it the room stays asleep, and who asked is told to come again.
-    guard room.phase == .asleep, awakeRooms.count + creating < Limits.liveRoomsMax else { return }
+    guard room.phase == .asleep else { return }
+    guard awakeRooms.count + creating < Limits.liveRoomsMax else { return wakeLater(room) }
     do throws(WakeError) {
       if let position = room.snapshot {
         let (host, instance) = try restore(room, position)
@@ -64,8 +66,17 @@ extension Worker {
       room.phase = .ready
       try replay(room)
     } catch {
-      if let reason = error.reason { stop(room, reason, error.text) }
+      if let reason = error.reason { stop(room, reason, error.text) } else { wakeLater(room) }
     }
+  }
+
+  /// There is no place for it now: it stays as it is in the log, and is tried again, by itself too.
+  private mutating func wakeLater(_ room: Room) {
+    room.phase = .asleep
+    room.host = nil
+    guard room.isActive, room.dueAt == Int64.max else { return }
+    room.dueAt = now.monotonic + Limits.retryWakeMilliseconds * 1_000
+    due.put(room, due: room.dueAt)
   }
 
   mutating func awaken(_ room: Room) {
@@ -76,13 +87,14 @@ extension Worker {
   }
 
   private mutating func replay(_ room: Room) throws(WakeError) {
-    let found = room.found
     let annotations = room.foundAnnotations
-    room.found = []
-    room.foundAnnotations = [:]
-    guard let undecided = found.withUnsafeBytes({ Self.undecided($0, annotations) }) else {
+    guard let undecided = room.found.withUnsafeBytes({ Self.undecided($0, annotations) }) else {
       throw WakeError(.diverged, "its record does not decode")
     }
+    if room.snapshot == nil { try placeFirst(room) }
+    let found = room.found
+    room.found = []
+    room.foundAnnotations = [:]
     let s = Int(room.shard.rawValue)
     found.withUnsafeBytes { bytes in
       var reader = ByteReader(bytes)
@@ -124,10 +136,26 @@ extension Worker {
     finishWaking(room)
   }
 
+  /// A place for a room whose record begins with its creation: having none is no verdict on it.
+  private mutating func placeFirst(_ room: Room) throws(WakeError) {
+    let creation: (EventSeq, ModuleHash, RoomLimits)? = room.found.withUnsafeBytes { bytes in
+      var reader = ByteReader(bytes)
+      guard let item = try? TailItem(&reader) else { return nil }
+      var event = ByteReader(item.event)
+      guard case (let head, .created(let creation))? = try? event.takeEvent() else { return nil }
+      return (head.seq, creation.module, creation.limits)
+    }
+    guard let (seq, module, limits) = creation, room.foundAnnotations[seq] == nil else { return }
+    guard engine.module(module) != nil else {
+      throw WakeError(.moduleMissing, "the module build \(module) is not here")
+    }
+    room.instance = try make(module, limits)
+  }
+
   mutating func finishWaking(_ room: Room) {
     let s = Int(room.shard.rawValue)
     // Every member's connection has to say itself again; who is not in the gateway's complete lists has nobody.
-    if gateway.rawValue > 0, shards[s]!.completeLoops.count >= Int(gatewayLoops) {
+    if shards[s]!.hasLists {
       unclaimSilent(room)
     } else if gateway.rawValue > 0 {
       for i in room.awake.members.indices {

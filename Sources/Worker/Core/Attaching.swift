@@ -28,7 +28,7 @@ extension Worker {
     gateway = epoch
     gatewayLoops = loops
     for l in links.indices where links[l].isOpen && links[l].loops > 0 && links[l].gateway < epoch { letGo(l) }
-    for s in shards.indices where shards[s] != nil { shards[s]!.completeLoops = [] }
+    for s in shards.indices where shards[s] != nil { awaitLists(s) }
     for room in awakeRooms {
       for c in room.claims.indices where room.host?[Slot(UInt32(c))] != nil && room.claims[c].link < 0 {
         if room.claims[c].unclaimedSince == nil { markUnclaimed(room, c) }
@@ -41,7 +41,24 @@ extension Worker {
   mutating func takeComplete(_ link: Int, _ s: Int) {
     guard links[link].gateway == gateway else { return }
     shards[s]!.completeLoops.insert(links[link].loop)
-    guard shards[s]!.completeLoops.count >= Int(gatewayLoops) else { return }
+    if shards[s]!.completeLoops.count >= Int(gatewayLoops) { closeLists(s) }
+  }
+
+  /// From now on the gateway's loops have a while to say whom they speak for.
+  func awaitLists(_ s: Int) {
+    shards[s]!.completeLoops = []
+    shards[s]!.hasLists = false
+    shards[s]!.listsDueAt = now.monotonic + Limits.listsSeconds * 1_000_000
+  }
+
+  /// A loop that hangs before its list is complete must not keep members for ever.
+  mutating func closeOverdueLists() {
+    for s in shards.indices where shards[s] != nil && shards[s]!.listsDueAt <= now.monotonic { closeLists(s) }
+  }
+
+  private mutating func closeLists(_ s: Int) {
+    shards[s]!.hasLists = true
+    shards[s]!.listsDueAt = Int64.max
     for room in awakeRooms where Int(room.shard.rawValue) == s { unclaimSilent(room) }
   }
 
@@ -112,7 +129,10 @@ extension Worker {
       return
     }
     wake(room)
-    if room.phase == .ready {
+    if shards[Int(shard.rawValue)]!.rooms[a.room] !== room {
+      // Waking it showed that its creation had failed: it never was.
+      links[link].out.putGone(shard, epoch(shard), a.route, last: InputSeq(0), known: false, .unknown)
+    } else if room.phase == .ready {
       attach(room, answer)
     } else if mayWait(room, answer) {
       room.waiting.append(answer)
@@ -217,16 +237,13 @@ extension Worker {
 
   private mutating func resend(_ room: Room, _ host: RoomHost, _ slot: Slot, _ link: Int, _ answer: PendingAnswer) {
     let epoch = epoch(room.shard)
-    var sent = 0
     host.ring.outputs(for: slot, above: answer.lastOut) { seq, prev, frame in
       let start = links[link].out.beginOutput(room.shard, epoch, seq, count: 1)
       links[link].out.putRecipient(answer.route, prev: prev)
       links[link].out.append(contentsOf: frame)
       links[link].out.endLink(start)
-      links[link].unconfirmed.append(room)
-      sent += 1
+      links[link].unconfirmed.append(nil)
     }
-    room.unconfirmed += sent
   }
 
   /// The full state: made on a copy of the room, no event, unnumbered, true as of the room's last output.

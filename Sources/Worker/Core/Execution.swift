@@ -33,15 +33,18 @@ extension Worker {
     _ bytes: UnsafeRawBufferPointer
   ) -> RoomFault? {
     if case .created(let creation) = event {
-      if budget == .live { creating -= 1 }
+      let isFirstTry = room.secondTry == nil
+      if budget == .live, isFirstTry { creating -= 1 }
       room.host = RoomHost(creation, time: time)
       room.settings = engine.module(creation.module)
-      do throws(EngineError) {
-        room.instance = try engine.make(creation.module, limits: creation.limits)
-      } catch {
-        return RoomFault(kind: .memory, text: error.description)
+      if room.instance == nil {
+        do throws(EngineError) {
+          room.instance = try engine.make(creation.module, limits: creation.limits)
+        } catch {
+          return RoomFault(kind: .memory, text: error.description)
+        }
       }
-      awaken(room)
+      if isFirstTry { awaken(room) }
     }
     let eventTime = max(room.awake.time, time)
     let outcome = callGuest(room, event, eventTime, budget)

@@ -14,15 +14,29 @@ extension Worker {
       return
     }
     room.phase = .repairing
+    let culprit = Array(culprit)
     let isSecondTry = room.secondTry != nil
     // A slow environment trips the watchdog as often as a bad room does: one more try.
-    let retries = fault.kind == .watchdog && !isSecondTry
+    let retries = fault.kind == .watchdog && !isSecondTry && !isSecondDeath(room, culprit, budget)
     room.secondTry = nil
+    // A room that is being created has nothing to be rebuilt from, and is made anew by a second try.
+    var isCreation = false
+    if case .created? = Self.decode(culprit)?.1 { isCreation = true }
     room.repair = Repair(
-      culprit: Array(culprit), time: time, fault: fault, retries: retries,
-      raisesTimeline: budget == .deciding && raisesTimeline(room, fault), isSpoiled: isSpoiled)
+      culprit: culprit, time: time, fault: fault, retries: retries,
+      raisesTimeline: budget == .deciding && raisesTimeline(room, fault), isSpoiled: isSpoiled && !isCreation)
     repairing.append(room)
     if !retries { annotate(room) }
+  }
+
+  /// In recovery a trip of the watchdog counts as a death at that event (protocol §4.5): whether it is the second in a
+  /// row. The first is on record for whoever comes if the process dies at the event after all.
+  private func isSecondDeath(_ room: Room, _ culprit: [UInt8], _ budget: RoomBudget) -> Bool {
+    guard budget == .deciding, let (head, _) = Self.decode(culprit) else { return false }
+    let shard = shards[Int(room.shard.rawValue)]!
+    if shard.suspect == ShardAdoption.Suspect(room: room.id, event: head.seq) { return true }
+    shard.store.countDeath(at: room.id, head.seq)
+    return false
   }
 
   /// Whether the event's outputs may have left before this verdict.
@@ -69,7 +83,8 @@ extension Worker {
   /// Whether a room waits for nothing but processor time: the next turn should come at once.
   package var hasUrgentWork: Bool {
     // What was staged after this turn's write (answers after a repair, removals, kicks) waits for nothing else either.
-    !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || shards.contains { !($0?.waking.isEmpty ?? true) }
+    !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !unjudged.isEmpty
+      || shards.contains { !($0?.waking.isEmpty ?? true) }
   }
 
   /// Replays the tail without effects until the fuel is used up; returns how much was used.
@@ -242,6 +257,12 @@ extension Worker {
       if let slot = blame.slot { counts[slot, default: 0] += 1 } else { own += 1 }
     }
     let guilty = counts.filter { $0.value > Limits.quarantinesPerMinuteMax }.keys.sorted()
+    guard own > Limits.quarantinesPerMinuteMax || !guilty.isEmpty else { return }
+    guard fitsReserve(room, 0) else {
+      isShortOfSpace = true
+      unjudged.append(room)
+      return
+    }
     if own > Limits.quarantinesPerMinuteMax || guilty.count > 1 {
       room.isEnding = true
       stage(room, .frozen(own > Limits.quarantinesPerMinuteMax ? .ticksFail : .membersFail))

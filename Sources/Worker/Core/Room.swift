@@ -120,6 +120,8 @@ package final class Room {
   var stagedTick: UInt64 = 0
   var idleSince: Int64 = 0
   var dueAt = Int64.max
+  /// What comes due by itself waits until then: it found the room busy, or no space in the log.
+  var heldUntil: Int64 = 0
   /// The log had no room for its snapshot.
   var snapshotNotBefore: Int64 = 0
   var stagedTimers: [TimerID] = []

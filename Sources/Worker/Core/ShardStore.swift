@@ -51,6 +51,8 @@ package protocol ShardStore: AnyObject {
   /// The black box: survives the process's death. `enter` before an event is executed, `leave` when it has returned.
   func enter(_ room: RoomID, _ event: EventSeq)
   func leave()
+  /// Something counts as a death at the event although its process lives: another one at it is the second in a row.
+  func countDeath(at room: RoomID, _ event: EventSeq)
 }
 
 /// What a new owner found when it took a shard.

@@ -6,7 +6,7 @@ extension Worker {
   /// Takes whole records from `bytes`; returns how many bytes were taken. Stops early when the batch is full.
   package mutating func receive(_ link: Int, _ bytes: UnsafeRawBufferPointer) throws(LinkError) -> Int {
     var reader = LinkReader(bytes)
-    while stagedInputs < Limits.inputsPerBatchMax {
+    while !isFull {
       guard let (header, body) = try reader.next() else { break }
       try take(link, header, try LinkToWorker(header, body))
     }
@@ -45,7 +45,6 @@ extension Worker {
     guard let (room, slot) = target(link, route) else { return }
     let c = Int(slot.rawValue)
     guard mayStage(room, c, seq, bytes: payload.count) else { return }
-    stagedInputs += 1
     if seq.rawValue > 0 {
       room.claims[c].stagedSeq = seq
       if payload.count > Limits.inputBytesMax {
@@ -102,7 +101,7 @@ extension Worker {
     guard !room.claims[c].isChanging else { return false }
     let busy: LinkBusy?
     if isLeave {
-      busy = room.busy == .outputs ? nil : room.busy
+      busy = room.busy.flatMap { $0 == .outputs ? nil : $0 } ?? (fitsReserve(room, 0) ? nil : .noSpace)
     } else if !shards[Int(room.shard.rawValue)]!.hasSpace {
       busy = .noSpace
     } else {
@@ -127,6 +126,22 @@ extension Worker {
     // What `hasSpace` was asked for need not be asked for again.
     if staged + bytes + 256 <= Limits.spaceAskedBytes { return true }
     return shards[s]!.store.hasRoom(bytes: staged + bytes + 256, reserve: false)
+  }
+
+  /// The same for what must not wait for a full disk to be emptied: leaves, attaches, suspensions, removals. They go into
+  /// the journal's reserve and leave of it what verdicts need; beyond, they wait or are told to come again (protocol §6.6).
+  func fitsReserve(_ room: Room, _ bytes: Int) -> Bool {
+    let s = Int(room.shard.rawValue)
+    let staged = shards[s]!.batch.count + shards[s]!.annotations.count + bytes + 256
+    if shards[s]!.hasSpace, staged <= Limits.spaceAskedBytes { return true }
+    return shards[s]!.store.hasRoom(bytes: staged + Limits.verdictSpaceBytes, reserve: true)
+  }
+
+  /// Whether so much can be written now beside what is staged, which was promised its space.
+  func fitsBesideStaged(_ s: Int, _ bytes: Int, reserve: Bool) -> Bool {
+    let staged = shards[s]!.batch.count + shards[s]!.annotations.count
+    return shards[s]!.store.hasRoom(
+      bytes: staged + bytes + (reserve ? Limits.verdictSpaceBytes : 0), reserve: reserve)
   }
 
   // MARK: Staging
@@ -161,10 +176,11 @@ extension Worker {
       return
     }
     let s = Int(shard.rawValue)
+    if let known = shards[s]!.rooms[id] { wake(known) }
     let room: Room
+    // Waking it may have shown that its creation had failed: then it never was.
     if let known = shards[s]!.rooms[id] {
       room = known
-      wake(room)
     } else {
       guard let made = create(id, shard, join, answer) else { return }
       room = made
@@ -200,11 +216,12 @@ extension Worker {
       refuse(answer, shard, .tooManyRooms, "shard \(shard) holds \(shards[s]!.rooms.count) rooms, its limit")
       return nil
     }
-    guard shards[s]!.hasSpace else {
-      refuse(answer, shard, .busy, "there is no disk space for new rooms", retry: Limits.retryBusyMilliseconds)
+    let room = Room(id: id, shard: shard)
+    // Its first member comes with it.
+    guard fits(room, 256 + join.module.count + join.key.count + 2 * join.parameters.count + join.player.count) else {
+      refuseForSpace(answer, shard)
       return nil
     }
-    let room = Room(id: id, shard: shard)
     shards[s]!.rooms[id] = room
     creating += 1
     room.phase = .ready
@@ -237,8 +254,7 @@ extension Worker {
       return
     }
     guard fits(room, player.count + parameters.count) else {
-      refuse(
-        answer, room.shard, .busy, "there is no disk space for new members", retry: Limits.retryBusyMilliseconds)
+      refuseForSpace(answer, room.shard)
       return
     }
     guard let slot = freeSlot(room) else {
@@ -277,6 +293,13 @@ extension Worker {
     guard isOpen(answer) else { return }
     links[answer.link].out.putRefused(
       shard, epoch(shard), answer.route, reason, retryMilliseconds: retry, text: text)
+  }
+  mutating func refuseForSpace(_ answer: PendingAnswer, _ shard: ShardID) {
+    let isFull = !shards[Int(shard.rawValue)]!.hasSpace
+    refuse(
+      answer, shard, .busy,
+      isFull ? "the journal has no disk space just now" : "too much comes at once; try again",
+      retry: Limits.retryBusyMilliseconds)
   }
   func isOpen(_ answer: PendingAnswer) -> Bool {
     links[answer.link].isOpen && links[answer.link].life == answer.linkLife

@@ -6,10 +6,13 @@ extension Worker {
   /// Stages what is due. Call between `receive` and `write`.
   package mutating func stage() {
     wakeSome()
+    closeOverdueLists()
     stageKicks()
-    while stagedInputs < Limits.inputsPerBatchMax, let (due, room) = due.take(upTo: now.monotonic) {
+    judgeAgain()
+    while !isFull, let (due, room) = due.take(upTo: now.monotonic) {
       guard room.dueAt == due else { continue }
       room.dueAt = Int64.max
+      if room.phase == .asleep, room.isActive { wake(room) }
       guard room.phase == .ready else { continue }
       stageClaims(room)
       stageTimers(room)
@@ -19,7 +22,23 @@ extension Worker {
   }
 
   /// When the owner's loop must turn again at the latest, in monotonic microseconds; nil: only when something comes.
-  package var nextDue: Int64? { hasUrgentWork ? now.monotonic : due.first }
+  package var nextDue: Int64? {
+    guard hasUrgentWork else {
+      let lists = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) }
+      return due.first.map { min($0, lists) } ?? (lists == Int64.max ? nil : lists)
+    }
+    return isShortOfSpace ? now.monotonic + Limits.retryHeldMilliseconds * 1_000 : now.monotonic
+  }
+
+  /// What comes due in the room waits a moment.
+  private func hold(_ room: Room) { room.heldUntil = now.monotonic + Limits.retryHeldMilliseconds * 1_000 }
+
+  private mutating func judgeAgain() {
+    guard !unjudged.isEmpty else { return }
+    let rooms = unjudged
+    unjudged = []
+    for room in rooms { judge(room) }
+  }
 
   /// Puts the room into the queue for its next due thing.
   mutating func schedule(_ room: Room) {
@@ -42,7 +61,7 @@ extension Worker {
       at = min(at, room.idleSince + Limits.passivateSeconds * 1_000_000)
     }
     guard at != Int64.max, at < room.dueAt || room.dueAt <= now.monotonic else { return }
-    at = max(at, now.monotonic + (at <= now.monotonic ? 1_000 : 0))
+    at = max(at, room.heldUntil, now.monotonic + (at <= now.monotonic ? 1_000 : 0))
     room.dueAt = at
     due.put(room, due: at)
   }
@@ -63,23 +82,26 @@ extension Worker {
       if !member.suspended, let since = room.claims[i].unclaimedSince,
         now.monotonic - since >= Limits.claimSeconds * 1_000_000
       {
+        guard fitsReserve(room, 0) else { return hold(room) }
         room.claims[i].isChanging = true
         stage(room, .suspended(slot))
       } else if member.suspended, let since = room.claims[i].graceSince,
         now.monotonic - since >= Limits.graceSeconds * 1_000_000
       {
+        guard fitsReserve(room, 0) else { return hold(room) }
         remove(room, slot, .expired)
       }
     }
   }
 
   private mutating func stageTimers(_ room: Room) {
-    guard let host = room.host, room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return }
+    guard let host = room.host, let first = host.timers.first, first.due <= now.wall else { return }
+    guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return hold(room) }
     var fired = 0
     for timer in host.timers {
       guard timer.due <= now.wall, fired < Limits.timersPerTurnMax else { break }
       guard !room.stagedTimers.contains(timer.id) else { continue }
-      guard fits(room, timer.payload.count) else { break }
+      guard fits(room, timer.payload.count) else { return hold(room) }
       room.stagedTimers.append(timer.id)
       fired += 1
       timer.payload.withUnsafeBytes { stage(room, .timer(timer.id, payload: $0)) }
@@ -90,7 +112,7 @@ extension Worker {
   private mutating func stageTick(_ room: Room) {
     guard let host = room.host, ticks(room, host), now.monotonic >= room.nextTick else { return }
     let period = Int64(1_000_000) / Int64(room.settings!.ticksPerSecond)
-    guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else {
+    guard room.busy == nil, fits(room, 0) else {
       // The room's clock stands still while it may not run.
       room.nextTick = now.monotonic + period
       return
@@ -101,7 +123,6 @@ extension Worker {
     room.nextTick += (skipped + 1) * period
     room.stagedTick = max(room.stagedTick, host.tick) + 1
     stage(room, .tick(number: room.stagedTick, skipped: UInt32(clamping: skipped)))
-    stagedInputs += 1
   }
 
   // MARK: After execution
@@ -136,7 +157,8 @@ extension Worker {
   }
 
   /// Writes the room's whole state; its tail begins anew. Calls nothing in the guest, consumes no number.
-  mutating func snapshot(_ room: Room) throws(StoreError) {
+  /// `mayUseReserve`: to let go of old segments, which gives space back.
+  mutating func snapshot(_ room: Room, mayUseReserve: Bool = false) throws(StoreError) {
     precondition(canSnapshot(room), "a snapshot in the middle of an event")
     let s = Int(room.shard.rawValue)
     // Taken out of `self` while it is filled, so that it is nobody else's and keeps its storage.
@@ -145,13 +167,14 @@ extension Worker {
     defer { swap(&bytes, &snapshotBytes) }
     bytes.removeAll(keepingCapacity: true)
     encodeSnapshot(room, into: &bytes)
-    guard shards[s]!.store.hasRoom(bytes: bytes.count, reserve: true) else {
+    guard fitsBesideStaged(s, bytes.count, reserve: mayUseReserve) else {
       // Making it again every turn would take the processor from rooms that still can go on.
       room.snapshotNotBefore = now.monotonic + 1_000_000
       return
     }
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
     try shards[s]!.store.write()
+    askForSpace(s)
     room.tailStart = nil
     room.tail.removeAll(keepingCapacity: true)
     tailCost -= room.tailCost
@@ -178,7 +201,7 @@ extension Worker {
   private mutating func checkpoint(_ s: Int) throws(StoreError) {
     let size = 64 + shards[s]!.rooms.count * Limits.checkpointBytesPerRoom
     // On a full disk the reserve is for what must be written; a checkpoint only makes a takeover quicker.
-    guard shards[s]!.store.hasRoom(bytes: size, reserve: shards[s]!.hasSpace) else { return }
+    guard fitsBesideStaged(s, size, reserve: shards[s]!.hasSpace) else { return }
     let end = shards[s]!.store.end
     let oldest = shards[s]!.store.oldest
     let keep = LogPosition(end.rawValue > logKeptBytes ? end.rawValue - logKeptBytes : 0)
@@ -188,6 +211,8 @@ extension Worker {
     for room in shards[s]!.rooms.values { scan = min(scan, room.tailStart ?? scan) }
     snapshotBytes.removeAll(keepingCapacity: true)
     shards[s]!.encodeCheckpoint(scanFrom: scan, into: &snapshotBytes)
+    // What was brought forward may have used it up.
+    guard fitsBesideStaged(s, snapshotBytes.count, reserve: true) else { return }
     let store = shards[s]!.store
     var failure: StoreError?
     snapshotBytes.withUnsafeBytes { buffer in
@@ -195,6 +220,7 @@ extension Worker {
     }
     if let failure { throw failure }
     try shards[s]!.store.write()
+    askForSpace(s)
     counters.checkpoints += 1
     let needed = shards[s]!.rooms.values.reduce(scan) { min($0, $1.snapshot ?? $0) }
     if needed > oldest { try shards[s]!.store.release(upTo: needed) }
@@ -223,7 +249,7 @@ extension Worker {
       if canSnapshot(room) {
         // The copies gathered so far do not count against its size.
         try shards[s]!.store.write()
-        try snapshot(room)
+        try snapshot(room, mayUseReserve: true)
       } else if room.phase == .asleep || room.phase == .stopped {
         try copyForward(s, room)
       }
@@ -240,9 +266,9 @@ extension Worker {
     guard room.tailStart == nil || !room.found.isEmpty else { return }
     let bytes = try shards[s]!.store.read(at: position)
     let size = bytes.count + room.found.count + room.foundAnnotations.count * 64 + 64
-    if !shards[s]!.store.hasRoom(bytes: size, reserve: true) {
+    if !fitsBesideStaged(s, size, reserve: true) {
       try shards[s]!.store.write()
-      guard shards[s]!.store.hasRoom(bytes: size, reserve: true) else { return }
+      guard fitsBesideStaged(s, size, reserve: true) else { return }
     }
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
     room.tailStart = nil
@@ -270,7 +296,7 @@ extension Worker {
 
   private func isIdle(_ room: Room) -> Bool {
     guard let host = room.host, host.memberCount == 0, host.timers.isEmpty, host.frozen == nil,
-      room.settings?.ticksWhenEmpty != true, room.joining.isEmpty
+      room.settings?.ticksWhenEmpty != true, room.joining.isEmpty, room.snapshotNotBefore <= now.monotonic
     else { return false }
     return now.monotonic - room.idleSince >= Limits.passivateSeconds * 1_000_000
   }

@@ -33,8 +33,9 @@ struct Link {
   var loops: UInt16 = 0
   var out: [UInt8] = []
   var targets: [UInt32: Target] = [:]
-  /// Rooms whose outputs are not confirmed yet, oldest first.
-  var unconfirmed: [Room] = []
+  /// Rooms whose outputs are not confirmed yet, oldest first; nil for what was only sent again to somebody who came
+  /// back, which must not hold up the room.
+  var unconfirmed: [Room?] = []
   var firstUnconfirmed = 0
   var confirmed: UInt64 = 0
 }
@@ -62,6 +63,10 @@ final class Shard {
   var hasSpace = true
   /// Loops of the current gateway that have sent their complete lists since the adoption.
   var completeLoops: Set<UInt16> = []
+  /// All those lists have come, or have had the time to: who is in none of them has nobody.
+  var hasLists = false
+  /// Until when they have the time, in monotonic microseconds.
+  var listsDueAt = Int64.max
   /// Where the checkpoint is that the adoption began with.
   var checkpointAt = LogPosition(0)
   /// Rooms to be woken after the adoption.
@@ -98,12 +103,15 @@ package struct Worker {
   var creating = 0
   var steps: [Step] = []
   var executingSteps: [Step] = []
-  var stagedInputs = 0
   var acksDue: [(Room, Slot)] = []
   var repairing: [Room] = []
   /// Joins whose room was not ready, by membership.
   var pendingJoins: [Membership: PendingJoin] = [:]
   var pendingKicks: [PendingKick] = []
+  /// Rooms whose judgement found no space in the log.
+  var unjudged: [Room] = []
+  /// Something that waits for nothing else found no space in the log in this turn: the next need not come at once.
+  var isShortOfSpace = false
   var due = DueQueue<Room>()
   var awakeRooms: [Room] = []
   var tailCost: UInt64 = 0
@@ -123,17 +131,20 @@ package struct Worker {
   }
 
   /// The batch takes no more inputs: what is left of a link's bytes waits for the next turn.
-  package var isFull: Bool { stagedInputs >= Limits.inputsPerBatchMax }
+  package var isFull: Bool { steps.count >= Limits.inputsPerBatchMax }
 
   // MARK: A turn
 
   package mutating func beginTurn(_ now: Now) {
     precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
     self.now = now
-    stagedInputs = 0
-    for s in shards.indices where shards[s] != nil {
-      shards[s]!.hasSpace = shards[s]!.store.hasRoom(bytes: Limits.spaceAskedBytes, reserve: false)
-    }
+    isShortOfSpace = false
+    for s in shards.indices where shards[s] != nil { askForSpace(s) }
+  }
+
+  /// What is staged from here on need not ask for itself, up to this much.
+  func askForSpace(_ s: Int) {
+    shards[s]!.hasSpace = shards[s]!.store.hasRoom(bytes: Limits.spaceAskedBytes, reserve: false)
   }
 
   /// Appends what is staged to the log, one write per shard touched. Durable when it returns.
@@ -145,9 +156,18 @@ package struct Worker {
 
   private mutating func writeShard(_ s: Int) throws(StoreError) {
     guard !shards[s]!.annotations.isEmpty || !shards[s]!.batch.isEmpty else { return }
+    var hasVerdicts = false
     if !shards[s]!.annotations.isEmpty {
-      _ = try shards[s]!.append(RecordKind.annotations, shards[s]!.annotations)
-      shards[s]!.annotations.removeAll(keepingCapacity: true)
+      let size = shards[s]!.annotations.count + shards[s]!.batch.count
+      hasVerdicts = shards[s]!.store.hasRoom(bytes: size, reserve: true)
+      if hasVerdicts {
+        _ = try shards[s]!.append(RecordKind.annotations, shards[s]!.annotations)
+        shards[s]!.annotations.removeAll(keepingCapacity: true)
+      } else {
+        // Even the reserve is used up: their rooms wait for them, and nothing of those rooms is staged meanwhile.
+        isShortOfSpace = true
+        if shards[s]!.batch.isEmpty { return }
+      }
     }
     if !shards[s]!.batch.isEmpty {
       shards[s]!.batchPosition = try shards[s]!.append(RecordKind.batch, shards[s]!.batch)
@@ -159,6 +179,8 @@ package struct Worker {
     }
     try shards[s]!.store.write()
     counters.writes += 1
+    askForSpace(s)
+    guard hasVerdicts else { return }
     for room in shards[s]!.annotated { room.repair?.annotationIsDurable = true }
     shards[s]!.annotated.removeAll(keepingCapacity: true)
   }
@@ -242,7 +264,7 @@ package struct Worker {
       unclaim(target.room, target.slot, link: link)
     }
     for i in links[link].firstUnconfirmed..<links[link].unconfirmed.count {
-      links[link].unconfirmed[i].unconfirmed -= 1
+      links[link].unconfirmed[i]?.unconfirmed -= 1
     }
     links[link].targets = [:]
     links[link].unconfirmed = []
@@ -267,7 +289,7 @@ package struct Worker {
       throw LinkError("confirms \(records) outputs of which \(links[link].confirmed) were and \(waiting) can be")
     }
     let count = Int(records - links[link].confirmed)
-    for i in 0..<count { links[link].unconfirmed[links[link].firstUnconfirmed + i].unconfirmed -= 1 }
+    for i in 0..<count { links[link].unconfirmed[links[link].firstUnconfirmed + i]?.unconfirmed -= 1 }
     links[link].confirmed = records
     links[link].firstUnconfirmed += count
     if links[link].firstUnconfirmed == links[link].unconfirmed.count {

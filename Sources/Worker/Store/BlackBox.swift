@@ -45,6 +45,8 @@ package struct BlackBoxView<Box: BlackBox> {
     box[3] = room.rawValue
     box[4] = event.rawValue
   }
+  /// As if its predecessor had died there.
+  package func countDeath(at room: RoomID, _ event: EventSeq) { put(.init(room: room, event: event), at: 5) }
   /// The event returned, so whoever died at it did not die of it.
   package func leave() {
     if box[4] == box[6], box[3] == box[5] { box[6] = 0 }

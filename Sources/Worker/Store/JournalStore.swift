@@ -80,6 +80,7 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   package func close() throws(StoreError) { try stated { () throws(JournalError) in try journal.close() } }
   package func enter(_ room: RoomID, _ event: EventSeq) { box.enter(room, event) }
   package func leave() { box.leave() }
+  package func countDeath(at room: RoomID, _ event: EventSeq) { box.countDeath(at: room, event) }
 
   private func stated<R>(_ body: () throws(JournalError) -> R) throws(StoreError) -> R {
     do throws(JournalError) { return try body() } catch { throw StoreError("shard \(shard): \(error)") }

@@ -1,0 +1,74 @@
+// Scripted rooms whose environment fails on demand.
+import Core
+import Simulation
+
+/// What happens to calls; the same for all owners of a script.
+final class Faults {
+  /// The next so many instances find no place.
+  var placesMissing = 0
+  /// The next so many live or undecided calls trip the watchdog.
+  var trips = 0
+  /// Instances made and not discarded, by the present owner.
+  var instances = 0
+  /// Before each call.
+  var atCall: () -> Void = {}
+}
+
+final class TestEngine: RoomEngine {
+  let inner: ScriptedEngine
+  let faults: Faults
+
+  init(_ faults: Faults) {
+    self.faults = faults
+    inner = ScriptedEngine(environment: nil, fuelPerCall: 1_000)
+    faults.instances = 0
+  }
+  var identity: String { inner.identity }
+  var effectCount: Int { inner.effectCount }
+  var effects: RoomEffects {
+    get { inner.effects }
+    set { inner.effects = newValue }
+  }
+  var context: RoomContext {
+    get { inner.context }
+    set { inner.context = newValue }
+  }
+  func module(named name: String) -> ModuleSettings? { inner.module(named: name) }
+  func module(_ hash: ModuleHash) -> ModuleSettings? { inner.module(hash) }
+
+  func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
+    try place()
+    return try inner.make(module, limits: limits)
+  }
+  func restore(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> any RoomInstance {
+    try place()
+    return try inner.restore(module, limits: limits, image: image)
+  }
+  private func place() throws(EngineError) {
+    if faults.placesMissing > 0 {
+      faults.placesMissing -= 1
+      throw EngineError("no place")
+    }
+    faults.instances += 1
+  }
+  func discard(_ instance: any RoomInstance) {
+    faults.instances -= 1
+    inner.discard(instance)
+  }
+  func call(
+    _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
+  ) -> RoomOutcome {
+    faults.atCall()
+    if budget != .decided, faults.trips > 0 {
+      faults.trips -= 1
+      return .failed(RoomFault(kind: .watchdog, text: "tripped"))
+    }
+    return inner.call(instance, call, payload: payload, budget: budget)
+  }
+  func image(of instance: any RoomInstance, into bytes: inout [UInt8]) { inner.image(of: instance, into: &bytes) }
+  func describe(_ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]) throws(EngineError) {
+    try inner.describe(instance, as: view, into: &bytes)
+  }
+}

@@ -1,0 +1,124 @@
+// Rooms that are brought back by a new owner.
+import Core
+import Journal
+import SimulatedFiles
+import Simulation
+import Testing
+import Wire
+import WorkerCore
+import WorkerStore
+
+struct WakingTests {
+  @Test func aRoomWithoutAPlaceIsTriedAgain() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    for seq: UInt64 in 1...3 {
+      script.send(route, seq)
+      try script.turn()
+    }
+    script.faults.placesMissing = 3
+    try script.nextOwner()
+    try script.turn()
+    #expect(script.worker.room(script.room())?.phase == .asleep)
+    script.attach(1, generation: 2)
+    try script.turn()
+    #expect(script.heard().contains { $0.hasPrefix("refused busy") })
+    // By itself, too.
+    for _ in 0..<4 { try script.turn(after: 1_000) }
+    #expect(script.operations() == 3)
+    #expect(script.worker.counters.divergences == 0)
+  }
+
+  @Test func aJoinIsNotToldOfACreationThatFailed() throws {
+    let script = try WorkerScript()
+    script.join(1, parameters: [ScriptedCommand.trap.rawValue])
+    // The creation fails, and the verdict on it is written, but not carried out.
+    try script.turn()
+    script.worker.stage()
+    try script.worker.write()
+    try script.nextOwner()
+    script.join(2)
+    try script.turn()
+    try script.turn()
+    #expect(script.heard().contains("attached next 1"), "the room is made anew")
+  }
+
+  @Test func anAttachToACreationThatFailedFindsNothing() throws {
+    let script = try WorkerScript()
+    script.join(1, parameters: [ScriptedCommand.trap.rawValue])
+    try script.turn()
+    script.worker.stage()
+    try script.worker.write()
+    try script.nextOwner()
+    script.attach(1, generation: 2)
+    #expect(script.heard().contains("gone 0 false unknown"))
+  }
+
+  /// In recovery a trip of the watchdog counts as a death at the event.
+  @Test func aDeathAndATripAreTwoDeaths() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    script.send(route, 1)
+    try script.turn()
+    script.send(route, 2, .slow)
+    script.worker.stage()
+    try script.worker.write()
+    // It dies in the middle of the event.
+    script.store.enter(script.room(), EventSeq(4))
+    script.faults.trips = 1
+    try script.nextOwner()
+    for _ in 0..<3 { try script.turn() }
+    #expect(script.operations() == 1, "it is undone")
+    #expect(script.worker.room(script.room())?.host?.ownTimeline == 2)
+  }
+
+  @Test func oneTripInRecoveryIsTriedAgain() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    script.send(route, 1)
+    try script.turn()
+    script.send(route, 2, .slow)
+    script.worker.stage()
+    try script.worker.write()
+    script.faults.trips = 1
+    try script.nextOwner()
+    for _ in 0..<3 { try script.turn() }
+    #expect(script.operations() == 2)
+    #expect(script.worker.room(script.room())?.host?.ownTimeline == 1)
+  }
+
+  @Test func aTripAndADeathAreTwoDeaths() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    script.send(route, 1, .slow)
+    script.worker.stage()
+    try script.worker.write()
+    script.faults.trips = 1
+    try script.nextOwner()
+    // The trip comes first, then the room is rebuilt by two calls: it dies in the middle of the second try.
+    var calls = 0
+    script.faults.atCall = { [box = script.box, faults = script.faults] in
+      if faults.trips == 0 { calls += 1 }
+      if calls == 3 { box.isFrozen = true }
+    }
+    for _ in 0..<2 { try script.turn() }
+    script.faults.atCall = {}
+    try script.nextOwner()
+    for _ in 0..<3 { try script.turn() }
+    #expect(script.operations() == 0)
+    #expect(script.worker.counters.quarantines == 1)
+  }
+
+  @Test func aCreationThatTripsIsMadeOnce() throws {
+    let script = try WorkerScript()
+    script.faults.trips = 1
+    script.join(1, parameters: [])
+    for _ in 0..<3 { try script.turn() }
+    #expect(script.heard().contains("attached next 1"))
+    #expect(script.faults.instances == 1)
+  }
+}
