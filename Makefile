@@ -26,6 +26,7 @@ test: setup ## everything that CI runs
 bench: build ## the server against a bare SwiftNIO echo, six minutes; also in .build/bench.json
 	@$(SWIFT) build -c release --product echo-server
 	@$(SWIFT) build -c release --product bench-load
+	@$(SWIFT) build -c release --product bench-worker
 	@dev/bench
 
 check: ## the house rules

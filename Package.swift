@@ -121,6 +121,9 @@ var targets: [Target] = [
   // What `make bench` compares with, and what it loads both with.
   program("echo-server", path: "Benchmarks/echo-server", [nio, nioPosix]),
   program("bench-load", path: "Benchmarks/bench-load", ["CHost"]),
+  program(
+    "bench-worker", path: "Benchmarks/bench-worker",
+    ["Core", "Wire", "Journal", "WorkerCore", "WorkerStore", "Sandbox"]),
 
   tests("CoreTests", ["Core"]),
   .testTarget(

@@ -3,6 +3,7 @@
 
 enum Frames {
   static let payloadBytes = 64
+  static let ordinary: UInt8 = 0x2A
   /// The longest input frame of a generator: length, tags, numbers, payload.
   static let inputBytesMax = 4 + 2 + 6 + 11 + 2 + payloadBytes
 
@@ -29,8 +30,9 @@ enum Frames {
     return withUnsafeBytes(of: length) { Array($0) } + message
   }
 
-  /// Writes one numbered input of 64 bytes to `out`, which has room for `inputBytesMax`; returns its length.
-  static func putInput(_ joinID: UInt32, _ seq: UInt64, to out: UnsafeMutableRawPointer) -> Int {
+  /// Writes one numbered input of 64 bytes to `out`, which has room for `inputBytesMax`; returns its length. `first`: its
+  /// first byte, by which the room is told to fail.
+  static func putInput(_ joinID: UInt32, _ seq: UInt64, first: UInt8, to out: UnsafeMutableRawPointer) -> Int {
     let body = 1 + varintBytes(UInt64(joinID)) + 1 + varintBytes(seq) + 2 + payloadBytes
     let frame = 1 + varintBytes(UInt64(body)) + body
     out.storeBytes(of: UInt32(frame).bigEndian, as: UInt32.self)
@@ -55,7 +57,8 @@ enum Frames {
     putVarint(seq)
     put(3 << 3 | 2)
     put(UInt8(payloadBytes))
-    (out + i).initializeMemory(as: UInt8.self, repeating: 0x2A, count: payloadBytes)
+    (out + i).initializeMemory(as: UInt8.self, repeating: ordinary, count: payloadBytes)
+    (out + i).storeBytes(of: first, as: UInt8.self)
     return i + payloadBytes
   }
 

@@ -48,6 +48,9 @@ final class Generator {
   /// Inputs that were not taken, in the order in which they were refused; the pause is always the same.
   private var retries: [(due: Int64, peer: Int, membership: Int)] = []
   private var now: Int64 = 0
+  /// Of a run whose inputs are looked at one by one.
+  private var times: [(peer: Int, since: Int64, latency: Int64)] = []
+  private var keepsTimes = false
   private static let patienceSeconds: Int64 = 30
 
   init(_ kind: Protocol, host: String, port: UInt16) throws(LoadError) {
@@ -153,7 +156,55 @@ final class Generator {
     return try finish(start)
   }
 
+  /// Open loop over all connections but the first, while the first one's room is made to fail: how long that room's own
+  /// pause is, and how long an input of the others took at most, before and during it.
+  func fault(first: UInt8, perSecond: Double, seconds: Double) throws(LoadError) -> String {
+    begin(Int.max)
+    mode = .paced
+    keepsTimes = true
+    defer { keepsTimes = false }
+    let victim = peers[0]
+    let start = nanoseconds()
+    var fault: Int64 = 0
+    var ends: Int64 = 0
+    var next = 0
+    while ends == 0 || nanoseconds() < ends {
+      let now = nanoseconds()
+      if fault == 0, now >= start + Int64(seconds * 0.5e9) {
+        fault = now
+        victim.memberships[0].seq += 1
+        victim.memberships[0].since = now
+        underWay += 1
+        try send(0, 0, first: first)
+      }
+      if fault > 0, ends == 0, !victim.memberships[0].isWaiting { ends = now + Int64(seconds * 0.5e9) }
+      let due = start + Int64(Double(next) * 1e9 / perSecond)
+      guard now >= due else {
+        try turn(microseconds: 0)
+        continue
+      }
+      let i = 1 + next % (peers.count - 1)
+      next += 1
+      if peers[i].memberships[0].isWaiting { peers[i].backlog.append(due) } else { try sendNext(i, since: due) }
+      guard now < fault + Self.patienceSeconds * 1_000_000_000 || fault == 0 else {
+        throw LoadError(plain: "a room that failed did not go on")
+      }
+    }
+    try wait { self.peers.allSatisfy { $0.backlog.isEmpty } }
+    _ = try finish(start)
+    let own = times.first { $0.peer == 0 }!.latency
+    let others = times.filter { $0.peer != 0 }
+    func longest(_ range: Range<Int64>) -> Double {
+      Double(others.filter { range.contains($0.since) }.map(\.latency).max() ?? 0) / 1_000
+    }
+    // What was due a moment before may have been under way when it happened.
+    let near = fault - 1_000_000..<fault + own + 1_000_000
+    let before = near.lowerBound - Int64(near.count)..<near.lowerBound
+    return #"{"own":\#(Double(own) / 1_000),"near":\#(longest(near)),"before":\#(longest(before))}"#
+  }
+
   private func begin(_ most: Int) {
+    times.removeAll(keepingCapacity: true)
     run.messages = 0
     run.outputs = 0
     run.busy = 0
@@ -181,13 +232,13 @@ final class Generator {
     try send(i, m)
   }
 
-  private func send(_ i: Int, _ m: Int) throws(LoadError) {
+  private func send(_ i: Int, _ m: Int, first: UInt8 = Frames.ordinary) throws(LoadError) {
     let peer = peers[i]
     if kind == .echo {
       scratch.initializeMemory(as: UInt8.self, repeating: 0x2A, count: Frames.payloadBytes)
       return try peer.write(scratch, Frames.payloadBytes)
     }
-    let count = Frames.putInput(UInt32(m + 1), peer.memberships[m].seq, to: scratch)
+    let count = Frames.putInput(UInt32(m + 1), peer.memberships[m].seq, first: first, to: scratch)
     try peer.write(scratch, count)
   }
 
@@ -295,6 +346,7 @@ final class Generator {
     underWay -= 1
     run.messages += 1
     run.latencies.append(now - peer.memberships[m].since)
+    if keepsTimes { times.append((i, peer.memberships[m].since, now - peer.memberships[m].since)) }
     switch mode {
     case .closed: try sendNext(i, since: now)
     case .paced, .settling:

@@ -5,6 +5,7 @@
 //   closed SECONDS MESSAGES                             one input under way on each connection, at most so many
 //   paced PER-SECOND SECONDS                            evenly; needs a processor of its own
 //   recover PID                                         kill it (0: nothing), and wait for one input in every room
+//   fault BYTE PER-SECOND SECONDS                       evenly, but for the first connection, whose room is made to fail
 //   close
 import Glibc
 
@@ -27,6 +28,8 @@ func perform(_ words: [String], _ generator: Generator) throws(LoadError) -> Str
     return #"{"attached":\#(generator.attached)}"#
   case "closed": return try generator.closed(seconds: number(1), most: Int(number(2))).json
   case "paced": return try generator.paced(perSecond: number(1), seconds: number(2)).json
+  case "fault":
+    return try generator.fault(first: UInt8(number(1)), perSecond: number(2), seconds: number(3))
   case "recover": return try generator.recover(killing: pid_t(number(1))).json
   case "close":
     generator.closeAll()

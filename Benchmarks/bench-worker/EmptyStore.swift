@@ -1,0 +1,39 @@
+// A log that keeps nothing, and a box that nobody reads: what a worker costs without its journal. For comparison only.
+import Core
+import WorkerCore
+import WorkerStore
+
+final class EmptyStore: ShardStore {
+  let epoch = ShardEpoch(1)
+  private(set) var end = LogPosition(0)
+  let oldest = LogPosition(0)
+  let needsCheckpoint = false
+  func hasRoom(bytes: Int, reserve: Bool) -> Bool { true }
+  func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) -> LogPosition {
+    defer { end = LogPosition(end.rawValue + UInt64(payload.count)) }
+    return end
+  }
+  func appendCheckpoint(_ payload: UnsafeRawBufferPointer) {}
+  func write() {}
+  func read(at position: LogPosition) throws(StoreError) -> [UInt8] { throw StoreError("nothing was kept") }
+  func scan(
+    from position: LogPosition, damage: (Range<LogPosition>) -> Void,
+    _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
+  ) {}
+  func release(upTo position: LogPosition) {}
+  func close() {}
+  func enter(_ room: RoomID, _ event: EventSeq) {}
+  func leave() {}
+  func countDeath(at room: RoomID, _ event: EventSeq) {}
+}
+
+/// Eight words in memory: written as often as the mapped ones are.
+final class MemoryBox: BlackBox {
+  private let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 8)
+  init() { words.initialize(repeating: 0, count: 8) }
+  deinit { words.deallocate() }
+  subscript(word: Int) -> UInt64 {
+    get { words[word] }
+    set { words[word] = newValue }
+  }
+}
