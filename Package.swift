@@ -144,7 +144,8 @@ var targets: [Target] = [
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
   tests("WorkerTests", ["Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "WorkerStore", "Simulation"]),
-  tests("SimulationTests", ["Simulation"]),
+  .testTarget(
+    name: "SimulationTests", dependencies: ["Simulation"], exclude: ["traces"], swiftSettings: strict),
   // Of the program: ONEUP names another than the one that was just built.
   tests("ControlTests", []),
   tests("ServerTests", []),

@@ -46,8 +46,15 @@ package final class SimulatedDisk: FileSystem {
   package func fail(at operation: Int, with fault: Fault) { state.withLock { $0.faults[operation] = fault } }
   /// So do all from this one on, until `heal`.
   package func failAlways(with fault: Fault) { state.withLock { $0.standing = fault } }
+  /// The first operation from now on for which `isIt` holds, or the one so many after it, fails so.
+  package func strike(
+    _ fault: Fault, after: Int = 0, at isIt: @escaping @Sendable (SimulatedOperation) -> Bool
+  ) {
+    state.withLock { $0.strike = SimulatedStrike(fault: fault, after: after, isIt: isIt) }
+  }
   package func heal() {
     state.withLock {
+      $0.strike = nil
       $0.standing = nil
       $0.faults = [:]
     }
@@ -62,10 +69,10 @@ package final class SimulatedDisk: FileSystem {
   /// The process ends: what was written stays, its locks are free, its open files are void.
   package func processDeath() { state.withLock { $0.endLife() } }
   /// The machine stops: what no sync has covered stays in parts, sector by sector, or not at all.
-  package func powerLoss() {
+  package func powerLoss(leaving remains: SimulatedRemains = .drawn) {
     state.withLock {
       $0.endLife()
-      $0.losePower()
+      $0.losePower(remains)
     }
   }
   /// Flips bits in a byte, in memory and on the disk.

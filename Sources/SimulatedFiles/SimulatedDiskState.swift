@@ -1,5 +1,5 @@
 // What a simulated disk holds, and what each operation does to it.
-internal import Core
+package import Core
 
 /// How an operation fails.
 package enum SimulatedFault: Sendable, Hashable {
@@ -11,6 +11,33 @@ package enum SimulatedFault: Sendable, Hashable {
   case death
   /// The process dies in a write: some of its pages are written, from the first on. Else as `death`.
   case deathWithin
+  /// The process dies in a write of which all but the last so many bytes are written. Else as `death`.
+  case deathBeforeEnd(Int)
+}
+
+/// One operation of a simulated disk, as `strike` is asked about it.
+package struct SimulatedOperation: Sendable {
+  package var kind: FileError.Operation
+  package var path: String
+  /// Of a write.
+  package var bytes: [UInt8]
+  package var offset: Int
+}
+
+/// What a power loss leaves of what no sync has covered.
+package enum SimulatedRemains: Sendable {
+  /// All, none or any sectors of a file, drawn for each.
+  case drawn
+  case nothing
+}
+
+/// A fault that waits for its operation.
+struct SimulatedStrike {
+  var fault: SimulatedFault
+  /// Once it has been seen, so many operations more.
+  var after: Int
+  var isSeen = false
+  var isIt: @Sendable (SimulatedOperation) -> Bool
 }
 
 struct SimulatedDiskState {
@@ -42,6 +69,7 @@ struct SimulatedDiskState {
   var operations = 0
   var faults: [Int: SimulatedFault] = [:]
   var standing: SimulatedFault?
+  var strike: SimulatedStrike?
   var capacity = Int.max
   var life = 0
   var isDead = false
@@ -70,7 +98,9 @@ struct SimulatedDiskState {
     guard !isDead, life == nil || life == self.life else {
       throw FileError(operation, path, code: FileError.simulatedDeath)
     }
-    guard let fault = faults[operations] ?? standing else { return }
+    let struck = strikes(
+      SimulatedOperation(kind: operation, path: path, bytes: written?.1 ?? [], offset: written?.2 ?? 0))
+    guard let fault = faults[operations] ?? struck ?? standing else { return }
     switch fault {
     case .error(let code):
       if let synced { nodes[synced].unsynced = [] }
@@ -79,6 +109,10 @@ struct SimulatedDiskState {
       guard let (node, bytes, offset) = written else { throw FileError(operation, path, code: 5) }
       try write(node, path, Array(bytes.prefix(Int(random.next() % UInt64(max(1, bytes.count))))), at: offset)
       throw FileError(operation, path, code: FileError.shortWrite)
+    case .deathBeforeEnd(let missing):
+      isDead = true
+      if let (node, bytes, offset) = written { try write(node, path, Array(bytes.dropLast(missing)), at: offset) }
+      throw FileError(operation, path, code: FileError.simulatedDeath)
     case .death, .deathWithin:
       isDead = true
       if fault == .deathWithin, let (node, bytes, offset) = written {
@@ -90,32 +124,47 @@ struct SimulatedDiskState {
     }
   }
 
+  private mutating func strikes(_ operation: SimulatedOperation) -> SimulatedFault? {
+    guard strike != nil else { return nil }
+    if !strike!.isSeen {
+      guard strike!.isIt(operation) else { return nil }
+      strike!.isSeen = true
+    }
+    guard strike!.after == 0 else {
+      strike!.after -= 1
+      return nil
+    }
+    defer { strike = nil }
+    return strike!.fault
+  }
+
   mutating func endLife() {
     life += 1
     isDead = false
     locks = [:]
     faults = [:]
     standing = nil
+    strike = nil
   }
 
-  mutating func losePower() {
+  mutating func losePower(_ remains: SimulatedRemains) {
     // A journaling file system keeps the changes of directories in order; a simpler one keeps any of them.
     let keepsOrder = random.next() % 2 == 0
     var isCutOff = false
     for change in changes {
-      let isKept = random.next() % 2 == 0
+      let isKept = random.next() % 2 == 0 && remains == .drawn
       if !isKept { isCutOff = true }
       if keepsOrder ? !isCutOff : isKept { store(change) }
     }
     changes = []
     entries = storedEntries
     directories = storedDirectories
-    for index in nodes.indices { loseUnsynced(index) }
+    for index in nodes.indices { loseUnsynced(index, remains) }
   }
 
-  private mutating func loseUnsynced(_ index: Int) {
+  private mutating func loseUnsynced(_ index: Int, _ remains: SimulatedRemains) {
     // All, none, or any sectors.
-    let mode = random.next() % 4
+    let mode = remains == .nothing ? 1 : random.next() % 4
     var stored = nodes[index].stored
     for write in nodes[index].unsynced {
       var at = 0

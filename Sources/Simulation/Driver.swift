@@ -41,7 +41,8 @@ package struct Driver {
       let room = below(world.options.rooms)
       client.send(command(), to: room, argument: UInt16(below(40)))
     }
-    if chance(30) { client.wave(in: below(world.options.rooms)) }
+    if chance(30) { for _ in 0...below(6) { client.wave(in: below(world.options.rooms)) } }
+    if chance(6) { client.slowDown(to: below(2_000), for: Int64(below(3_000_000))) }
     if chance(2) { client.leave(below(world.options.rooms)) }
     if chance(2) { client.drop() }
     if chance(1) { client.reload(keepingToken: chance(200)) }
@@ -114,19 +115,21 @@ extension World {
   func hang(_ s: Int) {
     guard let process = supervisor.owner(of: s), !process.isHung else { return }
     trace.note(time, "hangs", UInt64(process.instance))
+    tell("\(process.name) hangs")
     process.isHung = true
     after(pick(100_000...6_000_000)) {
       process.isHung = false
       process.wake(after: 10)
     }
-    supervisor.watch(process)
   }
   func stallGateway(for duration: Int64) {
     trace.note(time, "gateway stalls", UInt64(duration))
+    tell("the gateway stalls for \(duration / 1_000) ms")
     if let gateway { for loop in gateway.loops { loop.stalledUntil = time + duration } }
   }
   func stepClock(by step: Int64) {
     trace.note(time, "clock steps", UInt64(bitPattern: step))
+    tell("the wall clock steps by \(step / 1_000_000) s")
     wallOffset += step
   }
   func dieAtDiskOperation(_ s: Int, after operations: Int, within: Bool) {
@@ -136,6 +139,7 @@ extension World {
   }
   func failDisk(_ s: Int, after operations: Int, _ fault: SimulatedDisk.Fault) {
     trace.note(time, "disk fails", UInt64(s), UInt64(operations))
+    tell("the disk of shard \(s) will fail: \(fault)")
     faultedDisks.insert(s)
     if options.durability == .process { lossMayHappen = true }
     log.mayLose(s)
@@ -143,8 +147,31 @@ extension World {
   }
   func fillDisk(_ s: Int, for duration: Int64) {
     trace.note(time, "disk full", UInt64(s), UInt64(duration))
+    tell("the disk of shard \(s) is full for \(duration / 1_000_000) s")
     disks[s].capacity = 0
     after(duration) { [self] in disks[s].capacity = .max }
+  }
+  /// The first operation for which `isIt` holds, or the one so many after it.
+  func strike(
+    _ s: Int, _ fault: SimulatedDisk.Fault, after: Int = 0, at isIt: @escaping @Sendable (SimulatedOperation) -> Bool
+  ) {
+    faultedDisks.insert(s)
+    disks[s].strike(fault, after: after, at: isIt)
+  }
+  /// Flips a bit of the operation where the log has it first.
+  func flip(operation: UInt64, of s: Int) {
+    var pattern: [UInt8] = []
+    pattern.put(operation)
+    for path in disks[s].paths where path.hasSuffix(".segment") {
+      guard let bytes = disks[s].bytes(of: path) else { continue }
+      for at in 0..<max(0, bytes.count - 8) where bytes[at] == pattern[0] && Array(bytes[at..<at + 8]) == pattern {
+        tell("a bit of what holds an input flips")
+        log.expectDamage(s)
+        faultedDisks.insert(s)
+        return disks[s].flip(path, at: at)
+      }
+    }
+    fail("scenario", "no operation to flip a bit of")
   }
   /// Of the newest segment's records.
   func flipLastByte(_ s: Int) {

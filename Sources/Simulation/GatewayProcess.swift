@@ -11,8 +11,14 @@ final class SimulatedConnection {
   /// Requests that arrived at the gateway.
   var inbox: [ClientRequest] = []
   private var lastArrival: Int64 = 0
+  /// Nothing of the client is on its way to the gateway.
+  var isAllArrived: Bool { lastArrival <= world.time && inbox.isEmpty }
   var isClosedByClient = false
   var isDropped = false
+  /// Requests that the network keeps back; nil: it does not.
+  /// How much waited when the gateway first found it too slow, since the last output it took.
+  var stalledAt: Int?
+  private var held: [ClientRequest]?
   weak var loop: GatewayLoop?
   var id: ConnectionID?
   unowned let world: World
@@ -27,9 +33,16 @@ final class SimulatedConnection {
     lastArrival = max(lastArrival, world.time + world.pick(1_000...20_000))
     world.after(lastArrival - world.time) { [self] in
       guard !isDropped else { return }
+      if held != nil { return held!.append(request) }
       inbox.append(request)
       loop?.wake()
     }
+  }
+  func holdBack() { held = held ?? [] }
+  func letGo() {
+    inbox += held ?? []
+    held = nil
+    loop?.wake()
   }
   /// The client closes; the gateway sees it after what was sent.
   func closeByClient() {
@@ -137,12 +150,20 @@ final class GatewayLoop {
     connections = []
   }
 
+  /// Turns not before the time, and then.
+  func stall(until time: Int64) {
+    stalledUntil = time
+    turnAt = .max
+    wake()
+  }
+
   func wake() {
     guard process.isAlive, turnAt == .max else { return }
     let delay = max(10, stalledUntil - world.time)
     turnAt = world.time + delay
+    let at = turnAt
     world.after(delay) { [weak self] in
-      guard let self, process.isAlive else { return }
+      guard let self, process.isAlive, turnAt == at else { return }
       turnAt = .max
       if world.time < stalledUntil { return wake() }
       turn()
@@ -155,6 +176,9 @@ final class GatewayLoop {
     links.removeAll { $0.isEnded && $0.fromWorker.arrived.isEmpty }
     flush()
     connections.removeAll { $0.id == nil }
+    if let text = Bounds.broken(core, connections.compactMap(\.id)) {
+      world.fail("I-7", "gateway \(process.epoch), loop \(index): \(text)")
+    }
   }
 
   private func read(_ link: LinkEnd) {
@@ -207,13 +231,18 @@ final class GatewayLoop {
   func flush() {
     while let id = core.nextDirty() {
       guard let connection = connections.first(where: { $0.id == id }) else { continue }
-      if connection.toClient.inFlight > 20_000 || connection.isDropped {
+      if connection.toClient.inFlight > connection.client.windowBytes || connection.isDropped {
+        if connection.stalledAt == nil { connection.stalledAt = core.pendingOutput(id) }
         core.stall(id)
         if core.isClosing(id) { close(connection) } else { retry(connection) }
         continue
       }
       var bytes: [UInt8] = []
       let closes = core.takeOutput(id) { bytes = Array($0) }
+      if let stalledAt = connection.stalledAt, let text = Conflation.broken(bytes, behind: stalledAt) {
+        world.fail("I-6", "client \(connection.client.index): \(text)")
+      }
+      connection.stalledAt = nil
       connection.toClient.write(bytes)
       if closes { close(connection) }
     }
@@ -247,6 +276,8 @@ final class GatewayLoop {
 
 final class GatewayProcess {
   unowned let world: World
+  /// Whose workers it is told of.
+  unowned let supervisor: SimulatedSupervisor
   let epoch: UInt32
   private(set) var isAlive = true
   private(set) var loops: [GatewayLoop] = []
@@ -254,6 +285,7 @@ final class GatewayProcess {
 
   init(_ world: World, epoch: UInt32) {
     self.world = world
+    supervisor = world.supervisor
     self.epoch = epoch
     for i in 0..<world.options.loops { loops.append(GatewayLoop(world, self, index: i)) }
   }
@@ -274,7 +306,7 @@ final class GatewayProcess {
   }
   func workersChanged() {
     for loop in loops {
-      for worker in world.supervisor.processes where worker.isAlive {
+      for worker in supervisor.connectable {
         let delay = world.pick(50...3_000)
         world.after(delay) { [weak loop, weak worker] in
           if let loop, let worker { loop.connect(to: worker) }
@@ -287,6 +319,7 @@ final class GatewayProcess {
     isAlive = false
     world.counters.gatewayDeaths += 1
     world.trace.note(world.time, "gateway died", UInt64(epoch))
+    world.tell("gateway \(epoch) dies")
     for loop in loops { loop.die() }
   }
 }
@@ -297,6 +330,7 @@ extension World {
     let started = GatewayProcess(self, epoch: gatewayEpoch)
     gateway = started
     trace.note(time, "gateway started", UInt64(gatewayEpoch))
+    tell("gateway \(gatewayEpoch) started")
     started.workersChanged()
   }
   package func killGateway(restartAfter delay: Int64 = 50_000) {

@@ -19,12 +19,18 @@ package struct Scenario: Sendable {
     self.play = play
   }
 
+  /// What is expected of a run, as text: the story of this one.
+  package func trace(of world: World) -> String {
+    (["# \(name): \(story)", ""] + world.storyLines).joined(separator: "\n") + "\n"
+  }
+
   package func run() -> World {
     var options = SimulationOptions(seed: 7)
     options.shards = 1
     options.workers = 1
     options.clients = 2
     options.rooms = 1
+    options.tellsStory = true
     self.options(&options)
     let world = World(options)
     let stage = Stage(world)
@@ -56,14 +62,17 @@ package final class Stage {
     if !world.run(atMost: limit, until: { self.world.isSettled }), world.violation == nil {
       world.fail("progress", "the scenario's players do not settle")
     }
+    world.tell("= settled")
   }
   func wait(_ milliseconds: Int64) { world.run(for: milliseconds * 1_000) }
   /// Waits for it; not coming true is a failure.
   func until(_ what: String, within limit: Int64 = 60_000_000, _ condition: () -> Bool) {
     if !world.run(atMost: limit, until: condition), world.violation == nil { world.fail("scenario", "never: \(what)") }
+    world.tell("= \(what)")
   }
   func expect(_ what: String, _ condition: Bool) {
     if !condition { world.fail("scenario", "expected: \(what)") }
+    world.tell("= \(what)")
   }
   var deaths: UInt64 { world.counters.workerDeaths }
   /// The owner dies at that point of its next turns; waits for the death.

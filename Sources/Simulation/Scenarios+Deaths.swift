@@ -28,8 +28,11 @@ extension Scenario {
     },
     Scenario("stale-link-frames-after-adoption", "what a dead owner wrote is read after its successor was heard") { s in
       s.everybodyJoins()
+      // What its last turn says takes longer than its successor needs to be heard.
+      s.world.delayLinks(fromOwnerOf: 0, by: 40_000)
       s.killOwner(at: .outputsSent) { s.everybodySends(20) }
       s.settle()
+      s.expect("some of it was read, and void", s.world.staleRecords > 0)
       s.expect("40 operations", s.operations().count == 40)
     },
     Scenario(

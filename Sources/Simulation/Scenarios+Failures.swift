@@ -84,6 +84,9 @@ extension Scenario {
       s.until("the first death") { s.deaths > before }
       s.until("an adopter") { s.world.doomOwner(0, .before) }
       s.settle()
+      s.expect("two deaths", s.deaths == before + 2)
+      s.expect("the event is undone", s.operations().count == 1)
+      s.expect("the timeline rose", s.timeline() > 1)
     },
     Scenario("power-loss-at-process-with-clients-ahead", "what was acknowledged may go, and the senders are told") {
       s in
@@ -115,6 +118,8 @@ extension Scenario {
         s.settle()
         s.world.disks[0].heal()
       }
+      s.expect("1290 operations", s.operations().count == 1_290)
+      s.expect("ten deaths", s.deaths == 10)
     },
     Scenario("a-flipped-byte-above-the-durable-mark", "after a power loss it is a torn tail: cut, and told") { s in
       s.everybodyJoins()
@@ -267,5 +272,5 @@ extension Scenario {
     },
   ]
 
-  package static let all: [Scenario] = deaths + players + failures
+  package static let all: [Scenario] = deaths + players + failures + journal + overlaps
 }

@@ -60,7 +60,7 @@ extension Scenario {
       s.everybodyJoins()
       s.client(1).send(.append, to: 0)
       s.settle()
-      s.client(0).send(.kick, to: 0, argument: 1)
+      s.client(0).send(.kick, to: 0, argument: s.client(1).slot(in: 0))
       for _ in 0..<20 { s.client(1).send(.append, to: 0) }
       s.until("it is gone") { s.client(1).joined == 0 }
       s.settle()
@@ -116,7 +116,9 @@ extension Scenario {
       s.client(0).drop()
       for _ in 0..<40 { s.client(1).send(.shower, to: 0, argument: 30) }
       s.wait(200)
+      let states = s.client(0).heardCount.states
       s.world.killOwner(of: 0)
+      s.until("it gets the full state") { s.client(0).heardCount.states == states + 1 }
       s.settle()
       s.expect("40 operations", s.operations().count == 40)
     },
@@ -129,14 +131,19 @@ extension Scenario {
     Scenario("unreliable-between-reliable", "conflated or dropped, never replayed, and the numbered ones are whole") {
       s in
       s.everybodyJoins()
+      let (slow, quick) = (s.client(0), s.client(1))
+      slow.windowBytes = 0
       for round in 0..<60 {
         s.everybodySends(1)
-        for client in s.world.clients { client.wave(in: 0) }
+        for _ in 0..<3 { for client in s.world.clients { client.wave(in: 0) } }
         if round == 30 { s.world.killOwner(of: 0) }
         s.wait(5)
       }
+      slow.windowBytes = SimulatedClient.windowBytesUsual
       s.settle()
       s.expect("120 operations", s.operations().count == 120)
+      s.expect("the quick one heard most", quick.heardCount.unreliable > 60)
+      s.expect("the slow one heard the newest only", slow.heardCount.unreliable < quick.heardCount.unreliable / 2)
     },
     Scenario("a-passivated-room-is-woken-during-adoption", "by a member who comes back to it") { s in
       s.everybodyJoins()

@@ -10,7 +10,7 @@ package enum ScriptedCommand: UInt8, Sendable, CaseIterable {
   case appendAndReply = 2
   case refuse = 3
   case trap = 4
-  /// Uses more fuel than the limit allows.
+  /// Uses three calls' fuel, more than the usual limit allows; else like `append`.
   case burn = 5
   /// Like `append`; the watchdog may fire at it.
   case slow = 6
@@ -42,6 +42,8 @@ package enum ScriptedOutput: UInt8, Sendable {
   case returned = 5
   case ticked = 6
   case filler = 7
+  /// u64 operation; never numbered.
+  case waved = 8
 }
 
 package struct ScriptedRoom: Hashable, Sendable {
@@ -68,7 +70,12 @@ package struct ScriptedRoom: Hashable, Sendable {
 /// A scripted room's place in its engine.
 package final class ScriptedInstance: RoomInstance {
   var room: ScriptedRoom
-  init(_ room: ScriptedRoom) { self.room = room }
+  /// As the room's record has them.
+  let limits: RoomLimits
+  init(_ room: ScriptedRoom, _ limits: RoomLimits) {
+    self.room = room
+    self.limits = limits
+  }
 }
 
 /// What happens to calls from outside; shared by all engines of a run.
@@ -96,21 +103,25 @@ package final class ScriptedEngine: RoomEngine {
   /// What a call costs; high, so that snapshots come often.
   package var fuelPerCall: UInt64
   package var modules: [ModuleSettings]
+  static let burnCalls: UInt64 = 3
 
   /// Without an environment nothing happens to a call: for twins.
-  package init(environment: EngineEnvironment?, fuelPerCall: UInt64, identity: String = "scripted-1") {
+  package init(
+    environment: EngineEnvironment?, fuelPerCall: UInt64, fuelCallsMax: UInt64 = 2, identity: String = "scripted-1"
+  ) {
     self.environment = environment
     self.fuelPerCall = fuelPerCall
     self.identity = identity
-    modules = Self.standard(fuelPerCall)
+    modules = Self.standard(fuelPerCall, fuelCallsMax)
   }
 
-  package static func standard(_ fuel: UInt64) -> [ModuleSettings] {
+  /// `calls`: how many calls' fuel one event may use.
+  package static func standard(_ fuel: UInt64, _ calls: UInt64 = 2) -> [ModuleSettings] {
     func module(_ name: String, _ id: UInt8, ticks: UInt32 = 0, empty: Bool = false) -> ModuleSettings {
       ModuleSettings(
         name: name, version: "1", hash: ModuleHash([id] + Array(repeating: 0, count: 31)), ticksPerSecond: ticks,
         membersMax: 64, ticksWhenEmpty: empty,
-        limits: RoomLimits(fuel: fuel * 2, memoryBytes: 1 << 20, stackBytes: 1 << 16, outputBytes: 1 << 16))
+        limits: RoomLimits(fuel: fuel * calls, memoryBytes: 1 << 20, stackBytes: 1 << 16, outputBytes: 1 << 16))
     }
     return [module("tally", 1), module("ticker", 2, ticks: 4), module("restless", 3, ticks: 1, empty: true)]
   }
@@ -118,7 +129,7 @@ package final class ScriptedEngine: RoomEngine {
   package func module(named name: String) -> ModuleSettings? { modules.first { $0.name == name } }
   package func module(_ hash: ModuleHash) -> ModuleSettings? { modules.first { $0.hash == hash } }
   package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
-    ScriptedInstance(ScriptedRoom())
+    ScriptedInstance(ScriptedRoom(), limits)
   }
   package func image(of instance: any RoomInstance, into bytes: inout [UInt8]) {
     scripted(instance).room.encode(into: &bytes)
@@ -130,7 +141,7 @@ package final class ScriptedEngine: RoomEngine {
   package func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance {
-    do throws(DecodingError) { return ScriptedInstance(try ScriptedRoom(image)) } catch {
+    do throws(DecodingError) { return ScriptedInstance(try ScriptedRoom(image), limits) } catch {
       throw EngineError("the image \(error)")
     }
   }
@@ -153,13 +164,14 @@ package final class ScriptedEngine: RoomEngine {
       if doom.calls == 0 { doomed = doom.1 }
     }
     if doomed == .before { environment?.onDeath?() }
-    let outcome = run(&scripted(instance).room, call, payload, budget)
+    let outcome = run(&scripted(instance).room, call, payload, budget, scripted(instance).limits)
     if doomed == .after { environment?.onDeath?() }
     return outcome
   }
 
   private func run(
-    _ room: inout ScriptedRoom, _ call: RoomCall, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget
+    _ room: inout ScriptedRoom, _ call: RoomCall, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget,
+    _ limits: RoomLimits
   ) -> RoomOutcome {
     room.mixed = room.mixed &* 31 &+ UInt64(bitPattern: context.time)
     switch call {
@@ -173,11 +185,13 @@ package final class ScriptedEngine: RoomEngine {
     case .leave(let slot, _): say(.left, slot)
     case .suspended(let slot): say(.suspended, slot)
     case .returned(let slot): say(.returned, slot)
-    case .message(let slot, _): return message(&room, slot, payload, budget)
+    case .message(let slot, _): return message(&room, slot, payload, budget, limits)
     case .tick(let number, let skipped):
       room.ticks &+= 1
       room.mixed ^= UInt64(skipped)
-      send(.all, [ScriptedOutput.ticked.rawValue, UInt8(truncatingIfNeeded: number)], reliable: number % 8 == 0)
+      var bytes = [ScriptedOutput.ticked.rawValue]
+      bytes.put(number)
+      send(.all, bytes, reliable: number % 8 == 0)
     case .signal: return refuse()
     case .timer:
       var r = ByteReader(payload)
@@ -187,7 +201,8 @@ package final class ScriptedEngine: RoomEngine {
   }
 
   private func message(
-    _ room: inout ScriptedRoom, _ slot: Slot, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget
+    _ room: inout ScriptedRoom, _ slot: Slot, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget,
+    _ limits: RoomLimits
   ) -> RoomOutcome {
     var r = ByteReader(payload)
     guard let kind: UInt8 = try? r.take(), let command = ScriptedCommand(rawValue: kind),
@@ -203,7 +218,7 @@ package final class ScriptedEngine: RoomEngine {
     case .trap: return spoil(&room, .trap)
     case .burn:
       // Unlimited in a decided replay: then it would be applied.
-      if budget != .decided { return spoil(&room, .fuel) }
+      if budget != .decided, limits.fuel < fuelPerCall * Self.burnCalls { return spoil(&room, .fuel) }
       append(&room, operation, .all)
     case .slow:
       if budget != .decided, let environment, environment.happens(environment.watchdogChance) {
@@ -229,7 +244,10 @@ package final class ScriptedEngine: RoomEngine {
       room.mixed ^= drawn
       append(&room, operation, .all)
       send(.only(slot), [ScriptedOutput.filler.rawValue, UInt8(truncatingIfNeeded: drawn)])
-    case .wave: send(.all, [ScriptedOutput.filler.rawValue], reliable: false)
+    case .wave:
+      var bytes = [ScriptedOutput.waved.rawValue]
+      bytes.put(operation)
+      send(.all, bytes, reliable: false)
     case .split:
       append(&room, operation, .only(slot))
       append(&room, operation, .except(slot), isAgain: true)

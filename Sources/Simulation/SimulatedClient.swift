@@ -15,6 +15,8 @@ package final class SimulatedClient {
     var acknowledged: [(number: UInt64, operation: UInt64)] = []
     var isLeaving = false
     var isJoined = false
+    /// Its place in the room, once it is attached.
+    var slot: Slot?
     init(id: JoinID, room: RoomID) {
       self.id = id
       self.room = room
@@ -38,6 +40,31 @@ package final class SimulatedClient {
   private var isStopped = false
   /// Parameters of the next joins.
   var joinParameters: [UInt8] = []
+  /// Which gateway loop the next connections come to; nil: any.
+  var loopChoice: Int?
+  /// Bytes on their way to it beyond which its gateway has to wait.
+  var windowBytes = SimulatedClient.windowBytesUsual
+  static let windowBytesUsual = 20_000
+  /// What came, by kind: `Expected`, `Attached`, full states, unreliable outputs.
+  private(set) var heardCount = HeardCount()
+  struct HeardCount {
+    var expected = 0
+    var attached = 0
+    var states = 0
+    var unreliable = 0
+    mutating func add(_ frame: ServerFrame) {
+      switch frame {
+      case .expected: expected += 1
+      case .attached: attached += 1
+      case .state: states += 1
+      case .output(_, let seq, _, _, _) where seq.rawValue == 0: unreliable += 1
+      default: break
+      }
+    }
+  }
+  private var fresh = FreshWatch()
+  private var waves: UInt64 = 0
+  var name: String { "player \(index)" }
 
   init(_ world: World, index: Int) {
     self.world = world
@@ -52,6 +79,13 @@ package final class SimulatedClient {
   package var isUp: Bool { core.isUp }
   package var joined: Int { memberships.count }
   func membership(in room: RoomID) -> Membership? { memberships.first { $0.room == room } }
+  func slot(in room: Int) -> UInt16 {
+    UInt16(truncatingIfNeeded: membership(in: world.place(room).id)?.slot?.rawValue ?? 0)
+  }
+  /// The list of operations as this player has been told it.
+  func view(of room: Int) -> [UInt64] {
+    membership(in: world.place(room).id).flatMap { watch.views[$0.id] } ?? []
+  }
 
   package func join(_ room: Int) {
     let (module, key, id) = world.place(room)
@@ -59,6 +93,7 @@ package final class SimulatedClient {
     let joinID = core.join(module: module, key: key, parameters: joinParameters, at: world.time, into: &actions)
     memberships.append(Membership(id: joinID, room: id))
     watch.begin(joinID)
+    world.tell(name, "joins room \(room)")
     perform()
   }
 
@@ -80,6 +115,7 @@ package final class SimulatedClient {
       _ = try core.send(payload, to: m.id, into: &actions)
     } catch { return nil }
     m.pending.append(operation)
+    world.tell(name, "sends \(command)", m.base + UInt64(m.pending.count))
     world.counters.inputs += 1
     world.ledger.sent(operation, command, by: self, in: m)
     perform()
@@ -89,7 +125,9 @@ package final class SimulatedClient {
   package func wave(in room: Int) {
     guard let m = membership(in: world.place(room).id), !isAway else { return }
     var payload = [ScriptedCommand.wave.rawValue]
-    payload.put(UInt64(0))
+    waves += 1
+    payload.put(FreshWatch.unnumbered | UInt64(index + 1) << 40 | incarnation << 32 | waves)
+    world.tell(name, "waves")
     core.sendUnnumbered(payload, stamp: UInt64(bitPattern: world.time), to: m.id, into: &actions)
     perform()
   }
@@ -99,19 +137,37 @@ package final class SimulatedClient {
     do throws(SendRefusal) { _ = try core.leave(m.id, into: &actions) } catch { return }
     m.isLeaving = true
     m.pending.append(0)
+    world.tell(name, "leaves", m.base + UInt64(m.pending.count))
     perform()
   }
 
   /// The connection breaks without a word.
-  package func drop() { connection?.drop() }
+  package func drop() {
+    if connection != nil { world.tell("\(name)'s connection breaks") }
+    connection?.drop()
+  }
+  /// Its gateway has to wait for it for a while.
+  func slowDown(to bytes: Int, for duration: Int64) {
+    windowBytes = bytes
+    world.after(duration) { [self] in windowBytes = Self.windowBytesUsual }
+  }
+  /// What this player sends is kept back by the network, until it is let go.
+  func holdBack() { connection?.holdBack() }
+  func letGo() { connection?.letGo() }
+  /// Which gateway loop it is connected to.
+  var loop: Int? { connection?.loop?.index }
+  var isAllArrived: Bool { connection?.isAllArrived ?? true }
 
   /// The page is loaded anew: all that the app remembers is the token. The old connection stays open for a while.
   package func reload(keepingToken: Bool = true) {
     world.counters.reloads += 1
     world.trace.note(world.time, "reload", UInt64(index), keepingToken ? 1 : 0)
+    world.tell("\(name) loads the page again\(keepingToken ? "" : ", without its token")")
     for m in memberships { world.ledger.abandoned(m) }
     memberships = []
     watch = OutputWatch()
+    fresh = FreshWatch()
+    waves = 0
     incarnation += 1
     operations = 0
     if let old = connection {
@@ -131,6 +187,7 @@ package final class SimulatedClient {
   package func goAway() {
     guard !isAway else { return }
     isAway = true
+    world.tell("\(name) goes away")
     for m in memberships { world.ledger.abandoned(m) }
     memberships = []
     core.stop(into: &actions)
@@ -193,7 +250,15 @@ package final class SimulatedClient {
       busyReasons.insert(reason)
     }
     note(frame)
+    tell(frame)
     if let text = watch.heard(frame) { world.fail("I-4", "client \(index): \(text)") }
+    heardCount.add(frame)
+    if case .attached(let id, _, let slot, _, _, _, _) = frame {
+      memberships.first { $0.id == id }?.slot = slot
+    }
+    if case .output(let id, let seq, _, let payload, _) = frame, seq.rawValue == 0 {
+      if let text = fresh.heard(id, watch.timeline(id), payload) { world.fail("I-6", "client \(index): \(text)") }
+    }
     if case .output(let id, let seq, _, let payload, let verdict) = frame,
       let m = memberships.first(where: { $0.id == id })
     {
@@ -270,7 +335,8 @@ package final class SimulatedClient {
     world.after(world.pick(1_000...20_000)) { [self] in
       guard connection === made else { return }
       guard let gateway = world.gateway, gateway.isAlive, !world.isPowerOff else { return disconnected(made) }
-      let loop = gateway.loops[Int(world.random.next() % UInt64(gateway.loops.count))]
+      let drawn = Int(world.random.next() % UInt64(gateway.loops.count))
+      let loop = gateway.loops[loopChoice ?? drawn]
       loop.accept(made)
       connected(made)
     }
@@ -299,6 +365,7 @@ package final class SimulatedClient {
       }
     case .verdictsUnknown(let id, let range):
       guard let m = known(id) else { break }
+      world.tell("\(name) is not told what became of \(range.lowerBound)–\(range.upperBound)")
       for number in range.lowerBound.rawValue...range.upperBound.rawValue
       where number > m.base && Int(number - m.base) <= m.pending.count {
         world.ledger.unknown(m.pending[Int(number - m.base) - 1])
@@ -306,6 +373,8 @@ package final class SimulatedClient {
     case .acked(let id, let through): if let m = known(id) { acknowledged(m, through.rawValue) }
     case .renumbered(let id, _, let to, let firstLost):
       guard let m = known(id) else { break }
+      world.tell(
+        "\(name) goes on with number \(to)" + (firstLost.map { ", what was acknowledged from \($0) on is lost" } ?? ""))
       if let firstLost {
         for (number, operation) in m.acknowledged where number >= firstLost.rawValue { world.ledger.lost(operation) }
         m.acknowledged.removeAll { $0.number >= firstLost.rawValue }
@@ -313,12 +382,14 @@ package final class SimulatedClient {
       m.base = to.rawValue - 1
     case .ended(let id, let last, let isKnown, _):
       guard let m = known(id) else { break }
+      world.tell("\(name)'s membership in \(world.name(m.room)) is over, \(isKnown ? "last \(last)" : "unknown")")
       world.trace.note(
         world.time, "ended (client/join, last, known)", UInt64(index) << 32 | UInt64(id.rawValue), last.rawValue,
         isKnown ? 1 : 0)
       world.ledger.ended(m, last: last.rawValue, isKnown: isKnown)
       memberships.removeAll { $0 === m }
     case .joinFailed(let id, let code, _):
+      world.tell("\(name) is refused: \(code)")
       world.trace.note(world.time, "join failed", UInt64(index) << 32 | UInt64(id.rawValue), UInt64(code.rawValue))
       if let m = known(id) {
         world.ledger.ended(m, last: 0, isKnown: true)

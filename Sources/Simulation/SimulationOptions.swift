@@ -15,12 +15,16 @@ package struct SimulationOptions: Sendable {
   package var logKeptBytes: UInt64 = 512 << 10
   package var fuelPerCall: UInt64 = 20_000_000
   package var outboundBytesMax = 64 << 10
+  /// So many deaths of workers within half a minute, and the supervisor gives up; everything is started anew.
+  package var deathsMax = Int.max
   /// Of 256, per step; 0: nothing fails.
   package var faultChance: UInt64 = 0
   /// Which faults may happen.
   package var powerLoss = false
   package var diskErrors = false
   package var steps = 200
+  /// Whether what happens is told in words.
+  package var tellsStory = false
 
   package init(seed: UInt64) { self.seed = seed }
 
@@ -39,6 +43,7 @@ package struct SimulationOptions: Sendable {
     options.checkpointBytes = [8 << 10, 32 << 10][Int(random.next() % 2)]
     options.logKeptBytes = [256 << 10, 1 << 20][Int(random.next() % 2)]
     options.faultChance = [0, 20, 60, 120][Int(random.next() % 4)]
+    options.deathsMax = random.next() % 4 == 0 ? 5 : Int.max
     options.powerLoss = random.next() % 2 == 0
     options.diskErrors = random.next() % 2 == 0
     return options

@@ -11,6 +11,8 @@ final class WatchedStore: ShardStore {
   let store: RealStore
   private let model: LogModel
   private let index: Int
+  /// Given to the journal since the last write, for the story.
+  private var given: [(kind: UInt8, bytes: [UInt8])] = []
 
   init(_ store: RealStore, _ model: LogModel) {
     self.store = store
@@ -24,13 +26,27 @@ final class WatchedStore: ShardStore {
   var needsCheckpoint: Bool { store.needsCheckpoint }
   func hasRoom(bytes: Int, reserve: Bool) -> Bool { store.hasRoom(bytes: bytes, reserve: reserve) }
   func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) throws(StoreError) -> LogPosition {
+    strike(kind)
     let position = try store.append(kind, payload)
+    if model.world.story != nil { given.append((kind, Array(payload))) }
     model.appended(index, epoch, position, kind, Array(payload))
     return position
   }
-  func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError) { try store.appendCheckpoint(payload) }
+  func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError) {
+    strike(Journal.RecordKind.checkpoint)
+    try store.appendCheckpoint(payload)
+    model.world.tell("shard \(index) is written", "checkpoint")
+  }
+  /// Where the record is the one to die in, its write is the last.
+  private func strike(_ kind: UInt8) {
+    guard let fatal = model.world.fatalRecord, fatal.shard == index, fatal.kind == kind else { return }
+    model.world.fatalRecord = nil
+    model.world.strike(index, .deathBeforeEnd(64)) { $0.kind == .write && $0.path.hasSuffix(".segment") }
+  }
   func write() throws(StoreError) {
     try store.write()
+    model.world.tellWritten(given)
+    given.removeAll(keepingCapacity: true)
     model.written(index, epoch)
   }
   func sync() throws(StoreError) {

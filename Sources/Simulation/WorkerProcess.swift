@@ -25,7 +25,11 @@ final class WorkerProcess {
   }
 
   unowned let world: World
+  unowned let supervisor: SimulatedSupervisor
   let instance: UInt32
+  /// Of its supervisor's workers, in all its lives.
+  let number: UInt32
+  var name: String { "worker \(supervisor.prefix)\(number)" }
   var worker: Worker
   let environment: EngineEnvironment
   var sockets: [Int: Socket] = [:]
@@ -38,13 +42,18 @@ final class WorkerProcess {
   var isHung = false
   var dieAt: TurnPoint?
   private var turnAt: Int64 = .max
+  /// Before this turn.
+  private var batches: UInt64 = 0
   private var lastSync: Int64 = 0
 
-  init(_ world: World, instance: UInt32) {
+  init(_ world: World, _ supervisor: SimulatedSupervisor, instance: UInt32, number: UInt32) {
     self.world = world
+    self.number = number
+    self.supervisor = supervisor
     self.instance = instance
     environment = EngineEnvironment(seed: world.random.next())
-    let engine = ScriptedEngine(environment: environment, fuelPerCall: world.options.fuelPerCall)
+    let engine = ScriptedEngine(
+      environment: environment, fuelPerCall: world.options.fuelPerCall, fuelCallsMax: world.fuelCallsMax)
     engine.identity = world.engineIdentity
     worker = Worker(engine: engine, map: world.map)
     worker.logKeptBytes = world.options.logKeptBytes
@@ -64,6 +73,7 @@ final class WorkerProcess {
     isAlive = false
     world.counters.workerDeaths += 1
     world.trace.note(world.time, why, UInt64(instance))
+    world.tell("\(name) dies: \(why)")
     world.count(worker.counters)
     for box in boxes { box.isFrozen = true }
     for s in heldShards.sorted() {
@@ -75,10 +85,22 @@ final class WorkerProcess {
       socket.fromGateway.drop()
     }
     sockets = [:]
-    world.supervisor.died(self)
+    supervisor.died(self)
   }
 
   private var heldShards: Set<Int> = []
+  private var lockedOut: Set<Int> = []
+  /// It wants a shard whose directory another process holds.
+  var isLockedOut: Bool { isAlive && !lockedOut.isDisjoint(with: shards.subtracting(heldShards)) }
+
+  private func tellAdopted(_ s: Int, _ a: Adoption) {
+    var words = ["\(name) adopts shard \(s) in epoch \(a.epoch)"]
+    if a.copiedRecords > 0 { words.append("\(a.copiedRecords) records copied") }
+    if a.cutBytes > 0 { words.append("a torn tail cut") }
+    if !a.damaged.isEmpty { words.append("damage") }
+    if a.cutCounter > 0 { words.append("cut counter \(a.cutCounter)") }
+    world.tell(words.joined(separator: ", "))
+  }
 
   /// A clean end: snapshots, a checkpoint, `closed`.
   func stop() {
@@ -96,6 +118,7 @@ final class WorkerProcess {
       world.after(10_000) { [self] in adopt(s, assigned: assigned) }
       return
     }
+    if let store = stores[s] { return supervisor.adopted(self, s, store.epoch) }
     shards.insert(s)
     var options = JournalOptions()
     options.segmentBytes = world.options.segmentBytes
@@ -114,6 +137,7 @@ final class WorkerProcess {
       boxes.append(box)
       world.counters.adoptions += 1
       world.trace.note(world.time, "adopted", UInt64(s), UInt64(store.epoch.rawValue), UInt64(adoption.cut))
+      tellAdopted(s, store.adoption)
       world.log.adopted(s, store)
       let watched = WatchedStore(store, world.log)
       do throws(StoreError) { try worker.adopt(ShardID(UInt16(s)), watched, adoption) } catch {
@@ -121,6 +145,7 @@ final class WorkerProcess {
         return
       }
       stores[s] = watched
+      supervisor.adopted(self, s, store.epoch)
       store.prepareAndRemove()
       if isDying { return die("died adopting") }
       wake(after: 10)
@@ -131,11 +156,14 @@ final class WorkerProcess {
       }
       if case .locked = error {
         world.trace.note(world.time, "locked", UInt64(instance), UInt64(s))
+        if lockedOut.insert(s).inserted { world.tell("\(name) waits for the lock of shard \(s)") }
         world.after(5_000) { [self] in adopt(s, assigned: assigned) }
         return
       }
       if case .file(let file) = error, file.code == 28 {
         world.trace.note(world.time, "no space to adopt", UInt64(instance), UInt64(s))
+        world.tell("\(name) has no space to adopt shard \(s)")
+        supervisor.waits(self)
         world.after(100_000) { [self] in adopt(s, assigned: assigned) }
         return
       }
@@ -212,13 +240,17 @@ final class WorkerProcess {
 
   /// True: it died here.
   private func passes(_ point: TurnPoint) -> Bool {
-    guard isDying || dieAt == point || isSunk else { return false }
+    // A death after the write is meant for a turn that writes.
+    let isMeant = dieAt == point && (point.rawValue < TurnPoint.written.rawValue || worker.counters.batches > batches)
+    guard isDying || isMeant || isSunk else { return false }
     world.trace.note(world.time, "death at", UInt64(point.rawValue))
+    if isMeant { world.tell("\(name) is struck: \(point)") }
     die("died in a turn")
     return true
   }
 
   private func turn() {
+    batches = worker.counters.batches
     world.counters.turns += 1
     environment.watchdogChance = world.watchdogChance
     environment.deathChance = world.deathChance
@@ -238,6 +270,7 @@ final class WorkerProcess {
     do throws(StoreError) { try worker.upkeep() } catch { return storeFailed(error.description) }
     if passes(.keptUp) { return }
     report()
+    if let text = Bounds.broken(worker) { world.fail("I-7", "\(name): \(text)") }
     send()
     if !isAlive || passes(.outputsSent) { return }
     if let due = worker.nextDue { wake(after: max(20, due - world.time)) }
@@ -286,12 +319,15 @@ final class WorkerProcess {
       case .quarantined(let room, let event, let fault, _):
         world.counters.quarantines += 1
         world.trace.note(world.time, "quarantined", room.rawValue, event.rawValue, UInt64(fault.kind.rawValue))
+        world.tell("\(world.name(room)): event \(event) is quarantined: \(fault.kind)")
       case .frozen(let room, let reason, let text) where heldShards.isDisjoint(with: world.faultedDisks):
         world.counters.freezes += 1
         world.trace.note(world.time, "frozen", room.rawValue, UInt64(reason.rawValue))
+        world.tell("\(world.name(room)) is frozen: \(reason)")
         if reason == .diverged { world.fail("I-2", "room \(room) diverges: \(text)") }
       case .removedMember(let room, let slot):
         world.trace.note(world.time, "removed", room.rawValue, UInt64(slot.rawValue))
+        world.tell("\(world.name(room)): the member of slot \(slot) is removed")
       case .adopted(let shard, let rooms, let active):
         world.trace.note(world.time, "served", UInt64(shard.rawValue), UInt64(rooms), UInt64(active))
       case .frozen: break

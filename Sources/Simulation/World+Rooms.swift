@@ -25,6 +25,8 @@ extension World {
     let shard = Int(map.shard(of: found.id).rawValue)
     return Timeline(cut: process.stores[shard]?.store.adoption.cutCounter ?? 0, own: host.ownTimeline).rawValue
   }
+  /// How the shard's owner came by it.
+  func adoption(of s: Int) -> Adoption? { supervisor.owner(of: s)?.stores[s]?.store.adoption }
   package func members(_ room: Int) -> Int { living(room)?.1.host?.memberCount ?? 0 }
   package func isAsleep(_ room: Int) -> Bool {
     let id = place(room).id

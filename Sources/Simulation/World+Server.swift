@@ -1,7 +1,7 @@
 // What can be done to the simulated server, and what is looked at in the end.
 package import Core
 import Journal
-import SimulatedFiles
+package import SimulatedFiles
 import WorkerCore
 import WorkerStore
 
@@ -26,17 +26,36 @@ extension World {
       process.die("killed")
     }
   }
+  /// A second supervisor is started while the first one and its processes still live, on the same data; after the time
+  /// the first is gone with all of its own.
+  func overlapSupervisors(for duration: Int64) {
+    guard oldSupervisor == nil, !isPowerOff else { return }
+    tell("a second supervisor is started")
+    let (old, gone) = (supervisor!, gateway)
+    oldSupervisor = old
+    oldGateway = gone
+    supervisor = SimulatedSupervisor(self, prefix: old.prefix + "'")
+    supervisor.start()
+    startGateway()
+    after(duration) { [self] in
+      tell("the first supervisor ends, and its processes with it")
+      old.stopAll()
+      gone?.die()
+      oldSupervisor = nil
+      oldGateway = nil
+    }
+  }
   package func killSpare() { supervisor.spare?.die("spare killed") }
 
-  package func powerLoss(downtime: Int64) {
+  package func powerLoss(downtime: Int64, leaving remains: SimulatedRemains = .drawn) {
     guard !isPowerOff else { return }
     counters.powerLosses += 1
     if options.durability == .process { lossMayHappen = true }
     isPowerOff = true
     trace.note(time, "power loss")
-    supervisor.stopAll()
-    gateway?.die()
-    losePower()
+    tell("the power goes")
+    stopAll()
+    losePower(remains)
     after(downtime) { [self] in restart() }
   }
   /// Everything dies and is started again: the machine stays up.
@@ -44,8 +63,8 @@ extension World {
     guard !isPowerOff else { return }
     isPowerOff = true
     trace.note(time, "everything killed")
-    supervisor.stopAll()
-    gateway?.die()
+    tell("everything is killed")
+    stopAll()
     after(downtime) { [self] in restart() }
   }
   /// An orderly stop and a start, perhaps with another number of workers; the power may go in between.
@@ -54,17 +73,21 @@ extension World {
     if let workers { workerCount = workers }
     isPowerOff = true
     trace.note(time, "orderly stop")
-    supervisor.stopAll(cleanly: true)
-    gateway?.die()
+    tell("an orderly stop")
+    stopAll(cleanly: true)
     if losingPower { losePower() }
     after(200_000) { [self] in restart() }
     run(for: 300_000)
   }
-  private func losePower() {
-    for disk in disks { disk.powerLoss() }
+  private func stopAll(cleanly: Bool = false) {
+    for supervisor in [oldSupervisor, supervisor] { supervisor?.stopAll(cleanly: cleanly) }
+    for gateway in [oldGateway, gateway] { gateway?.die() }
+  }
+  private func losePower(_ remains: SimulatedRemains = .drawn) {
+    for disk in disks { disk.powerLoss(leaving: remains) }
     faultedDisks = []
     for box in boxes { box.words = Array(repeating: 0, count: 8) }
-    for s in disks.indices { log.mayLose(s) }
+    for s in disks.indices { log.losesPower(s) }
     boot = BootID(high: boot.high + 1, low: 7)
   }
   /// The room's owner dies at its next call, if there is one that serves.
@@ -76,6 +99,7 @@ extension World {
   private func restart() {
     isPowerOff = false
     trace.note(time, "restart")
+    tell("everything is started")
     supervisor.start()
     startGateway()
   }
@@ -94,7 +118,13 @@ extension World {
       process.environment.doomIn = nil
     }
     if let gateway { for loop in gateway.loops { loop.stalledUntil = 0 } }
+    for client in clients {
+      client.windowBytes = SimulatedClient.windowBytesUsual
+      client.loopChoice = nil
+    }
+    fatalRecord = nil
     trace.note(time, "healed")
+    tell("faults end")
   }
 
   func count(_ c: WorkerCounters) {

@@ -27,6 +27,7 @@ package final class World {
   var random: RandomState
   private var queue = EventQueue()
   var trace = Trace()
+  let story: Story?
   package internal(set) var violation: Violation?
 
   let map: ShardMap
@@ -35,7 +36,9 @@ package final class World {
   var boot = BootID(high: 1, low: 1)
   var gatewayEpoch: UInt32 = 0
   var gateway: GatewayProcess?
-  var supervisor: SimulatedSupervisor!
+  var supervisor: SimulatedSupervisor! { didSet { supervisors.append(supervisor) } }
+  /// All that ever were: their processes point to them.
+  private var supervisors: [SimulatedSupervisor] = []
   package internal(set) var clients: [SimulatedClient] = []
   let ledger: InputLedger
   let views: RoomViews
@@ -47,6 +50,13 @@ package final class World {
   /// Acknowledged inputs may be lost by what has happened, if their senders are told.
   var lossMayHappen = false
   var engineIdentity = "scripted-1"
+  /// What new rooms may use for one event, in calls' fuel.
+  var fuelCallsMax: UInt64 = 2
+  /// Two supervisors' worth of processes live at once: the one that is to go.
+  var oldSupervisor: SimulatedSupervisor?
+  var oldGateway: GatewayProcess?
+  /// The next record of this kind is torn: its writer dies in the middle of it.
+  var fatalRecord: (shard: Int, kind: UInt8)?
   /// Shards whose disk was made to fail since their last adoption.
   var faultedDisks: Set<Int> = []
 
@@ -59,6 +69,7 @@ package final class World {
   package init(_ options: SimulationOptions) {
     self.options = options
     random = RandomState(seed: options.seed)
+    story = options.tellsStory ? Story(at: 1_000_000) : nil
     workerCount = options.workers
     map = ShardMap(count: options.shards, key: (low: 1, high: 2))
     ledger = InputLedger()
@@ -95,6 +106,7 @@ package final class World {
 
   package func fail(_ invariant: String, _ text: String) {
     guard violation == nil else { return }
+    tell("BROKEN \(invariant): \(text)")
     violation = Violation(invariant: invariant, text: text, time: time)
   }
 

@@ -38,6 +38,9 @@ package struct GatewayCore {
 
   package var connectionCount: Int { connections.count - freeConnections.count }
   package var routeCount: Int { routes.used }
+  /// Bytes that wait for a client.
+  package func pendingOutput(_ id: ConnectionID) -> Int { find(id).map { connections[$0].out.count } ?? 0 }
+  package var outboundBytesMax: Int { settings.outboundBytesMax }
 
   // MARK: Connections
 
