@@ -100,7 +100,24 @@ function fuel(room) {
 
 function state(room) {
   if (room.state == null) return [];
-  return [h("h3", {}, "State"), h("pre", { tabindex: "0", "aria-label": "State as JSON" }, JSON.stringify(room.state, null, 2))];
+  return [h("h3", {}, "State"), h("pre", { tabindex: "0", "aria-label": "State as JSON" }, pretty(room.state))];
+}
+
+/** JSON as one would write it: what is short is on one line. */
+function pretty(value, indent = "") {
+  const short = inline(value);
+  if (value === null || typeof value !== "object" || short.length <= 56) return short;
+  const inner = indent + "  ";
+  if (Array.isArray(value)) return `[\n${value.map((v) => inner + pretty(v, inner)).join(",\n")}\n${indent}]`;
+  const lines = Object.entries(value).map(([k, v]) => `${inner}${JSON.stringify(k)}: ${pretty(v, inner)}`);
+  return `{\n${lines.join(",\n")}\n${indent}}`;
+}
+
+function inline(value) {
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(inline).join(", ")}]`;
+  const members = Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}: ${inline(v)}`);
+  return members.length ? `{ ${members.join(", ")} }` : "{}";
 }
 
 function lastEvents(room) {

@@ -136,11 +136,11 @@ function cell(c, room, i, inks) {
     outline(c, x, y, w, height, inks.soft, 1, 0);
   } else {
     // More members, fuller colour; an empty room is still to be seen.
-    c.globalAlpha = 0.34 + 0.66 * Math.min(1, (room.members ?? 0) / 12);
+    c.globalAlpha = isFrozen(room) ? 1 : 0.34 + 0.66 * Math.min(1, (room.members ?? 0) / 12);
+    if (isFrozen(room)) c.fillStyle = inks.bad;
     c.fillRect(x, y, w, height);
   }
   c.globalAlpha = 1;
-  if (isFrozen(room)) outline(c, x, y, w, height, inks.bad, Math.max(1, w / 5), 0);
 }
 
 function text(c, room, x, y, w, inks) {
