@@ -19,11 +19,13 @@ public enum LogLevel: UInt32, Sendable {
 public struct Context {
   let desk: Desk
   let hz: UInt32
+  /// Of the tick that this event is; nil in other events, which ask for it.
+  var tickNumber: UInt64?
 
   // Time.
 
   /// The number of the last tick.
-  public var tick: UInt64 { hostTick() }
+  public var tick: UInt64 { tickNumber ?? hostTick() }
   /// Seconds from one tick to the next; always the same. 0 in a room that does not tick.
   public var dt: Float { hz > 0 ? 1 / Float(hz) : 0 }
   /// How many ticks were left out before this one.

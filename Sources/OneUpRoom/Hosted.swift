@@ -26,7 +26,7 @@ public struct Hosted<R: Room> {
     room.fields(&counting)
     isSynchronised = counting.count > 0
   }
-  var context: Context { Context(desk: desk, hz: hz) }
+  var context: Context { Context(desk: desk, hz: hz, tickNumber: nil) }
   var ticks: Bool { hz > 0 }
 
   /// Where the host writes the next payload, up to `count` bytes. Asking again for no more than before changes nothing.
@@ -100,8 +100,9 @@ public struct Hosted<R: Room> {
   }
   public mutating func tick(_ number: UInt64, _ skipped: UInt32) {
     desk.skipped = skipped
+    let context = Context(desk: desk, hz: hz, tickNumber: number)
     room.tick(context)
-    afterTick()
+    afterTick(context)
   }
   public mutating func timer(_ id: UInt32, _ count: UInt32) {
     room.timer(Incoming(payload(count), from: .room, timer: id), context)

@@ -14,13 +14,12 @@ private let keyframeIntervalMin: Int64 = 1_000_000
 
 extension Hosted {
   /// A room that ticks tells all after each tick, in changes that may be dropped for a newer one.
-  @inline(__always) mutating func afterTick() {
+  @inline(__always) mutating func afterTick(_ context: Context) {
     guard isSynchronised, !desk.isEmpty else { return }
     if desk.sent.number == 0 { makeKeyframe() }
-    var body = writeChange()
-    if isKeyframeDue(body) {
+    if isKeyframeDue(writeChange(context)) {
       makeKeyframe()
-      body = writeChange()
+      _ = writeChange(context)
     }
     context.send(desk.change.bytes, reliable: false)
   }
@@ -30,14 +29,14 @@ extension Hosted {
     tellChange()
   }
   private mutating func tellChange() {
-    var body = writeChange()
+    var body = writeChange(context)
     let hash = hashOfChange(body)
     guard hash != desk.sent.changeHash else { return }
     desk.sent.changeHash = hash
     guard !desk.isEmpty else { return }
     if isKeyframeDue(body) {
       makeKeyframe()
-      body = writeChange()
+      body = writeChange(context)
       desk.sent.changeHash = hashOfChange(body)
     }
     context.send(desk.change.bytes)
@@ -56,7 +55,7 @@ extension Hosted {
     out.varint(desk.sent.number)
     out.varint(UInt64(desk.sent.keyframe.count))
     desk.sent.keyframe.withUnsafeBytes { out.raw($0) }
-    _ = writeChange()
+    _ = writeChange(context)
     out.raw(UnsafeRawBufferPointer(rebasing: desk.change.bytes.dropFirst()))
     context.hostState(out.bytes)
   }
@@ -82,7 +81,7 @@ extension Hosted {
     return desk.sent.number == 0 || context.hostTime() - desk.sent.time >= keyframeIntervalMin
   }
   /// Writes a whole change message; gives where its fields begin.
-  private mutating func writeChange() -> Int {
+  private mutating func writeChange(_ context: Context) -> Int {
     let out = desk.change
     out.clear()
     out.byte(SDKMessage.change)

@@ -15,17 +15,17 @@ public struct Table<Row: Fields>: Value {
 
   /// The row with that key, which must be there.
   public subscript(_ key: UInt32) -> Row {
-    get { rows[place(key)] }
+    _read { yield rows[place(key)] }
     _modify { yield &rows[place(key)] }
   }
   public subscript(_ slot: Slot) -> Row {
-    get { rows[place(slot.number)] }
+    _read { yield rows[place(slot.number)] }
     _modify { yield &rows[place(slot.number)] }
   }
   /// The positions of all rows, for a loop that changes them: `for at in ships.indices { ships[at: at].pos += … }`.
   public var indices: Range<Int> { 0..<rows.count }
   public subscript(at position: Int) -> Row {
-    get { rows[position] }
+    _read { yield rows[position] }
     _modify { yield &rows[position] }
   }
 
