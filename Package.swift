@@ -147,7 +147,7 @@ var targets: [Target] = [
   .testTarget(
     name: "SimulationTests", dependencies: ["Simulation"], exclude: ["traces"], swiftSettings: strict),
   // Of the program: ONEUP names another than the one that was just built.
-  tests("ControlTests", []),
+  tests("ControlTests", ["Control", nio]),
   tests("ServerTests", []),
   tests("FuzzTests", ["Core", "Fuzzing"]),
 ]

@@ -1,17 +1,22 @@
 // Who may ask control for what.
 
 /// Reads are free on the loopback interface; changes, and reads from elsewhere, need the admin token.
-struct Access: Sendable {
-  enum Need: Sendable {
+package struct Access: Sendable {
+  package enum Need: Sendable {
     case read
     case change
   }
   let token: [UInt8]
   let isLoopback: Bool
 
+  package init(token: [UInt8], isLoopback: Bool) {
+    self.token = token
+    self.isLoopback = isLoopback
+  }
+
   /// `host`: what the request calls this server. A page of a stranger's site that lets its own name point to 127.0.0.1
   /// would be of the same origin as control, so without a token only the machine's own names are answered.
-  func allows(_ need: Need, authorization: String?, host: String?) -> Bool {
+  package func allows(_ need: Need, authorization: String?, host: String?) -> Bool {
     if need == .read && isLoopback && (host.map(Self.isOwnName) ?? true) { return true }
     guard let authorization, authorization.hasPrefix("Bearer ") else { return false }
     return Self.equal(Array(authorization.utf8.dropFirst("Bearer ".utf8.count)), token)

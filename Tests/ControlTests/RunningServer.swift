@@ -76,13 +76,10 @@ final class RunningServer {
     get throws { try String(contentsOfFile: ready.data + "/admin-token", encoding: .utf8).filter { !$0.isWhitespace } }
   }
 
-  func request(
-    _ method: String, _ path: String, token: String? = nil, body: String = "", host: String = "localhost",
-    headers: [String] = []
-  ) throws -> Answer {
+  /// A connection to the HTTP interface; reads end after 30 s.
+  func connected() throws -> Int32 {
     let port = UInt16(ready.http.split(separator: ":").last ?? "") ?? 0
     let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(fd) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
@@ -92,7 +89,21 @@ final class RunningServer {
         connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
-    guard connected == 0 else { throw Failure(description: "cannot connect to \(ready.http)") }
+    guard connected == 0 else {
+      close(fd)
+      throw Failure(description: "cannot connect to \(ready.http)")
+    }
+    var timeout = timeval(tv_sec: 30, tv_usec: 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    return fd
+  }
+
+  func request(
+    _ method: String, _ path: String, token: String? = nil, body: String = "", host: String = "localhost",
+    headers: [String] = []
+  ) throws -> Answer {
+    let fd = try connected()
+    defer { close(fd) }
     let text =
       "\(method) \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n"
       + (token.map { "Authorization: Bearer \($0)\r\n" } ?? "") + headers.map { $0 + "\r\n" }.joined() + "\r\n" + body

@@ -1,11 +1,11 @@
 // Who watches the live stream. One gatherer serves them all; one that does not keep up is dropped.
-import NIOCore
+package import NIOCore
 import Synchronization
 
-final class Watchers: Sendable {
-  static let countMax = 256
+package final class Watchers: Sendable {
+  package static let countMax = 256
   /// Messages that may wait for one watcher.
-  static let waitingMax = 64
+  package static let waitingMax = 64
 
   private struct Watcher: Sendable {
     var stream: AsyncStream<ByteBuffer>.Continuation
@@ -20,9 +20,11 @@ final class Watchers: Sendable {
   }
   private let state = Mutex(State())
 
+  package init() {}
+
   /// What is to be sent to a new watcher; nil where there are too many. It ends when the watcher is dropped, for which
   /// `dropped` is called, or the server stops.
-  func join(dropped: @escaping @Sendable () -> Void) -> AsyncStream<ByteBuffer>? {
+  package func join(dropped: @escaping @Sendable () -> Void) -> AsyncStream<ByteBuffer>? {
     state.withLock { state in
       guard !state.isOver, state.watchers.count < Self.countMax else { return nil }
       let id = state.next
@@ -39,7 +41,7 @@ final class Watchers: Sendable {
   }
 
   /// `event` with `json`, in the form of server-sent events.
-  func tell(_ event: String, _ json: [UInt8], first: Bool = false) {
+  package func tell(_ event: String, _ json: [UInt8], first: Bool = false) {
     var message = ByteBuffer(string: "event: \(event)\ndata: ")
     message.writeBytes(json)
     message.writeString("\n\n")
@@ -60,7 +62,7 @@ final class Watchers: Sendable {
   }
 
   /// All streams end, and no new one begins.
-  func end() {
+  package func end() {
     let watchers = state.withLock { state in
       state.isOver = true
       return Array(state.watchers.values)

@@ -1,7 +1,7 @@
 // Takes JSON apart into the pieces of its outermost array or object, as they stand, without decoding them: a list of ten
 // thousand rooms is looked through in milliseconds. Never traps; what is no JSON ends early.
 
-struct JSONPieces {
+package struct JSONPieces {
   private let bytes: ArraySlice<UInt8>
   private var index: Int
 
@@ -11,7 +11,7 @@ struct JSONPieces {
   }
 
   /// The elements of an array.
-  static func elements(_ array: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
+  package static func elements(_ array: ArraySlice<UInt8>) -> [ArraySlice<UInt8>] {
     var pieces = JSONPieces(array)
     guard pieces.take(UInt8(ascii: "[")) else { return [] }
     var elements: [ArraySlice<UInt8>] = []
@@ -23,7 +23,7 @@ struct JSONPieces {
   }
 
   /// Calls `body` with each member of an object: its name, as it stands between the quotes, and its value.
-  static func members(_ object: ArraySlice<UInt8>, _ body: (ArraySlice<UInt8>, ArraySlice<UInt8>) -> Void) {
+  package static func members(_ object: ArraySlice<UInt8>, _ body: (ArraySlice<UInt8>, ArraySlice<UInt8>) -> Void) {
     var pieces = JSONPieces(object)
     guard pieces.take(UInt8(ascii: "{")) else { return }
     while let name = pieces.value(), name.first == UInt8(ascii: "\""), name.count >= 2,
@@ -35,7 +35,7 @@ struct JSONPieces {
   }
 
   /// What a string's piece says; nil where it is none.
-  static func text(_ piece: ArraySlice<UInt8>) -> String? {
+  package static func text(_ piece: ArraySlice<UInt8>) -> String? {
     guard piece.count >= 2, piece.first == UInt8(ascii: "\""), piece.last == UInt8(ascii: "\"") else { return nil }
     let inner = piece.dropFirst().dropLast()
     guard inner.contains(UInt8(ascii: "\\")) else { return String(decoding: inner, as: UTF8.self) }

@@ -1,0 +1,70 @@
+// A watcher of a real server: server-sent events over HTTP's chunks.
+import Foundation
+
+final class LiveStream {
+  private let fd: Int32
+  private var received = Data()
+  private var text = Data()
+  private(set) var head = ""
+  /// The last chunk came: the server said that this is the end.
+  private(set) var endedInOrder = false
+
+  init(_ server: RunningServer, path: String = "/v1/live") throws {
+    fd = try server.connected()
+    let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
+    guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
+      throw RunningServer.Failure(description: "the request was not taken")
+    }
+    while true {
+      if let gap = received.firstRange(of: Data("\r\n\r\n".utf8)) {
+        head = String(decoding: received[..<gap.lowerBound], as: UTF8.self)
+        received.removeSubrange(..<gap.upperBound)
+        return
+      }
+      guard read() else { throw RunningServer.Failure(description: "no answer") }
+    }
+  }
+  deinit { close(fd) }
+
+  /// The next message of a kind that fits; nil when the stream ends before.
+  func next<T: Decodable>(_ event: String, _: T.Type, where fits: (T) -> Bool = { _ in true }) throws -> T? {
+    let start = "event: \(event)\ndata: "
+    while true {
+      while let end = text.firstRange(of: Data("\n\n".utf8)) {
+        let message = String(decoding: text[..<end.lowerBound], as: UTF8.self)
+        text.removeSubrange(..<end.upperBound)
+        guard message.hasPrefix(start) else { continue }
+        let value = try JSONDecoder().decode(T.self, from: Data(message.dropFirst(start.count).utf8))
+        if fits(value) { return value }
+      }
+      guard nextChunk() else { return nil }
+    }
+  }
+
+  private func nextChunk() -> Bool {
+    while true {
+      if let line = received.firstRange(of: Data("\r\n".utf8)),
+        let count = Int(String(decoding: received[..<line.lowerBound], as: UTF8.self), radix: 16),
+        received.distance(from: line.upperBound, to: received.endIndex) >= count + 2
+      {
+        if count == 0 {
+          endedInOrder = true
+          return false
+        }
+        let begin = line.upperBound
+        text.append(received[begin..<begin + count])
+        received.removeSubrange(..<(begin + count + 2))
+        return true
+      }
+      guard read() else { return false }
+    }
+  }
+
+  private func read() -> Bool {
+    var bytes = [UInt8](repeating: 0, count: 65_536)
+    let count = recv(fd, &bytes, bytes.count, 0)
+    guard count > 0 else { return false }
+    received.append(contentsOf: bytes[..<count])
+    return true
+  }
+}
