@@ -29,10 +29,20 @@ package struct JournalReport: Sendable, Hashable {
   package var tornBytes: Int
   /// What cannot be read; without `verify` only above the durable mark.
   package var damaged: [Range<LogPosition>]
+  /// The part of it that a repair has marked, and what was in segments that one has set aside: nothing more can be done.
+  package var lost: [Range<LogPosition>]
   /// Segments that the log names and that are not there.
   package var missing: [UInt64]
+  /// The part of them that a repair has set aside.
+  package var setAside: [UInt64]
+  /// All records were read, not only those above the durable mark.
+  package var isVerified: Bool
 
   package var isWhole: Bool { damaged.isEmpty && unreadable.isEmpty && missing.isEmpty }
+  /// Something is damaged that no repair has dealt with.
+  package var needsRepair: Bool {
+    !unreadable.isEmpty || damaged.contains { !lost.contains($0) } || missing.contains { !setAside.contains($0) }
+  }
 
   /// One fact a line.
   package var text: String {
@@ -41,16 +51,27 @@ package struct JournalReport: Sendable, Hashable {
     for segment in void { lines.append(Self.line(segment) + "  void: not part of the log") }
     for number in prepared { lines.append("segment \(number)  prepared, not begun") }
     for name in unreadable { lines.append("unreadable: \(name)") }
-    for number in missing { lines.append("segment \(number)  MISSING") }
+    for number in missing {
+      lines.append("segment \(number)  MISSING\(setAside.contains(number) ? ", set aside by a repair" : "")")
+    }
     for name in cutFiles { lines.append("cut-off tail: \(name)") }
     lines.append(
       "end \(end), durable \(durable.map(\.description) ?? "nothing"), "
         + "last checkpoint \(lastCheckpoint.map(\.description) ?? "none"), \(isClosed ? "closed" : "not closed")")
     if lastOwnerFailed { lines.append("the last owner ended on an I/O error") }
     if tornBytes > 0 { lines.append("torn tail: \(tornBytes) bytes behind the end; an adoption cuts them off") }
-    for range in damaged { lines.append("DAMAGED: \(range.lowerBound) to \(range.upperBound)") }
-    lines.append(isWhole ? "whole" : "damaged")
+    for range in damaged {
+      let word = lost.contains(range) ? "LOST, marked by a repair" : "DAMAGED"
+      lines.append("\(word): \(range.lowerBound) to \(range.upperBound)")
+    }
+    lines.append(verdict)
     return lines.joined(separator: "\n")
+  }
+
+  private var verdict: String {
+    if needsRepair { return "damaged: `oneup journal repair \(directory)` says what can be done" }
+    if isVerified { return isWhole ? "whole" : "repaired: what is lost stays lost, everything else can be read" }
+    return "nothing damaged above the durable mark; `oneup journal verify \(directory)` reads what is below"
   }
 
   private static func line(_ segment: SegmentReport) -> String {
@@ -128,25 +149,32 @@ package struct JournalInspector<FS: FileSystem> {
       cutFiles: survey.cutFiles, end: endPosition, durable: line.mark?.position,
       lastCheckpoint: end?.lastCheckpoint ?? line.lastCheckpoint, isClosed: end?.isClosed ?? false,
       lastOwnerFailed: survey.lastOwnerFailed, tornBytes: end?.cut?.range.count ?? 0, damaged: end?.damaged ?? [],
-      missing: missing)
+      lost: [], missing: missing, setAside: missing.filter { survey.setAside.contains($0) }, isVerified: false)
   }
 
   private func verify(
     _ report: inout JournalReport, _ line: LogLine<FS>, _ end: LogEnd<FS>, _ window: ReadWindow<FS>
   ) throws(FileError) {
     report.damaged = []
+    report.isVerified = true
     var cursor = LogCursor(line.segments, window: window, at: line.segments[0].start, check: nil)
     while cursor.position < end.point.position {
       switch try cursor.next() {
       case .record(let position, let frame, _):
         report.log[cursor.index].records[frame.kind, default: 0] += 1
-        if frame.kind == RecordKind.damaged { report.damaged.append(position..<cursor.position) }
+        if frame.kind == RecordKind.damaged {
+          report.damaged.append(position..<cursor.position)
+          report.lost.append(position..<cursor.position)
+        }
       case .stopped(let stop):
         var claimed: Int?
         if case .bad(let length) = stop { claimed = length }
         let wasLast = cursor.isInLastSegment
         let range = try cursor.skipDamage(claimed: claimed)
-        report.damaged.append(range.lowerBound..<min(max(range.lowerBound, end.point.position), range.upperBound))
+        let damage = range.lowerBound..<min(max(range.lowerBound, end.point.position), range.upperBound)
+        report.damaged.append(damage)
+        // In no segment that is there: `missing` and `setAside` say whether a repair has seen to it.
+        if line.held(damage).isEmpty { report.lost.append(damage) }
         if wasLast && range.isEmpty { return }
       }
     }

@@ -52,19 +52,16 @@ extension JournalInspector {
     }
     for number in look.survey.unreadable.keys.sorted() {
       let name = SegmentHeader.fileName(number)
-      steps.append(Step(repair: .setAside(file: name, to: name + ".unreadable")))
+      steps.append(Step(repair: .setAside(file: name, to: name + SegmentHeader.setAsideSuffix)))
     }
-    let segments = look.line.segments
-    for damage in look.report.damaged {
-      for (index, segment) in segments.enumerated() {
-        let end = index + 1 < segments.count ? min(segments[index + 1].start, segment.capacityEnd) : segment.capacityEnd
-        let (lower, upper) = (max(damage.lowerBound, segment.start), min(damage.upperBound, end))
-        guard lower < upper, lower.distance(to: upper) >= Record.frameBytes else { continue }
-        let file = "damaged-\(lower.rawValue)-segment-\(segment.number)"
+    // What is marked already is left alone: the file beside it holds the bytes that were there before.
+    for damage in look.report.damaged where !look.report.lost.contains(damage) {
+      for (segment, part) in look.line.held(damage) {
+        let file = "damaged-\(part.lowerBound.rawValue)-segment-\(segment.number)"
         steps.append(
           Step(
-            repair: .markDamaged(segment: segment.number, lower..<upper, savedTo: file), segment: segment,
-            range: segment.offset(of: lower)..<segment.offset(of: upper)))
+            repair: .markDamaged(segment: segment.number, part, savedTo: file), segment: segment,
+            range: segment.offset(of: part.lowerBound)..<segment.offset(of: part.upperBound)))
       }
     }
     return steps

@@ -42,7 +42,7 @@ extension JournalReport: Encodable {
   }
   private enum Key: String, CodingKey {
     case directory, isWhole, log, void, prepared, unreadable, cutFiles, end, durable, lastCheckpoint, isClosed
-    case lastOwnerFailed, tornBytes, damaged, missing
+    case lastOwnerFailed, tornBytes, damaged, lost, missing, setAside, isVerified, needsRepair
   }
 
   package func encode(to encoder: any Encoder) throws {
@@ -61,6 +61,10 @@ extension JournalReport: Encodable {
     try fields.encode(lastOwnerFailed, forKey: .lastOwnerFailed)
     try fields.encode(tornBytes, forKey: .tornBytes)
     try fields.encode(damaged.map(Span.init), forKey: .damaged)
+    try fields.encode(lost.map(Span.init), forKey: .lost)
     try fields.encode(missing, forKey: .missing)
+    try fields.encode(setAside, forKey: .setAside)
+    try fields.encode(isVerified, forKey: .isVerified)
+    try fields.encode(needsRepair, forKey: .needsRepair)
   }
 }

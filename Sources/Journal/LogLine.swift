@@ -81,6 +81,18 @@ package struct LogLine<FS: FileSystem> {
     }
   }
 
+  /// The segments that hold a part of the range which a record fits into.
+  func held(_ range: Range<LogPosition>) -> [(segment: Segment<FS>, part: Range<LogPosition>)] {
+    var found: [(segment: Segment<FS>, part: Range<LogPosition>)] = []
+    for (index, segment) in segments.enumerated() {
+      let end = index + 1 < segments.count ? min(segments[index + 1].start, segment.capacityEnd) : segment.capacityEnd
+      let (lower, upper) = (max(range.lowerBound, segment.start), min(range.upperBound, end))
+      guard lower < upper, lower.distance(to: upper) >= Record.frameBytes else { continue }
+      found.append((segment, lower..<upper))
+    }
+    return found
+  }
+
   /// What a recovery starts from: the mark, or the start of what is kept.
   var base: LogPoint {
     guard let first = segments.first else { return LogPoint(position: LogPosition(0), check: 0) }

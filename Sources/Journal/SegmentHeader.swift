@@ -175,6 +175,8 @@ package struct SegmentHeader: Sendable, Hashable {
     let digits = String(number)
     return String(repeating: "0", count: max(0, 10 - digits.count)) + digits + ".segment"
   }
+  /// Behind the name of a file that a repair has taken out of the log.
+  static let setAsideSuffix = ".unreadable"
   static func number(ofFile name: String) -> UInt64? {
     guard name.hasSuffix(".segment"), let number = UInt64(name.dropLast(8)), number > 0, number <= numberMax,
       fileName(number) == name

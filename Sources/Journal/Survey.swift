@@ -15,6 +15,8 @@ package struct Survey<FS: FileSystem> {
   /// Left behind by an interrupted preparation.
   var temporaries: [String] = []
   var cutFiles: [String] = []
+  /// Taken out of the log by a repair.
+  var setAside: Set<UInt64> = []
   var lastOwnerFailed = false
 
   static var failureFile: String { "failed" }
@@ -26,6 +28,9 @@ package struct Survey<FS: FileSystem> {
           temporaries.append(name)
         } else if name.hasPrefix("cut-") {
           cutFiles.append(name)
+        } else if name.hasSuffix(SegmentHeader.setAsideSuffix) {
+          let file = String(name.dropLast(SegmentHeader.setAsideSuffix.count))
+          if let number = SegmentHeader.number(ofFile: file) { setAside.insert(number) }
         } else if name == Self.failureFile {
           lastOwnerFailed = true
         } else if let number = SegmentHeader.number(ofFile: name) {

@@ -13,7 +13,8 @@ struct JournalCommand: ParsableCommand {
   }
 
   struct Inspect: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Headers, marks and what is not yet durable.")
+    static let configuration = CommandConfiguration(
+      abstract: "Headers, marks, and the records above the durable mark; `verify` reads all.")
     @OptionGroup var place: Place
     func run() throws {
       try JournalCommand.each(place.path) { inspector, directory in try inspector.inspect(directory) }
@@ -21,7 +22,8 @@ struct JournalCommand: ParsableCommand {
   }
 
   struct Verify: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Read every record; exit status 1 where one is damaged.")
+    static let configuration = CommandConfiguration(
+      abstract: "Read every record; exit status 1 where something is damaged that no repair has dealt with.")
     @OptionGroup var place: Place
     func run() throws {
       try JournalCommand.each(place.path) { inspector, directory in try inspector.verify(directory) }
@@ -60,17 +62,17 @@ struct JournalCommand: ParsableCommand {
   static func each(
     _ path: String, _ look: (JournalInspector<PosixFileSystem>, String) throws -> JournalReport
   ) throws {
-    var isWhole = true
+    var isFine = true
     for directory in shards(path) {
       do {
         let report = try look(JournalInspector(PosixFileSystem()), directory)
         print(report.text)
-        isWhole = isWhole && report.isWhole
+        isFine = isFine && !report.needsRepair
       } catch {
         FileHandle.standardError.write(Data("oneup: \(directory): \(error)\n".utf8))
-        isWhole = false
+        isFine = false
       }
     }
-    if !isWhole { throw ExitCode(1) }
+    if !isFine { throw ExitCode(1) }
   }
 }

@@ -139,12 +139,21 @@ import Testing
     let before = try inspector.verify(directory)
     #expect(before.damaged == [entries[5].position..<entries[6].position])
     #expect(before.text.contains("DAMAGED"))
+    #expect(before.needsRepair)
+    let glance = try inspector.inspect(directory)
+    #expect(!glance.needsRepair && !glance.isVerified, "it does not read below the mark")
+    #expect(!glance.text.hasSuffix("whole") && glance.text.contains("oneup journal verify"))
     let repairs = try inspector.repair(directory, apply: true)
     #expect(repairs.count == 1)
     let saved = try #require(disk.paths.first { $0.contains("/damaged-") })
     #expect(disk.bytes(of: saved)?.count == entries[5].position.rawValue.distance(to: entries[6].position.rawValue))
     let after = try inspector.verify(directory)
     #expect(after.damaged == before.damaged, "what is lost stays lost, and is still told")
+    #expect(after.lost == before.damaged && !after.needsRepair && !after.isWhole)
+    #expect(after.text.contains("LOST"))
+    let kept = disk.bytes(of: saved)
+    #expect(try inspector.repair(directory, apply: true).isEmpty, "a second repair finds nothing to do")
+    #expect(disk.bytes(of: saved) == kept)
     let journal = try adopt(disk, .disk)
     #expect(try workersRecords(journal.reader(), from: entries[6].position) == Array(entries[6...]))
     #expect(thrown { _ = try inspector.repair(directory, apply: true) } == .locked(directory: directory))
@@ -156,6 +165,7 @@ import Testing
     let report = try JournalInspector(disk).verify(directory)
     #expect(report.missing == [2])
     #expect(report.damaged.count == 1)
+    #expect(report.needsRepair)
     let journal = try adopt(disk, .disk)
     var found: [Entry] = []
     var lost: [Range<LogPosition>] = []
@@ -165,6 +175,19 @@ import Testing
     #expect(lost == report.damaged)
     #expect(found == entries.filter { entry in !lost.contains { $0.contains(entry.position) } })
     #expect(found.count > 10)
+  }
+
+  @Test func aSegmentSetAsideIsLostAndNeedsNoMoreRepair() throws {
+    let (disk, _, _) = try filled(.disk)
+    let name = directory + "/0000000002.segment"
+    disk.overwrite(name, with: [UInt8](repeating: 0x5A, count: disk.bytes(of: name)!.count))
+    let inspector = JournalInspector(disk)
+    #expect(try inspector.verify(directory).needsRepair)
+    _ = try inspector.repair(directory, apply: true)
+    let report = try inspector.verify(directory)
+    #expect(report.missing == [2] && report.setAside == [2])
+    #expect(!report.needsRepair && !report.isWhole)
+    #expect(try inspector.repair(directory, apply: false).isEmpty)
   }
 
   @Test func filesOfNoLengthOrOfGarbageDoNotStopIt() throws {

@@ -198,12 +198,15 @@ package struct Supervisor: Sendable {
       starts.append(PendingStart(role: child.role, at: now.monotonic + pause))
     } else {
       over = true
+      // The exit status with which a worker says that a log could not be read or written.
+      let isLog = child.role == .worker && death == .exited(74)
       actions.append(
         .exit(
           status: 70,
           "The \(child.role.rawValue) died \(settings.intensity) times within \(settings.periodMilliseconds / 1_000) s; "
             + "the last one \(cause). The server stops: read the lines above and the reports in the data "
-            + "directory's crashes/, repair the cause, and start it again with the same command."))
+            + "directory's crashes/, repair the cause, and start it again with the same command."
+            + (isLog ? " A disk or a journal failed: `oneup journal verify DATA` names the place." : "")))
     }
   }
 
