@@ -904,6 +904,8 @@ export class Room extends Emitter {
   #oneup; #membership; #schema; #synced;
   /** Own inputs that the newest state may not have yet. @type {any[]} */
   #inputs = [];
+  /** The newest streamed ones that it has, by name. @type {Map<string, any>} */
+  #applied = new Map();
   #stamp = 0;
   #heardAt = 0;
   /** @type {{kind: string, dueAt: number | null} | null} */
@@ -941,6 +943,8 @@ export class Room extends Emitter {
   /** The newest state. Treat it as read-only. @returns {any} */
   get state() { return this.#synced ? this.#synced.state : this.described; }
   get tick() { return this.#synced?.tick ?? 0; }
+  /** Of the newest state, in the room's milliseconds since 1970. */
+  get time() { return this.#synced?.time ?? 0; }
   /** Inputs that are not acknowledged yet. */
   get waiting() { return this.#membership.pending.length; }
   /** The state as it is to be drawn: a little in the past, between two that came. @param {number} [time] of the server, ms @returns {any} */
@@ -1000,7 +1004,8 @@ export class Room extends Emitter {
 
   /** Own things without delay: starts from the newest state and repeats own inputs that it does not have yet.
    * @template T
-   * @param {(state: any) => T | null} initial a copy of what is own, in the newest state; null while there is nothing
+   * @param {(state: any, applied: Map<string, any>) => T | null} initial a copy of what is own, in the newest state; null
+   *   while there is nothing. `applied`: by name the newest streamed inputs that this state has
    * @param {(own: T, input: {name: string, value: any} | null, seconds: number) => void} step changes `own`: by one input
    *   (seconds 0), or by time alone (input null)
    * @param {{blend?: string[], blendMs?: number, snap?: number, mostMs?: number}} [options] `blend`: fields (numbers or
@@ -1017,7 +1022,7 @@ export class Room extends Emitter {
     /** @param {number} until of the room */
     const run = (until) => {
       if (!synced?.state) return null;
-      const own = initial(synced.state);
+      const own = initial(synced.state, this.#applied);
       if (!own) return null;
       let t = synced.time;
       const end = Math.min(until, t + mostMs);
@@ -1118,6 +1123,7 @@ export class Room extends Emitter {
     if (this.#synced && id === 251) {
       if (!this.#synced.delta(payload)) return;
       const stamp = this.#synced.stamps.get(this.slot) ?? 0;
+      for (const input of this.#inputs) if (input.stamp && input.stamp <= stamp) this.#applied.set(input.name, input.value);
       this.#inputs = this.#inputs.filter((input) => !input.isDone && !(input.stamp && input.stamp <= stamp));
       this.#news();
       this.emit("state", {});
@@ -1229,6 +1235,7 @@ export class OneUp extends Emitter {
   }
 
   get isUp() { return this.#phase === "up"; }
+  get isStopped() { return this.#phase === "stopped"; }
   /** The server's time in milliseconds since 1970. */
   clock() { return this.serverClock.isSet ? this.serverClock.time() : Date.now(); }
   /** What continues this session, as another connection's `saved`. Secret: whoever has it is this player. */

@@ -67,7 +67,7 @@ class Game {
       this.room = room;
       room.smoothing.snap = 240;
       this.collected = room.state.ships.get(room.slot)?.taken ?? 0;
-      this.#own = room.predict((state) => this.#start(state), step, { blend: ["pos"], snap: 240 });
+      this.#own = room.predict((state, applied) => this.#start(state, applied), step, { blend: ["pos"], snap: 240 });
       room.on("state", () => this.#state());
       room.on("acknowledged", ({ ms }) => this.strip.acknowledged(ms));
       room.on("recovered", (event) => this.#recovered(event));
@@ -102,7 +102,7 @@ class Game {
   #gone(reason, known) {
     this.room = null;
     this.#own = null;
-    if (!this.oneup.isUp && this.oneup.isStopped) return;
+    if (this.oneup.isStopped) return;
     this.toast(known ? `You were taken out of the room (${reason}). Here you are again.` : "The room had forgotten you. Here you are again.");
     this.#join();
   }
@@ -122,14 +122,12 @@ class Game {
   // MARK: Own things
 
   /** The own ship as the newest state has it. */
-  #start(state) {
+  #start(state, applied) {
     const ship = state.ships.get(this.room?.slot);
     if (!ship) return null;
     const since = (this.room.time - this.#dashStart) / 1000;
-    return { pos: { ...ship.pos }, vel: { ...ship.vel }, to: this.#applied ?? this.#steer.to, dash: since >= 0 ? Math.max(0, DASH_SECONDS - since) : 0 };
+    return { pos: { ...ship.pos }, vel: { ...ship.vel }, to: applied.get("Steer")?.to ?? { x: 0, y: 0 }, dash: since >= 0 ? Math.max(0, DASH_SECONDS - since) : 0 };
   }
-  /** What the newest state flies by. */
-  #applied = null;
 
   #state() {
     const room = this.room, mine = room?.state.ships.get(room.slot);
@@ -178,7 +176,7 @@ class Game {
     this.#dashStart = this.oneup.clock() + this.oneup.serverClock.roundTrip / 2;
     this.room.send("Dash").catch(() => {});
     const own = this.drawn.get(this.room.slot);
-    if (own) this.scene.ring(own.x, own.y, hueOf(this.room.slot), 60);
+    if (own) this.scene.ring(own.x, own.y, hueOf(this.room.slot, true), 60);
   }
 
   #scored(who, score) {
@@ -257,7 +255,7 @@ class Game {
     requestAnimationFrame((next) => this.#frame(next));
     this.frames += 1;
     this.scene.inset = element("hud").hidden ? 0 : element("hud").offsetHeight;
-    const room = this.room, state = room?.isJoined === false ? null : room?.view();
+    const room = this.room, state = room?.view();
     if (!state) {
       this.scene.draw(now, [], [], null);
       if (!element("hud").hidden) this.strip.draw(performance.now());
@@ -313,7 +311,7 @@ class Game {
     shown.forEach((ship, i) => {
       const [dot, name, score] = board.children[i].children;
       board.children[i].className = ship.isOwn ? "own" : "";
-      dot.style.background = `hsl(${hueOf(ship.key)} 90% 65%)`;
+      dot.style.background = `hsl(${hueOf(ship.key, ship.isOwn)} 90% 65%)`;
       name.textContent = ship.name || "anybody";
       score.textContent = ship.score;
     });
@@ -326,10 +324,10 @@ class Game {
     element("badge").hidden = false;
     element("badge-module").textContent = `${room.module.name} ${room.module.version}`;
     element("badge-room").textContent = `room ${room.key}`;
-    const about = await ask(`/v1/rooms/${room.id}`);
-    if (!about || about.worker === undefined) return;
-    const shard = (await ask("/v1/processes"))?.shards?.find((one) => one.shard === about.shard);
-    element("badge-place").textContent = `worker ${about.worker}${shard ? `, epoch ${shard.epoch}` : ""}`;
+    const about = (await ask("/v1/rooms?module=arena"))?.find?.((one) => one.room === room.id || one.id === room.id);
+    if (!about) return;
+    const worker = about.worker ?? (await ask("/v1/processes"))?.shards?.find((one) => one.shard === about.shard)?.instance;
+    element("badge-place").textContent = [worker !== undefined && `worker ${worker}`, `epoch ${about.epoch}`].filter(Boolean).join(", ");
   }
   watchBadge() { setInterval(() => { if (document.visibilityState === "visible") this.#badge(); }, 5000); }
 }

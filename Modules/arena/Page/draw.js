@@ -1,12 +1,16 @@
 // Draws the arena: space, gems, ships with their trails, and small bursts of light. Knows nothing of the network.
 
 export const WORLD = { width: 1600, height: 1000 };
-const TRAIL_MS = 650;
+const TRAIL_MS = 800;
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const segments = typeof Intl.Segmenter === "function" ? new Intl.Segmenter() : null;
 
-/** A colour for everybody, far from its neighbours'. */
-export const hueOf = (key) => (key * 137.508 + 32) % 360;
+/** A colour for everybody, far from its neighbours', from the gems' green and from one's own blue. */
+export function hueOf(key, isOwn = false) {
+  if (isOwn) return 192;
+  const hue = (key * 137.508 + 32) % 275;
+  return hue < 130 ? hue : hue + 85;
+}
 
 /** As much of a text as fits, in whole characters of any script. */
 export function shortened(context, text, width) {
@@ -204,7 +208,7 @@ export class Scene {
     context.drawImage(image, -size / 2, -size / 2, size, size);
     context.restore();
   }
-  #trail(context, { key, pos, vel }, now) {
+  #trail(context, { key, pos, vel, isOwn }, now) {
     let trail = this.#trails.get(key);
     if (!trail) this.#trails.set(key, (trail = []));
     const last = trail[trail.length - 1];
@@ -212,7 +216,7 @@ export class Scene {
     trail.push({ x: pos.x, y: pos.y, now });
     while (trail[0].now < now - TRAIL_MS) trail.shift();
     if (trail.length < 3) return;
-    const hue = hueOf(key), isFast = Math.hypot(vel.x, vel.y) > 330, steps = 9;
+    const hue = hueOf(key, isOwn), isFast = Math.hypot(vel.x, vel.y) > 330, steps = 9;
     context.lineCap = "butt";
     context.lineJoin = "round";
     for (let step = 0; step < steps; step++) {
@@ -222,17 +226,17 @@ export class Scene {
       context.beginPath();
       context.moveTo(trail[from].x, trail[from].y);
       for (let i = from + 1; i <= to; i++) context.lineTo(trail[i].x, trail[i].y);
-      context.strokeStyle = `hsl(${hue} 90% ${isFast ? 72 : 62}% / ${0.42 * part * part})`;
-      context.lineWidth = (isFast ? 13 : 8) * part;
+      context.strokeStyle = `hsl(${hue} 90% ${isFast ? 72 : 62}% / ${0.55 * part * part})`;
+      context.lineWidth = (isFast ? 16 : 10) * part;
       context.stroke();
     }
   }
   #ship(context, ship, now) {
-    const { key, pos, vel } = ship, hue = hueOf(key), speed = Math.hypot(vel.x, vel.y);
-    const image = this.#sprite(`ship ${ship.isBot ? "bot" : key} ${hue}`, 192, (c, r) => {
+    const { key, pos, vel } = ship, hue = hueOf(key, ship.isOwn), speed = Math.hypot(vel.x, vel.y);
+    const image = this.#sprite(`ship ${ship.isBot} ${hue}`, 192, (c, r) => {
       glow(c, r, `${hue} 95% 62%`, 1.05);
       c.beginPath();
-      for (const [x, y] of ship.isBot ? [[34, 0], [-14, 24], [-26, 0], [-14, -24]] : [[40, 0], [-26, 25], [-14, 0], [-26, -25]]) c.lineTo(x, y);
+      for (const [x, y] of ship.isBot ? [[36, 0], [-4, 22], [-28, 14], [-18, 0], [-28, -14], [-4, -22]] : [[40, 0], [-26, 25], [-14, 0], [-26, -25]]) c.lineTo(x, y);
       c.closePath();
       c.lineJoin = "round";
       const body = c.createLinearGradient(-26, 0, 40, 0);
@@ -270,7 +274,8 @@ export class Scene {
     }
     const label = this.#label(ship.name || (ship.isBot ? "bot" : "anybody"), String(ship.score), ship.isOwn);
     context.globalAlpha *= ship.isOwn ? 1 : 0.85;
-    context.drawImage(label, -label.width / 4, 30, label.width / 2, label.height / 2);
+    const wide = label.width / 2 / this.#camera.scale, high = label.height / 2 / this.#camera.scale;
+    context.drawImage(label, -wide / 2, 29, wide, high);
     context.restore();
   }
   #label(name, score, isOwn) {
@@ -280,21 +285,21 @@ export class Scene {
     if (this.#labels.size > 400) this.#labels.clear();
     made = document.createElement("canvas");
     const context = made.getContext("2d");
-    const font = `${isOwn ? 600 : 500} 26px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif`;
+    const font = `${isOwn ? 600 : 500} 27px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif`;
     context.font = font;
     const text = shortened(context, name, 230), gap = 12;
     const nameWidth = context.measureText(text).width, width = nameWidth + gap + context.measureText(score).width;
     made.width = Math.ceil(width) + 12;
-    made.height = 40;
+    made.height = 44;
     context.font = font;
     context.textBaseline = "middle";
     context.shadowColor = "#000";
     context.shadowBlur = 6;
     context.fillStyle = isOwn ? "#ffffff" : "#c3cfeb";
-    context.fillText(text, 6, 20);
+    context.fillText(text, 6, 22);
     context.fillStyle = "#8fe9c3";
     context.direction = "ltr";
-    context.fillText(score, 6 + nameWidth + gap, 20);
+    context.fillText(score, 6 + nameWidth + gap, 22);
     this.#labels.set(id, made);
     return made;
   }
@@ -302,7 +307,7 @@ export class Scene {
     this.#lights = this.#lights.filter((light) => now - light.born < light.life);
     context.globalCompositeOperation = "lighter";
     for (const light of this.#lights) {
-      const age = (now - light.born) / light.life, seconds = (now - light.born) / 1000;
+      const passed = Math.max(0, now - light.born), age = passed / light.life, seconds = passed / 1000;
       const x = light.x + (light.vx ?? 0) * seconds * (1 - age / 2), y = light.y + (light.vy ?? 0) * seconds * (1 - age / 2);
       context.globalAlpha = Math.max(0, 1 - age);
       if (light.radius) {
