@@ -18,7 +18,7 @@ build: setup ## the server and its example modules
 	@dev/build
 
 run: build ## start a server on ./data (DATA=DIR for another directory)
-	@set -o pipefail; $(ONEUP) serve --data "$(DATA)" --modules $(MODULES) --dev | dev/welcome "$(DATA)"
+	@dev/run $(ONEUP) "$(DATA)" --modules $(MODULES) --dev
 
 test: setup ## everything that CI runs
 	@dev/test
