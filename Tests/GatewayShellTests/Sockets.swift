@@ -43,6 +43,8 @@ final class Stream: @unchecked Sendable {
       sent += n
     }
   }
+  /// As a client that goes.
+  func hangUp() { shutdown(descriptor, CInt(SHUT_RDWR)) }
   /// Exactly `count` bytes, or nil where the stream ends or stays silent.
   func receive(_ count: Int) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: count)
