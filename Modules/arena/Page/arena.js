@@ -102,7 +102,7 @@ class Game {
   #gone(reason, known) {
     this.room = null;
     this.#own = null;
-    if (this.oneup.isStopped) return;
+    if (this.oneup.isStopped || reason === "left") return;
     this.toast(known ? `You were taken out of the room (${reason}). Here you are again.` : "The room had forgotten you. Here you are again.");
     this.#join();
   }
@@ -283,6 +283,9 @@ class Game {
     this.strip.draw(performance.now());
     if (this.frames % 10 === 0) this.#numbers(ships);
   }
+
+  /** A cursed gem that was tried a moment ago. */
+  isSpent(gem) { return this.#spent.has(gem); }
 
   get counts() {
     const stats = this.room?.stats ?? { acknowledged: 0, lost: 0, doubled: 0, pausesMs: [] };

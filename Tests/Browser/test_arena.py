@@ -1,0 +1,207 @@
+"""The arena in a browser: play, die, live on."""
+import math
+import unittest
+
+from support import BrowserTest, Server, SlowWire, free_port
+
+# Steers the pointer to where a gem is, as a person would. Gives the gem's place in the window, or nothing.
+TOWARDS = """(kind) => {
+  const { room, drawn, scene } = arena, own = room && drawn.get(room.slot);
+  if (!own) return null;
+  let best = null;
+  for (const [key, gem] of room.state.gems) {
+    if (gem.kind !== kind || arena.isSpent(key)) continue;
+    const cursed = kind === 0 && [...room.state.gems.values()].some((g) => g.kind === 1 && Math.hypot(g.pos.x - gem.pos.x, g.pos.y - gem.pos.y) < 80);
+    const far = Math.hypot(gem.pos.x - own.x, gem.pos.y - own.y) + (cursed ? 2000 : 0);
+    if (!best || far < best.far) best = { far, pos: gem.pos };
+  }
+  if (!best) return null;
+  const a = scene.toWorld(0, 0), b = scene.toWorld(100, 100);
+  const x = (best.pos.x - a.x) / (b.x - a.x) * 100, y = (best.pos.y - a.y) / (b.y - a.y) * 100;
+  const far = Math.max(1, Math.hypot(best.pos.x - own.x, best.pos.y - own.y));
+  return { x, y, far };
+}"""
+
+
+class ArenaTest(BrowserTest):
+    def play(self, name="Ada", room="test", token=False, server=None, **settings):
+        page = self.open(f"/play/arena/?room={room}" + (f"#token={self.server.token}" if token else ""), server, **settings)
+        page.fill("#name", name)
+        page.click("#start button")
+        self.until(page, "the own ship", "arena.room !== null && arena.drawn.has(arena.room.slot)")
+        page.evaluate("""() => {
+          globalThis.heard = [];
+          arena.oneup.on("connection", (event) => heard.push(event.state));
+        }""")
+        return page
+
+    def collect(self, page, count, kind=0, done=None):
+        """Flies to gems until `count` more are acknowledged, or until `done` holds."""
+        goal = page.evaluate("arena.collected") + count
+        done = done or f"arena.collected >= {goal}"
+        for _ in range(1500):
+            if page.evaluate(done):
+                return
+            place = page.evaluate(TOWARDS, kind)
+            if place:
+                width, height = page.viewport_size["width"], page.viewport_size["height"]
+                page.mouse.move(min(max(place["x"], 4), width - 4), min(max(place["y"], 4), height - 120))
+            page.wait_for_timeout(30)
+        self.shot(page, "failed")
+        self.fail(f"no gem after a long flight; {page.evaluate('JSON.stringify(arena.counts)')}")
+
+    def counts_agree(self, page):
+        self.until(page, "the server's count is the own", "arena.counts.collected === arena.counts.taken")
+        counts = page.evaluate("arena.counts")
+        self.assertEqual((counts["lost"], counts["doubled"]), (0, 0), counts)
+        return counts
+
+    def test_play_die_live_on(self):
+        page = self.play(room="lives", token=True)
+        self.assertNotIn("token", page.evaluate("location.href"))
+        self.collect(page, 2)
+        room = page.evaluate("arena.room.id")
+
+        # The process that runs the room dies: the socket stays, everything else goes on.
+        self.server.fault("worker-kill", self.server.owner(room))
+        self.until(page, "the room is served again", "arena.counts.lives === 1")
+        self.collect(page, 1)
+        self.assertEqual(page.evaluate("heard"), [], "the connection was not touched")
+        self.counts_agree(page)
+
+        # The process that holds the connection dies: attached again, nothing lost.
+        page.click("#break-open")
+        page.click("[data-fault=gateway-kill]")
+        self.until(page, "attached again", "arena.counts.lives === 2 && arena.room.isAttached")
+        self.assertEqual(page.evaluate("heard.filter((state) => state !== 'waiting')"), ["lost", "up"])
+        self.shot(page, "break-it")
+        page.click("#break-open")
+        self.collect(page, 1)
+        counts = self.counts_agree(page)
+        self.assertGreaterEqual(counts["acknowledged"], 4)
+        labels = page.evaluate("arena.strip.labels")
+        self.assertRegex(labels[0], r"^worker replaced · ")
+        self.assertRegex(labels[1], r"^gateway killed · ")
+        self.assertEqual(page.inner_text("#lives"), "2")
+
+        # The page is loaded again: the same ship.
+        before = page.evaluate("[arena.room.slot, arena.room.state.ships.get(arena.room.slot).taken]")
+        page.reload()
+        self.until(page, "the own ship", "arena.room !== null && arena.drawn.has(arena.room.slot)")
+        self.assertEqual(page.evaluate("[arena.room.slot, arena.room.state.ships.get(arena.room.slot).taken]"), before)
+        self.assertIsNone(page.evaluate("sessionStorage.getItem('oneup')"), "a duplicated tab would take the session over")
+
+    def test_everything_dies_and_the_game_goes_on(self):
+        own = Server("--dev", listen=f"127.0.0.1:{free_port()}", http=f"127.0.0.1:{free_port()}")
+        self.addCleanup(own.stop)
+        page = self.play(room="alone", server=own)
+        self.collect(page, 2)
+        before = page.evaluate("[arena.room.slot, arena.room.state.ships.get(arena.room.slot).taken]")
+        own.fault("all-kill")
+        self.until(page, "the connection is lost", "heard.includes('lost')")
+        own.restart()
+        self.until(page, "the game goes on", "arena.room.isAttached && arena.counts.lives === 1")
+        self.assertEqual(page.evaluate("[arena.room.slot, arena.room.state.ships.get(arena.room.slot).taken]"), before)
+        self.collect(page, 1)
+        self.counts_agree(page)
+
+    def test_cursed_gem(self):
+        page = self.play(room="cursed")
+        self.collect(page, 0, kind=1, done="document.getElementById('toasts').innerText.includes('hit a bug')")
+        self.assertIn("That pick-up hit a bug in the game's code. It was undone; the game goes on.", page.inner_text("#toasts"))
+        self.shot(page, "cursed")
+        self.collect(page, 1)
+        self.counts_agree(page)
+        self.assertEqual(page.evaluate("heard"), [])
+
+    def test_two_players_see_each_other(self):
+        long_name = "Nebukadnezar der Zweite, König von Babylon und aller Länder"
+        ada = self.play("مريم", room="two")
+        bo = self.play(long_name, room="two", viewport={"width": 1000, "height": 700})
+        slot = bo.evaluate("arena.room.slot")
+        self.until(ada, "the other's name", f"arena.room.state.ships.get({slot})?.name === '{long_name}'")
+        self.assertEqual(bo.evaluate("[...arena.room.state.ships.values()].filter((s) => s.name === 'مريم').length"), 1)
+        before = self.until(ada, "the other's ship", f"arena.drawn.get({slot})")
+        bo.keyboard.down("ArrowLeft" if before["x"] > 800 else "d")
+        self.until(ada, "the other moves", f"Math.abs(arena.drawn.get({slot}).x - {before['x']}) > 150")
+        bo.keyboard.press("Space")
+        self.until(bo, "the dash is acknowledged", "arena.room.stats.acknowledged >= 1")
+        self.shot(ada, "two")
+        bo.evaluate("arena.room.leave()")
+        self.until(ada, "the other is gone", f"!arena.drawn.has({slot})")
+
+    def test_phone(self):
+        page = self.play("世界の果てまで飛んでいく船", room="phone", viewport={"width": 390, "height": 844}, has_touch=True,
+                         is_mobile=True, device_scale_factor=2)
+        self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
+        for selector in ["#counts", "#break-open", "#strip", "#board"]:
+            box = page.locator(selector).bounding_box()
+            self.assertGreaterEqual(box["x"], 0, selector)
+            self.assertLessEqual(box["x"] + box["width"], 390, selector)
+            self.assertLessEqual(box["y"] + box["height"], 844, selector)
+        counts, button = page.locator("#doubled").bounding_box(), page.locator("#break-open").bounding_box()
+        self.assertLessEqual(counts["x"] + counts["width"], button["x"], "the counts are beside the button")
+        before = page.evaluate("arena.drawn.get(arena.room.slot)")
+        wire = page.context.new_cdp_session(page)
+        wire.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 195, "y": 250 if before["y"] > 500 else 600}]})
+        self.until(page, "a finger steers", f"Math.hypot(arena.drawn.get(arena.room.slot).x - {before['x']}, arena.drawn.get(arena.room.slot).y - {before['y']}) > 60")
+        wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        page.touchscreen.tap(195, 400)
+        self.until(page, "a tap dashes", "arena.room.stats.acknowledged >= 1")
+        self.shot(page, "phone")
+        page.tap("#break-open")
+        box = page.locator("#break").bounding_box()
+        self.assertTrue(box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] >= 0, box)
+        self.shot(page, "phone-break")
+
+    def test_smooth_over_a_slow_wire(self):
+        wire = SlowWire(self.server.players, latency=0.1, jitter=0.02)
+        self.addCleanup(wire.stop)
+        page = self.open("/play/arena/?room=slow", bypass_csp=True)
+        page.route("**/v1/client", lambda route: route.fulfill(json={"players": wire.address, "tls": False}))
+        page.fill("#name", "Far away")
+        page.click("#start button")
+        self.until(page, "the own ship", "arena.room !== null && arena.drawn.has(arena.room.slot)")
+        self.until(page, "the view has settled", "arena.oneup.serverClock.samples.length >= 6 && arena.frames > 120")
+        # What a key does is seen in the frame after it, though the server is 200 ms away.
+        side = "ArrowLeft" if page.evaluate("arena.drawn.get(arena.room.slot).x") > 800 else "ArrowRight"
+        moved = page.evaluate("""(code) => new Promise((resolve) => {
+          const at = () => arena.drawn.get(arena.room.slot).x, before = at(), frame = arena.frames, pressed = performance.now();
+          dispatchEvent(new KeyboardEvent("keydown", { code }));
+          const look = () => (Math.abs(at() - before) > 0.5 ? resolve({ frames: arena.frames - frame, ms: performance.now() - pressed }) : requestAnimationFrame(look));
+          requestAnimationFrame(look);
+        })""", side)
+        self.assertLessEqual(moved["frames"], 3, moved)
+        # Nobody jumps, the own ship neither: by 40 units from frame to frame, where frames are not late themselves.
+        jumps = page.evaluate("""() => new Promise((resolve) => {
+          let last = null, lastAt = 0, frames = 0;
+          const worst = { own: 0, others: 0, frames: 0 };
+          const codes = ["ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight"];
+          const look = (now) => {
+            if (now - lastAt < 34) {
+              for (const [key, at] of arena.drawn) {
+                const before = last?.get(key), who = key === arena.room.slot ? "own" : "others";
+                if (before) worst[who] = Math.max(worst[who], Math.hypot(at.x - before.x, at.y - before.y));
+              }
+              worst.frames += 1;
+            }
+            last = arena.drawn;
+            lastAt = now;
+            if (frames % 40 === 0) {
+              dispatchEvent(new KeyboardEvent("keyup", { code: codes[(frames / 40 + 3) % 4] }));
+              dispatchEvent(new KeyboardEvent("keydown", { code: codes[(frames / 40) % 4] }));
+            }
+            if (frames === 200) arena.dash();
+            if (++frames < 400) requestAnimationFrame(look);
+            else resolve(worst);
+          };
+          requestAnimationFrame(look);
+        })""")
+        self.assertGreater(jumps["frames"], 50, jumps)
+        self.assertLess(jumps["others"], 40, jumps)
+        self.assertLess(jumps["own"], 40, jumps)
+        self.assertTrue(all(math.isfinite(v) for v in jumps.values()))
+
+
+if __name__ == "__main__":
+    unittest.main()
