@@ -18,7 +18,9 @@ extension Scenario {
       s.world.delayLinks(ofLoop: 0, by: 20_000_000)
       // It comes back to the loop whose words take so long, and then, not answered, to the other one.
       player.drop()
-      s.until("the older attach is on its way") { s.world.bytesToWorkers(ofLoop: 0) > 0 && player.isUp }
+      s.until("it is welcomed back") { player.isUp && player.loop == 0 && s.world.bytesToWorkers(ofLoop: 0) > 0 }
+      s.wait(50)
+      s.expect("the older attach is on its way", player.isAllArrived && !player.isSettled)
       player.loopChoice = 1
       player.drop()
       s.until("the newer one is answered") { player.isSettled }

@@ -101,8 +101,7 @@ final class Story {
     flush()
     closeRepeats()
     guard told.count > Self.firstLines + Self.lastLines else { return told }
-    let left = told.count - Self.firstLines - Self.lastLines
-    return Array(told.prefix(Self.firstLines)) + ["… \(left) lines …"] + Array(told.suffix(Self.lastLines))
+    return Array(told.prefix(Self.firstLines)) + ["… (more of the same kind) …"] + Array(told.suffix(Self.lastLines))
   }
 }
 
