@@ -74,14 +74,14 @@ class ArenaTest(BrowserTest):
         page.click("[data-fault=gateway-kill]")
         self.until(page, "attached again", "arena.counts.lives === 2 && arena.room.isAttached")
         self.assertEqual(page.evaluate("heard.filter((state) => state !== 'waiting')"), ["lost", "up"])
+        page.click("#spin")
+        self.until(page, "a neighbouring room spins", "document.getElementById('toasts').innerText.includes('quarantined')")
         self.shot(page, "break-it")
         page.click("#break-open")
         self.collect(page, 1)
         counts = self.counts_agree(page)
         self.assertGreaterEqual(counts["acknowledged"], 4)
-        labels = page.evaluate("arena.strip.labels")
-        self.assertRegex(labels[0], r"^worker replaced · ")
-        self.assertRegex(labels[1], r"^gateway killed · ")
+        self.until(page, "the strip says what died", "/^worker killed · /.test(arena.strip.labels[0]) && /^gateway killed · /.test(arena.strip.labels[1])")
         self.assertEqual(page.inner_text("#lives"), "2")
 
         # The page is loaded again: the same ship.

@@ -109,7 +109,8 @@ class Game {
 
   #recovered({ kind, ms }) {
     this.#lives += 1;
-    this.strip.fault(this.breaker.nameFor(kind), ms);
+    const fault = this.strip.fault(this.breaker.nameFor(kind), ms);
+    this.breaker.better(kind).then((text) => { if (text && fault.text !== "everything killed") fault.text = text; });
     if (!element("break").hidden) this.breaker.recoveries();
     this.#badge();
   }

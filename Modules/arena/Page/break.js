@@ -92,12 +92,21 @@ export class Breaker {
       return row;
     }));
   }
-  /** A label for what was just felt. @param {"worker" | "connection"} kind */
+  /** A label for what was just felt, from this side alone. @param {"worker" | "connection"} kind */
   nameFor(kind) {
     const recent = this.asked && performance.now() - this.asked.at < 15_000 ? this.asked.kind : "";
     if (recent === "all-kill") return "everything killed";
     if (kind === "worker") return recent === "worker-kill" ? "worker killed" : "worker replaced";
     return recent === "gateway-kill" ? "gateway killed" : "connection lost";
+  }
+  /** The same as the server tells it, as soon as it does; null if it does not. */
+  async better(kind) {
+    const role = kind === "worker" ? "worker" : "gateway";
+    const since = (this.#game.oneup.clock() - 10_000) * 1000;
+    const death = ((await ask("/v1/recoveries")) ?? []).findLast((one) => one.role === role && one.atMicroseconds > since);
+    if (!death) return null;
+    const how = /kill|signal 9\b/i.test(death.cause) ? "killed" : /stop|silent|beat|still|hang|hung/i.test(death.cause) ? "hung" : "crashed";
+    return `${role} ${how}`;
   }
 }
 

@@ -8,7 +8,7 @@ const segments = typeof Intl.Segmenter === "function" ? new Intl.Segmenter() : n
 /** A colour for everybody, far from its neighbours', from the gems' green and from one's own blue. */
 export function hueOf(key, isOwn = false) {
   if (isOwn) return 192;
-  const hue = (key * 137.508 + 32) % 275;
+  const hue = (key * 169.957 + 32) % 275;
   return hue < 130 ? hue : hue + 85;
 }
 
@@ -152,7 +152,8 @@ export class Scene {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.globalAlpha = 1;
     context.imageSmoothingEnabled = true;
-    context.drawImage(this.#clouds, 0, 0, width, height);
+    const spread = Math.max(width / 320, height / 200);
+    context.drawImage(this.#clouds, (width - 320 * spread) / 2, (height - 200 * spread) / 2, 320 * spread, 200 * spread);
     this.#stars.forEach((tile, layer) => {
       const depth = [0.15, 0.35, 0.6][layer], size = 640 * camera.ratio;
       const drift = calm ? 0 : (now * 0.0012 * (layer + 1)) % 640;
@@ -322,10 +323,9 @@ export class Scene {
         context.fillStyle = `hsl(${light.hue} 90% 78%)`;
         context.fillText(light.text, x, y);
       } else {
-        context.fillStyle = `hsl(${light.hue} 95% 72%)`;
-        context.beginPath();
-        context.arc(x, y, 3.2 * (1 - age) + 0.4, 0, 7);
-        context.fill();
+        const spark = this.#sprite(`spark ${light.hue}`, 32, (c, r) => { glow(c, r, `${light.hue} 95% 75%`, 1.6); glow(c, r / 2.5, "0 0% 100%", 1.6); });
+        const size = 16 * (1 - age) + 3;
+        context.drawImage(spark, x - size / 2, y - size / 2, size, size);
       }
     }
     context.globalAlpha = 1;

@@ -57,7 +57,7 @@ export class Strip {
       context.fillStyle = "#ffffff12";
       context.fillRect(0, y, width, 1);
       context.fillStyle = "#8593b5a0";
-      context.fillText(text, 6, y - 6);
+      if (ms !== 10 && (ms === 1000 || high(1000) - high(100) > 11)) context.fillText(text, 6, y - 6);
     }
     context.fillStyle = "#ffffff24";
     context.fillRect(0, base, width, 1);
