@@ -1175,8 +1175,9 @@ export class Room extends Emitter {
 const BACKOFF_MS = 100, BACKOFF_MOST_MS = 10_000; // full jitter: between 0 and base · 2ⁿ
 const BREAKER_ATTEMPTS = 8, BREAKER_MS = 30_000; // so many failures in a row, then a long pause
 const GREETING_MS = 10_000; // from connecting to `Welcome`
-const SILENCE_MS = 15_000; // then a ping; after as much again without an answer the connection is given up
 const PING_MS = 10_000;
+const SILENCE_MS = 30_000; // without any frame for so long, the connection is given up
+const PROOF_MS = 5_000; // after a sleep it has this long to prove that it lives
 const CLOGGED_BYTES = 65_536; // more waits in the socket: what is streamed is out of date
 
 /** What a membership needs of its connection. @typedef {object} Link
@@ -1443,7 +1444,7 @@ export class OneUp extends Emitter {
     if (this.#phase === "waiting" && now >= this.#until) this.#open();
     else if ((this.#phase === "connecting" || this.#phase === "greeting") && now >= this.#until) this.#lost();
     else if (this.#phase === "up") {
-      if (now - this.#heardAt >= 2 * SILENCE_MS) return this.#lost();
+      if (now - this.#heardAt >= SILENCE_MS) return this.#lost();
       if (now >= this.#pingAt) this.#ping();
       for (const room of this.#rooms) wake = Math.min(wake, room.membership.tick(now));
     }
@@ -1463,11 +1464,12 @@ export class OneUp extends Emitter {
   #slept() {
     this.sleptUntil = this.now();
     this.serverClock.forget();
-    this.#heardAt = Math.max(this.#heardAt, this.now() - 2 * SILENCE_MS + 5_000);
+    this.#heardAt = Math.max(this.#heardAt, this.now() - SILENCE_MS + PROOF_MS);
     if (this.isUp) this.#pingSoon();
   }
-  /** Tries at once, when it is waiting to connect again. */
+  /** Somebody is looking: connects at once if it was waiting to, else finds out soon whether the connection lives. */
   retry() {
+    if (this.isUp) return this.now() - this.#timerAt > 2_000 ? this.#slept() : this.#pingSoon();
     if (this.#phase !== "waiting") return;
     this.#attempts = 0;
     this.#until = this.#notBefore;
@@ -1480,13 +1482,9 @@ export class OneUp extends Emitter {
       target.addEventListener(name, handler);
       this.#unwatch.push(() => target.removeEventListener(name, handler));
     };
-    const back = () => {
-      this.retry();
-      if (this.isUp) this.#pingSoon();
-    };
-    on(page, "visibilitychange", () => (page.visibilityState === "visible" ? back() : undefined));
-    on(globalThis, "online", back);
-    on(globalThis, "pageshow", (event) => { if (event.persisted) { this.#keep.take(); back(); } });
+    on(page, "visibilitychange", () => (page.visibilityState === "visible" ? this.retry() : undefined));
+    on(globalThis, "online", () => this.retry());
+    on(globalThis, "pageshow", (event) => { if (event.persisted) { this.#keep.take(); this.retry(); } });
     on(globalThis, "pagehide", () => this.#keep.write());
   }
 

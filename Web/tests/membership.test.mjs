@@ -273,6 +273,29 @@ test("back-off doubles from 100 ms with full jitter", async () => {
   oneup.close();
 });
 
+test("after a night asleep: a connection that lives is kept, one that does not answer is given up", async () => {
+  const server = new FakeServer();
+  server.resumed = true;
+  let asleep = 0;
+  const { oneup, room } = await server.joined({ now: () => performance.now() + asleep });
+  const connection = collect(oneup, "connection");
+  const pings = server.pings;
+  asleep += 8 * 3_600_000;
+  oneup.retry();
+  await until("it asks whether anybody is there", () => server.pings > pings + 2);
+  const answer = room.sendRaw(b(1));
+  await server.next("input");
+  server.say("ack", { joinId: 1, seq: 1 });
+  await answer;
+  assert.deepEqual(connection, []);
+  assert.deepEqual(room.stats.pausesMs, []);
+  server.isDeaf = true;
+  asleep += 8 * 3_600_000;
+  oneup.retry();
+  await until("it connects anew", () => connection.some((event) => event.state === "up"));
+  assert.equal((await server.next("attach")).joinId, 1);
+});
+
 test("more than fits is refused, and said so", async () => {
   const server = new FakeServer();
   const { room } = await server.joined();

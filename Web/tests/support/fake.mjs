@@ -10,6 +10,7 @@ export class FakeServer {
   sockets = [];
   /** Frames of the client that no test has asked for yet. */
   frames = [];
+  pings = 0;
   /** Answers every `hello` by itself. */
   welcomes = true;
   session = 7n;
@@ -32,7 +33,9 @@ export class FakeServer {
   get socket() { return this.sockets[this.sockets.length - 1]; }
 
   heard(frame, socket) {
-    if (frame.kind === "ping") return this.say("pong", { time: frame.time, serverTimeUs: Math.round(this.clock() * 1000) }, socket);
+    if (frame.kind === "ping") this.pings += 1;
+    if (frame.kind === "ping" && !this.isDeaf) return this.say("pong", { time: frame.time, serverTimeUs: Math.round(this.clock() * 1000) }, socket);
+    if (frame.kind === "ping") return;
     this.frames.push(frame);
     if (frame.kind === "hello" && this.welcomes) {
       this.say("welcome", { session: this.session, resume: new Uint8Array([1, 2, 3]), resumed: this.resumed, graceSeconds: 30, frameBytesMax: 65_536 });
