@@ -31,15 +31,36 @@ package enum ModuleBuilder {
     guard !sources.isEmpty else {
       throw BuildError("there are no Swift files in \(directory)/Sources: put the room there")
     }
-    let exports = scratch.path + "/Exports.swift"
+    let exports = scratch.path + "/" + generated
     try write(Array(Exports.source(room: description.room).utf8), to: exports)
     let object = scratch.path + "/module.o"
-    try toolchain.compileSwift(
-      sources + [exports], moduleName: description.room + "Module",
-      extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
+    do throws(BuildError) {
+      try toolchain.compileSwift(
+        sources + [exports], moduleName: description.room + "Module",
+        extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
+    } catch {
+      throw BuildError(inAuthorsWords(error.description, description, directory))
+    }
     let linked = scratch.path + "/module.wasm"
     try toolchain.link([object, sdk.object, sdk.support], to: linked)
     return try finish(description, linked, directory, output)
+  }
+
+  private static let generated = "OneUpExports.swift"
+
+  /// The compiler's words about the author's sources. What it says of the generated file means that the room is missing.
+  private static func inAuthorsWords(
+    _ output: String, _ description: ModuleDescription, _ directory: String
+  ) -> String {
+    let errors = output.split(separator: "\n").filter { $0.contains(".swift:") && $0.contains("error: ") }
+    guard errors.allSatisfy({ $0.contains(generated + ":") }), !errors.isEmpty else {
+      return output.replacingOccurrences(of: directory + "/", with: "")
+    }
+    let room = description.room
+    return output.contains("cannot find")
+      ? "module.json says that the room is \(room), and there is no type of that name in Sources: "
+        + "write `struct \(room): Room { … }`, or change \"room\" in module.json"
+      : "\(room), which module.json names as the room, must be a type that is a Room: write `struct \(room): Room { … }`"
   }
 
   private static func finish(
@@ -79,9 +100,7 @@ package enum ModuleBuilder {
 
   /// In all folders below, sorted, so that a build depends on the sources alone.
   static func swiftFiles(in directory: String) throws(BuildError) -> [String] {
-    guard let found = FileManager.default.enumerator(atPath: directory) else {
-      throw BuildError("\(directory) cannot be read")
-    }
+    guard let found = FileManager.default.enumerator(atPath: directory) else { return [] }
     return found.compactMap { $0 as? String }.filter { $0.hasSuffix(".swift") }.sorted().map { directory + "/" + $0 }
   }
   static func read(_ path: String) throws(BuildError) -> [UInt8] {

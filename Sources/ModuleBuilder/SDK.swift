@@ -8,21 +8,48 @@ struct SDK {
   var object: String { builtDirectory + "/OneUpRoom.o" }
   var support: String { builtDirectory + "/support.o" }
 
+  /// Where it was said to be, above the module, or where this program's sources or installation keep it.
   static func find(_ given: String?, above directory: String) throws(BuildError) -> String {
     if let given = given ?? ProcessInfo.processInfo.environment["ONEUP_SDK"] {
-      guard FileManager.default.fileExists(atPath: given + "/Room.swift") else {
+      guard isSDK(given) else {
         throw BuildError("there is no SDK in \(given): it should be the directory with OneUpRoom's sources")
       }
       return given
     }
-    var place = URL(fileURLWithPath: directory).standardizedFileURL
-    while place.path != "/" {
-      let candidate = place.path + "/Sources/OneUpRoom"
-      if FileManager.default.fileExists(atPath: candidate + "/Room.swift") { return candidate }
+    if let found = look(from: URL(fileURLWithPath: directory).standardizedFileURL) ?? own { return found }
+    throw BuildError(
+      "the SDK was not found above \(directory), nor beside this program: "
+        + "set ONEUP_SDK to the directory with OneUpRoom's sources")
+  }
+  private static var own: String? {
+    look(from: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent())
+  }
+  private static func look(from start: URL) -> String? {
+    var place = start
+    while true {
+      for candidate in [place.path + "/Sources/OneUpRoom", place.path + "/share/oneup/sdk"] where isSDK(candidate) {
+        return candidate
+      }
+      if place.path == "/" { return nil }
       place.deleteLastPathComponent()
     }
-    throw BuildError(
-      "the SDK was not found above \(directory): set ONEUP_SDK to the directory with OneUpRoom's sources")
+  }
+  private static func isSDK(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path + "/Room.swift") }
+
+  /// Names that a module's own types had better not have.
+  static func publicTypes() throws(BuildError) -> Set<String> {
+    guard let sdk = own else { return [] }
+    var names: Set<String> = ["OneUpRoom"]
+    for file in try ModuleBuilder.swiftFiles(in: sdk) {
+      for line in String(decoding: try ModuleBuilder.read(file), as: UTF8.self).split(separator: "\n") {
+        let words = line.split { !$0.isLetter && !$0.isNumber }
+        guard let kind = words.firstIndex(where: { ["struct", "class", "enum", "protocol"].contains($0) }),
+          words.first == "public", kind + 1 < words.count
+        else { continue }
+        names.insert(String(words[kind + 1]))
+      }
+    }
+    return names
   }
 
   /// Compiles what the sources and the compiler have not been compiled to yet.
@@ -31,7 +58,7 @@ struct SDK {
     var key = Array(toolchain.identity.utf8)
     for file in sources + [path + "/Support/support.c"] { key += try ModuleBuilder.read(file) }
     let name = ModuleHash(of: key).description.prefix(24)
-    let cache = try SDK.cacheDirectory()
+    let cache = try SDK.cacheDirectory("sdk")
     builtDirectory = "\(cache)/\(name)"
     if FileManager.default.fileExists(atPath: builtDirectory) { return }
     let making = "\(cache)/\(name).\(UUID().uuidString)"
@@ -50,10 +77,10 @@ struct SDK {
     }
   }
 
-  private static func cacheDirectory() throws(BuildError) -> String {
+  static func cacheDirectory(_ part: String) throws(BuildError) -> String {
     let environment = ProcessInfo.processInfo.environment
     let base = environment["XDG_CACHE_HOME"] ?? environment["HOME"].map { $0 + "/.cache" } ?? NSTemporaryDirectory()
-    let path = base + "/oneup/sdk"
+    let path = base + "/oneup/" + part
     try ModuleBuilder.makeDirectory(path)
     return path
   }

@@ -8,7 +8,10 @@ struct Toolchain {
   private static let libraries = "/usr/lib/wasm32-wasi"
   private static let target = "wasm32-unknown-none-wasm"
 
-  init() throws(BuildError) {
+  /// The `swift` command.
+  static func swift() throws(BuildError) -> String { try directory() + "/bin/swift" }
+
+  private static func directory() throws(BuildError) -> String {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
     let found = path.split(separator: ":").map { $0 + "/swiftc" }.first {
       FileManager.default.isExecutableFile(atPath: String($0))
@@ -18,7 +21,11 @@ struct Toolchain {
     }
     // Usually a link into the toolchain; the driver's own name decides what it does, so only its directory is followed.
     let real = URL(fileURLWithPath: String(found)).resolvingSymlinksInPath()
-    root = real.deletingLastPathComponent().deletingLastPathComponent().path
+    return real.deletingLastPathComponent().deletingLastPathComponent().path
+  }
+
+  init() throws(BuildError) {
+    root = try Toolchain.directory()
     guard FileManager.default.fileExists(atPath: Toolchain.libraries + "/libc.a") else {
       throw BuildError("the C library for WebAssembly is missing: apt-get install wasi-libc")
     }

@@ -7,20 +7,30 @@ import Sandbox
 struct BuildCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "build", abstract: "Build a room module (module.json and Sources) to WebAssembly.",
-    discussion: "Example: oneup build Modules/tally --output .build/modules")
+    discussion: """
+      Writes NAME.wasm, NAME.json with the schema of its messages and state, and NAME.page from its Page folder.
 
-  @Argument(help: "The module's directory.") var path: String
-  @Option(help: "Where NAME.wasm and NAME.json go.") var output = "modules"
-  @Option(help: "The room SDK's sources (default: ONEUP_SDK, else Sources/OneUpRoom above the module).")
+      Examples:  oneup build                                          the module in this folder, to ./modules
+                 oneup build Modules/arena --output .build/modules
+      """)
+
+  @Argument(help: "The module's directory.") var path = "."
+  @Option(help: "Where NAME.wasm, NAME.json and NAME.page go.") var output = "modules"
+  @Option(help: "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).")
   var sdk: String?
 
   func run() throws {
-    do {
+    try authored {
       let built = try ModuleBuilder.build(directory: path, output: output, sdk: sdk)
       print("\(built.module): \(built.manifest.name) \(built.manifest.version)")
-    } catch {
-      FileHandle.standardError.write(Data("oneup: \(error)\n".utf8))
-      throw ExitCode(1)
     }
+  }
+}
+
+/// Runs `body`; what is wrong with a module goes to standard error, with exit status 1.
+func authored(_ body: () throws -> Void) throws {
+  do { try body() } catch let error as BuildError {
+    FileHandle.standardError.write(Data("oneup: \(error)\n".utf8))
+    throw ExitCode(1)
   }
 }

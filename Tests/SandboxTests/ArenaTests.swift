@@ -26,7 +26,9 @@ import Testing
     for tick in 1...200 as ClosedRange<UInt64> {
       for slot in 0..<10 as Range<UInt32> {
         let angle = Float(tick) * 0.1 + Float(slot)
-        #expect(room.call(.message(Slot(slot), stamp: tick), Self.steer(angle.truncatingRemainder(dividingBy: 2) - 1, 0.5)).isApplied)
+        #expect(
+          room.call(.message(Slot(slot), stamp: tick), Self.steer(angle.truncatingRemainder(dividingBy: 2) - 1, 0.5))
+            .isApplied)
       }
       room.engine.context.tick = tick
       room.engine.context.time += 50_000

@@ -66,16 +66,16 @@ public final class Buffer {
     start.storeBytes(of: value.littleEndian, toByteOffset: count, as: UInt64.self)
     count &+= 8
   }
-  func raw(_ value: UnsafeRawBufferPointer) {
+  @inline(never) func raw(_ value: UnsafeRawBufferPointer) {
     guard let from = value.baseAddress else { return }
     reserve(value.count)
     (start + count).copyMemory(from: from, byteCount: value.count)
     count += value.count
   }
-  func text(_ value: StaticString) {
+  @inline(never) func text(_ value: StaticString) {
     raw(UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
   }
-  func text(_ value: String) {
+  @inline(never) func text(_ value: String) {
     var value = value
     value.withUTF8 { raw(UnsafeRawBufferPointer($0)) }
   }

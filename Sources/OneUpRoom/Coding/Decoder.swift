@@ -26,12 +26,15 @@ public struct Decoder: Coder {
   var isAtEnd: Bool { cursor.isAtEnd }
   mutating func fail() { failed = true }
 
+  @inline(never)
   public mutating func visible<V: Value>(_ number: UInt32, _ name: StaticString, _ value: inout V) {
     if find(number, V.kind) { value.take(&self) }
   }
+  @inline(never)
   public mutating func hidden<V: Value>(_ number: UInt32, _ name: StaticString, _ value: inout V) {
     visible(number, name, &value)
   }
+  @inline(never)
   public mutating func scaled(_ number: UInt32, _ name: StaticString, _ value: inout Float, _ scale: UInt32) {
     // What was saved is exact; what travels is in steps.
     if source == .saved { return visible(number, name, &value) }

@@ -5,6 +5,7 @@ struct JSONCoder: Coder {
   var isFirst = true
   init(_ out: Buffer) { self.out = out }
 
+  @inline(never)
   mutating func visible<V: Value>(_ number: UInt32, _ name: StaticString, _ value: inout V) {
     if !isFirst { out.byte(UInt8(ascii: ",")) }
     isFirst = false
@@ -12,21 +13,23 @@ struct JSONCoder: Coder {
     out.byte(UInt8(ascii: ":"))
     value.json(out)
   }
+  @inline(never)
   mutating func hidden<V: Value>(_ number: UInt32, _ name: StaticString, _ value: inout V) {
     visible(number, name, &value)
   }
+  @inline(never)
   mutating func scaled(_ number: UInt32, _ name: StaticString, _ value: inout Float, _ scale: UInt32) {
     visible(number, name, &value)
   }
 }
 
 extension Buffer {
-  func quoted(_ text: StaticString) {
+  @inline(never) func quoted(_ text: StaticString) {
     byte(UInt8(ascii: "\""))
     self.text(text)
     byte(UInt8(ascii: "\""))
   }
-  func quoted(_ text: String) {
+  @inline(never) func quoted(_ text: String) {
     byte(UInt8(ascii: "\""))
     for unit in text.utf8 {
       switch unit {
@@ -41,21 +44,21 @@ extension Buffer {
     }
     byte(UInt8(ascii: "\""))
   }
-  func hexadecimal(_ value: UInt8) {
+  @inline(never) func hexadecimal(_ value: UInt8) {
     for digit in [value >> 4, value & 15] {
       byte(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
     }
   }
-  func decimal(_ value: UInt64) {
+  @inline(never) func decimal(_ value: UInt64) {
     if value >= 10 { decimal(value / 10) }
     byte(UInt8(ascii: "0") + UInt8(value % 10))
   }
-  func decimal(_ value: Int64) {
+  @inline(never) func decimal(_ value: Int64) {
     if value < 0 { byte(UInt8(ascii: "-")) }
     decimal(value.magnitude)
   }
   /// With at most six decimals, which is what a reader wants; JSON has no word for what is not a number.
-  func decimal(_ value: Double) {
+  @inline(never) func decimal(_ value: Double) {
     guard value.isFinite else { return text("null") }
     if value < 0 { byte(UInt8(ascii: "-")) }
     var size = abs(value)

@@ -13,8 +13,8 @@ public final class SchemaWriter {
 
   init(path: String) { self.path = path }
 
-  func text(_ value: StaticString) { out.text(value) }
-  func complain(_ what: String) { if problem == nil { problem = what } }
+  @inline(never) func text(_ value: StaticString) { out.text(value) }
+  @inline(never) func complain(_ what: String) { if problem == nil { problem = what } }
 
   /// `[{"n":1,"name":"to","type":"vec2"},…]`
   func fields<F: Fields>(of type: F.Type, hiddenToo: Bool) {
@@ -43,6 +43,7 @@ struct SchemaCoder: Coder {
 
   init(_ writer: SchemaWriter) { self.writer = writer }
 
+  @inline(never)
   mutating func visible<V: Value>(_ number: UInt32, _ name: StaticString, _ value: inout V) {
     begin(number, name)
     let outside = writer.path
@@ -51,9 +52,11 @@ struct SchemaCoder: Coder {
     writer.path = outside
     writer.text("}")
   }
+  @inline(never)
   mutating func hidden<V: Value>(_ number: UInt32, _ name: StaticString, _ value: inout V) {
     if writer.hiddenToo { visible(number, name, &value) } else { note(number, name) }
   }
+  @inline(never)
   mutating func scaled(_ number: UInt32, _ name: StaticString, _ value: inout Float, _ scale: UInt32) {
     if scale == 0 { writer.complain("\(writer.path): \"\(name)\" has the scale 0; it should be how many steps make 1") }
     begin(number, name)
@@ -62,7 +65,7 @@ struct SchemaCoder: Coder {
     writer.text("}}")
   }
 
-  private mutating func begin(_ number: UInt32, _ name: StaticString) {
+  @inline(never) private mutating func begin(_ number: UInt32, _ name: StaticString) {
     note(number, name)
     if !isFirst { writer.text(",") }
     isFirst = false
@@ -72,7 +75,7 @@ struct SchemaCoder: Coder {
     writer.out.quoted(name)
     writer.text(",\"type\":")
   }
-  private mutating func note(_ number: UInt32, _ name: StaticString) {
+  @inline(never) private mutating func note(_ number: UInt32, _ name: StaticString) {
     let place = writer.path
     let name = "\(name)"
     if !isIdentifier(name) {
@@ -119,7 +122,7 @@ public struct Messages {
     writer.fields(of: M.self, hiddenToo: false)
     writer.text("}")
   }
-  private mutating func note(_ id: UInt8, _ name: String) {
+  @inline(never) private mutating func note(_ id: UInt8, _ name: String) {
     if !isIdentifier(name) {
       writer.complain("message \(id) needs a name of letters, digits and _; \"\(name)\" is not")
     }
