@@ -25,8 +25,8 @@ package struct FuzzTarget: Sendable {
   package func run(_ input: [UInt8]) { input.withUnsafeBytes(run) }
 
   package static let all: [FuzzTarget] = [
-    .clientFrame, .clientMessage, .sessionToken, .serverFrame, .linkRecords, .supervisorChannel, .crashBundle, .snapshot, .settingsFiles,
-    .moduleCheck, .moduleManifest, .roomImage, .gateway, .worker, .adoption, .journal,
+    .clientFrame, .clientMessage, .sessionToken, .serverFrame, .linkRecords, .supervisorChannel, .crashBundle,
+    .snapshot, .settingsFiles, .moduleCheck, .moduleManifest, .roomImage, .gateway, .worker, .adoption, .journal,
   ]
   package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }
