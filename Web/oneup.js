@@ -10,7 +10,7 @@
 // connection (`OneUp`). docs/javascript.md teaches it, docs/protocol.md is what it follows.
 // @ts-check
 
-/** @typedef {"refused"|"quarantined"|"rejected"|"unknown"|"gone"|"join-refused"|"unknown-module"|"unavailable"|"full"|
+/** @typedef {"refused"|"quarantined"|"rejected"|"unknown"|"gone"|"join-refused"|"unknown-module"|"unavailable"|"full"|"too-large"|
  *   "not-a-member"|"unknown-message"|"malformed"|"replaced"|"version"|"stopped"|"discovery"} ErrorCode */
 
 /** Everything that this module rejects or throws. `code` is for programs, `message` for people. */
@@ -622,6 +622,7 @@ export class SyncedState {
 
 const WINDOW = 256; // inputs in flight per membership
 const QUEUE_MAX = 8192; // inputs that wait for their acknowledgement
+const FRAME_OVERHEAD = 64; // an input's frame is larger than its payload by less than that
 const ASK_AGAIN_MS = 10_000;
 const VERDICTS = ["applied", "refused", "quarantined", "rejected"];
 
@@ -662,6 +663,8 @@ class Membership {
   /** @param {Uint8Array} payload @param {(error: OneUpError | null, reply?: Uint8Array) => void} done once, when decided */
   send(payload, done, isLeave = false) {
     if (this.phase === "ended" || this.isLeaving) return done(new OneUpError("not-a-member", "the membership of this room is over"));
+    const most = this.link.frameBytesMax - FRAME_OVERHEAD;
+    if (payload.length > most) return done(new OneUpError("too-large", `an input has at most ${most} bytes; this one has ${payload.length}`));
     if (this.pending.length >= QUEUE_MAX) {
       return done(new OneUpError("full", `${QUEUE_MAX} inputs wait for their acknowledgement; send slower`));
     }
@@ -671,7 +674,7 @@ class Membership {
   }
   /** @param {Uint8Array} payload @param {number} stamp @returns {boolean} whether it went out */
   stream(payload, stamp) {
-    if (this.phase !== "attached" || this.isLeaving || this.link.isClogged) return false;
+    if (this.phase !== "attached" || this.isLeaving || this.link.isClogged || payload.length > this.link.frameBytesMax - FRAME_OVERHEAD) return false;
     this.link.request("input", { joinId: this.what.joinId, payload, stamp });
     return true;
   }
@@ -1182,7 +1185,7 @@ const CLOGGED_BYTES = 65_536; // more waits in the socket: what is streamed is o
 
 /** What a membership needs of its connection. @typedef {object} Link
  * @property {() => number} now @property {(kind: string, fields: Record<string, any>) => void} request
- * @property {(at: number) => void} wakeBy @property {boolean} isClogged @property {(membership: Membership) => void} ended */
+ * @property {(at: number) => void} wakeBy @property {boolean} isClogged @property {number} frameBytesMax @property {(membership: Membership) => void} ended */
 
 /** @typedef {object} Options
  * @property {string} [name] shown to others, at most 64 bytes
@@ -1213,6 +1216,7 @@ export class OneUp extends Emitter {
   /** @type {{joinId: number, path: string}[]} */ #earlier = [];
   #joins = 0;
   #resume = NOTHING;
+  #frameBytesMax = 65_536;
   /** @type {bigint | null} */ #session = null;
   /** @type {((error?: OneUpError) => void) | null} */ #started = null;
   /** @type {(() => void)[]} */ #unwatch = [];
@@ -1400,6 +1404,7 @@ export class OneUp extends Emitter {
     const isSame = w.resumed && (this.#session === null || this.#session === w.session);
     this.#session = w.session;
     this.#resume = w.resume.slice();
+    this.#frameBytesMax = w.frameBytesMax || 65_536;
     this.#keep.put(() => this.saved);
     if (!isSame) {
       this.#earlier = [];
@@ -1419,6 +1424,7 @@ export class OneUp extends Emitter {
     if (e.joinId === 0 && e.retryAfterMs > 0) this.#notBefore = this.now() + e.retryAfterMs;
     if (e.code === 12) return this.#stop(new OneUpError("replaced", "the session goes on in another place"));
     if (e.code === 4) return this.#stop(new OneUpError("version", e.text));
+    if (e.closing && e.code >= 1 && e.code <= 3) return this.#stop(new OneUpError("rejected", e.text, { reason: e.text })); // once more would be the same
     if (e.code === 5) this.#resume = NOTHING;
     if (e.closing) this.#lost();
   }
@@ -1501,6 +1507,7 @@ export class OneUp extends Emitter {
       now: () => self.now(),
       request: (kind, fields) => self.#request(kind, fields),
       wakeBy: (at) => self.#arm(at),
+      get frameBytesMax() { return self.#frameBytesMax; },
       get isClogged() { return !self.isUp || self.#socket.bufferedAmount > CLOGGED_BYTES; },
       ended: (membership) => { self.#rooms = self.#rooms.filter((room) => room.membership !== membership); },
     };

@@ -130,6 +130,22 @@ class ArenaTest(BrowserTest):
         bo.evaluate("arena.room.leave()")
         self.until(ada, "the other is gone", f"!arena.drawn.has({slot})")
 
+    def test_every_tab_is_a_player_of_its_own(self):
+        first = self.play("Ada", room="tabs")
+        self.assertIsNone(first.evaluate("sessionStorage.getItem('oneup')"))
+        slots = {first.evaluate("arena.room.slot")}
+        for _ in range(3):  # such a tab begins with a copy of this one's storage
+            with first.expect_popup() as opening:
+                first.evaluate("void open(location.href)")
+            tab = opening.value
+            self.until(tab, "its own ship", "globalThis.arena?.room && arena.drawn.has(arena.room.slot)")
+            slots.add(tab.evaluate("arena.room.slot"))
+        self.assertEqual(len(slots), 4)
+        self.assertEqual(first.evaluate("heard"), [], "nobody took the first one's session over")
+        name = "🚀" * 40  # more than the server takes
+        page = self.play(name, room="tabs")
+        self.assertEqual(page.evaluate("arena.room.state.ships.get(arena.room.slot).name"), "🚀" * 16)
+
     def test_phone(self):
         page = self.play("世界の果てまで飛んでいく船", room="phone", viewport={"width": 390, "height": 844}, has_touch=True,
                          is_mobile=True, device_scale_factor=2)

@@ -212,6 +212,16 @@ test("another place takes over the session: no fight, a clear end", async () => 
   assert.equal(server.sockets.length, 1);
 });
 
+test("a greeting that the server will never take ends the attempts", async () => {
+  const server = new FakeServer();
+  server.welcomes = false;
+  const connecting = server.connect({ name: "x".repeat(65) });
+  await server.next("hello");
+  server.say("error", { joinId: 0, code: 2, closing: true, text: "a name has at most 64 bytes" });
+  await assert.rejects(connecting, { code: "rejected", reason: "a name has at most 64 bytes" });
+  assert.equal(server.sockets.length, 1);
+});
+
 test("a token that is not taken: a new session, and rooms that were joined are gone", async () => {
   const server = new FakeServer();
   const { room } = await server.joined();
@@ -299,6 +309,7 @@ test("after a night asleep: a connection that lives is kept, one that does not a
 test("more than fits is refused, and said so", async () => {
   const server = new FakeServer();
   const { room } = await server.joined();
+  await assert.rejects(room.sendRaw(new Uint8Array(65_500)), { code: "too-large" });
   for (let i = 0; i < 8192; i++) room.sendRaw(b(1)).catch(() => {});
   await assert.rejects(room.sendRaw(b(1)), { code: "full" });
   await until("the window is used", () => server.frames.filter((f) => f.kind === "input").length === 256);

@@ -83,6 +83,9 @@ test("code that fails is undone, and its sender told", async (t) => {
   await assert.rejects(room.sendRaw(Uint8Array.of(1)), { code: "quarantined" });
   await room.sendRaw(Uint8Array.of(9, 2));
   await assert.rejects(room.sendRaw(Uint8Array.of(77)), { code: "refused", reason: "unknown message" });
+  await assert.rejects(connect({ url: server.url, WebSocket, name: "é".repeat(33) }), { code: "rejected" });
+  await assert.rejects(room.sendRaw(new Uint8Array(60_000).fill(9)), { code: "rejected" });
+  await assert.rejects(room.sendRaw(new Uint8Array(65_536)), { code: "too-large" });
   await assert.rejects(oneup.join("nothing/at-all", { schema: null }), { code: "unknown-module" });
   await room.leave();
 });

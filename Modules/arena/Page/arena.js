@@ -9,7 +9,12 @@ const STEER_EVERY_MS = 33, STEER_AGAIN_MS = 250;
 const CURSED_EVERY_MS = 30_000; // whoever breaks a room too often is shown out
 const element = (id) => document.getElementById(id);
 const key = new URLSearchParams(location.search).get("room") || "lobby";
-const bytesOf = (text) => new TextEncoder().encode(text).length;
+/** As much of a name as the server takes: 64 bytes, whole characters. */
+function fitting(name) {
+  const characters = typeof Intl.Segmenter === "function" ? Array.from(new Intl.Segmenter().segment(name), (s) => s.segment) : [...name];
+  while (new TextEncoder().encode(characters.join("")).length > 64) characters.pop();
+  return characters.join("").trim();
+}
 
 class Game {
   oneup = null;
@@ -34,6 +39,8 @@ class Game {
   #answeredAt = 0;
   #lives = 0;
   #wrong = { lost: 0, doubled: 0 };
+  /** Of memberships that are over. */
+  #past = { acknowledged: 0, lost: 0, doubled: 0, pauseMs: 0 };
 
   constructor() {
     this.breaker = new Breaker(this);
@@ -100,6 +107,9 @@ class Game {
   #sorry = 0;
 
   #gone(reason, known) {
+    const stats = this.room?.stats;
+    if (stats) for (const name of ["acknowledged", "lost", "doubled"]) this.#past[name] += stats[name];
+    this.#past.pauseMs = Math.max(this.#past.pauseMs, ...(stats?.pausesMs ?? []));
     this.room = null;
     this.#own = null;
     if (this.oneup.isStopped || reason === "left") return;
@@ -289,9 +299,10 @@ class Game {
   isSpent(gem) { return this.#spent.has(gem); }
 
   get counts() {
-    const stats = this.room?.stats ?? { acknowledged: 0, lost: 0, doubled: 0, pausesMs: [] };
-    return { lives: this.#lives, acknowledged: stats.acknowledged, lost: stats.lost + this.#wrong.lost, doubled: stats.doubled + this.#wrong.doubled,
-      pauseMs: Math.max(0, ...stats.pausesMs), collected: this.collected, taken: this.room?.state.ships.get(this.room.slot)?.taken ?? 0 };
+    const past = this.#past, stats = this.room?.stats ?? { acknowledged: 0, lost: 0, doubled: 0, pausesMs: [] };
+    return { lives: this.#lives, acknowledged: past.acknowledged + stats.acknowledged, lost: past.lost + stats.lost + this.#wrong.lost,
+      doubled: past.doubled + stats.doubled + this.#wrong.doubled, pauseMs: Math.max(past.pauseMs, ...stats.pausesMs),
+      collected: this.collected, taken: this.room?.state.ships.get(this.room.slot)?.taken ?? 0 };
   }
   #numbers(ships) {
     const counts = this.counts;
@@ -354,13 +365,13 @@ globalThis.arena = game;
 game.watchBadge();
 const start = element("start"), name = element("name");
 try { name.value = localStorage.getItem("arena.name") ?? ""; } catch { /* asked again next time */ }
-name.addEventListener("input", () => name.setCustomValidity(bytesOf(name.value) > 64 ? "At most 64 bytes." : ""));
 start.addEventListener("submit", (event) => {
   event.preventDefault();
-  try { localStorage.setItem("arena.name", name.value); } catch { /* asked again next time */ }
-  keep("arena.playing", name.value || " ");
+  const wanted = fitting(name.value.trim());
+  try { localStorage.setItem("arena.name", wanted); } catch { /* asked again next time */ }
+  keep("arena.playing", wanted || " ");
   name.blur();
-  game.play(name.value.trim());
+  game.play(wanted);
 });
 const playing = kept("arena.playing"); // the page was loaded again in the middle of a game
 if (playing) game.play(playing.trim());
