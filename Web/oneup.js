@@ -21,7 +21,8 @@ export class OneUpError extends Error {
     this.name = "OneUpError";
     /** @type {ErrorCode} */
     this.code = code;
-    /** Of an input: "refused", "quarantined", "rejected" or "unknown". @type {string | null} */
+    /** Of an input: "refused", "quarantined", "rejected" or "unknown".
+     * @type {string | null} */
     this.verdict = null;
     /** What the room or the server said. */
     this.reason = "";
@@ -39,7 +40,7 @@ class Emitter {
     let handlers = this.#handlers.get(name);
     if (!handlers) this.#handlers.set(name, (handlers = new Set()));
     handlers.add(handler);
-    return () => handlers.delete(handler);
+    return () => handlers?.delete(handler);
   }
 
   /** A handler's own mistake is reported as uncaught, and stops neither the others nor the protocol.
@@ -62,7 +63,8 @@ class Emitter {
 const utf8 = new TextEncoder();
 const fromUTF8 = new TextDecoder();
 const malformed = (/** @type {string} */ what) => new OneUpError("malformed", `the server sent ${what}`);
-/** A number while it is exact, else a BigInt. @param {bigint} n */
+/** A number while it is exact, else a BigInt.
+ * @param {bigint} n */
 const exact = (n) => (n >= -9007199254740991n && n <= 9007199254740991n ? Number(n) : n);
 
 class Writer {
@@ -113,7 +115,8 @@ class Writer {
   raw(bytes) { const at = this.room(bytes.length); this.bytes.set(bytes, at); }
   /** @param {Uint8Array} bytes */
   blob(bytes) { this.varint(bytes.length); this.raw(bytes); }
-  /** What `body` writes, behind its length. @param {(inner: Writer) => void} body */
+  /** What `body` writes, behind its length.
+   * @param {(inner: Writer) => void} body */
   nested(body) { const inner = new Writer(); body(inner); this.blob(inner.taken()); }
   taken() { return this.bytes.slice(0, this.count); }
 }
@@ -172,7 +175,8 @@ class Reader {
   blob() { return this.raw(this.number()); }
   text() { return fromUTF8.decode(this.blob()); }
   rest() { return this.raw(this.end - this.at); }
-  /** Runs `body` on the next `count` bytes alone. @template T @param {number} count @param {() => T} body @returns {T} */
+  /** Runs `body` on the next `count` bytes alone.
+   * @template T @param {number} count @param {() => T} body @returns {T} */
   within(count, body) {
     const outer = this.end;
     if (!(count <= outer - this.at)) throw malformed("a value longer than its message");
@@ -186,7 +190,8 @@ class Reader {
 
 // MARK: Frames (proto/oneup/v1/client.proto)
 
-/** Of each field its number and type. "big": 64 opaque bits, a BigInt. @type {Record<string, any>} */
+/** Of each field its number and type. "big": 64 opaque bits, a BigInt.
+ * @type {Record<string, any>} */
 const CLIENT = {
   hello: [1, { version: [1, "uint"], name: [2, "string"], resume: [3, "bytes"] }],
   join: [2, { joinId: [1, "uint"], module: [2, "string"], key: [3, "string"], parameters: [4, "bytes"] }],
@@ -213,7 +218,8 @@ const SERVER = {
   pong: [11, { time: [1, "big"], serverTimeUs: [2, "fixed64"] }],
 };
 const NOTHING = new Uint8Array(0);
-/** Per type: its value when absent, wire type, reader, writer. @type {Record<string, [any, number, (r: Reader) => any, (w: Writer, v: any) => void]>} */
+/** Per type: its value when absent, wire type, reader, writer.
+ * @type {Record<string, [any, number, (r: Reader) => any, (w: Writer, v: any) => void]>} */
 const WIRE = {
   uint: [0, 0, (r) => r.varint(), (w, v) => w.varint(v)],
   bool: [false, 0, (r) => r.varint() !== 0, (w, v) => w.varint(v ? 1 : 0)],
@@ -294,7 +300,7 @@ function readMessage(r, shape) {
 // MARK: Values by a module's schema
 
 /** @typedef {{kind: number, zero: () => any, read: (r: Reader, base?: any) => any, write: (w: Writer, v: any) => void,
- *   blend?: (a: any, b: any, f: number, snap: number) => any, apart?: (a: any, b: any) => number}} Type */
+ *   blend?: (a: any, b: any, f: number, snap: number) => any}} Type */
 
 const lerp = (/** @type {number} */ a, /** @type {number} */ b, /** @type {number} */ f) => a + (b - a) * f;
 const unsigned = { kind: 0, zero: () => 0, read: (/** @type {Reader} */ r) => r.varint(), write: (/** @type {Writer} */ w, /** @type {any} */ v) => w.varint(v) };
@@ -329,21 +335,24 @@ const SCALARS = {
   vec3: vector(["x", "y", "z"]),
 };
 
-/** @param {any} type of the schema @returns {Type} */
+/** @param {any} type of the schema @returns {Type | null} null: of a newer server; readers step over it */
 function compile(type) {
-  if (typeof type === "string" && SCALARS[type]) return SCALARS[type];
+  if (typeof type === "string") return SCALARS[type] ?? null;
   if (type?.fixed) {
     const scale = Number(type.fixed);
     return real(0, (r) => Number(r.zigzag()) / scale, (w, v) => w.zigzag(Math.round(v * scale)));
   }
-  if (type?.list) return list(compile(type.list));
+  if (type?.list) {
+    const element = compile(type.list);
+    return element && list(element);
+  }
   if (type?.table) return table(new Fields(type.table));
   if (type?.fields) {
     const fields = new Fields(type.fields);
     return { kind: 2, zero: () => fields.zero(), read: (r, base) => r.within(r.number(), () => fields.read(r, base)),
       write: (w, v) => w.nested((inner) => fields.write(inner, v ?? {})), blend: (a, b, f, snap) => fields.blend(a, b, f, snap) };
   }
-  throw new OneUpError("malformed", `the schema has a type that this version does not know: ${JSON.stringify(type)}`);
+  return null;
 }
 
 /** @param {Type} element @returns {Type} */
@@ -400,13 +409,17 @@ class Fields {
   /** @param {{n: number, name: string, type: any}[]} fields */
   constructor(fields) {
     /** @type {{n: number, name: string, type: Type}[]} */
-    this.all = fields.map(({ n, name, type }) => ({ n, name, type: compile(type) }));
+    this.all = fields.flatMap(({ n, name, type }) => {
+      const known = compile(type);
+      return known ? [{ n, name, type: known }] : [];
+    });
     this.byNumber = new Map(this.all.map((field) => [field.n, field]));
   }
   /** @returns {Record<string, any>} */
   zero() { return Object.fromEntries(this.all.map(({ name, type }) => [name, type.zero()])); }
 
-  /** To the reader's end. Missing fields are those of `base`, or zero. @param {Reader} r @param {any} [base] */
+  /** To the reader's end. Missing fields are those of `base`, or zero.
+   * @param {Reader} r @param {any} [base] */
   read(r, base) {
     const value = base ? { ...base } : this.zero();
     while (r.more) {
@@ -419,7 +432,8 @@ class Fields {
     }
     return value;
   }
-  /** What `value` does not name is not written: the reader has its default. @param {Writer} w @param {any} value */
+  /** What `value` does not name is not written: the reader has its default.
+   * @param {Writer} w @param {any} value */
   write(w, value) {
     for (const { n, name, type } of this.all) {
       if (value?.[name] === undefined) continue;
@@ -531,18 +545,23 @@ export class SyncedState {
     this.clock = clock;
     /** @type {{k: number, value: any}[]} the newest last */
     this.keyframes = [];
-    /** The newest. @type {any} */
+    /** The newest.
+     * @type {any} */
     this.state = null;
     this.tick = 0;
     /** Of the newest, in the room's milliseconds since 1970. */
     this.time = 0;
-    /** Newest fire-and-forget stamp applied, by slot. @type {Map<number, number | bigint>} */
+    /** Newest fire-and-forget stamp applied, by slot.
+     * @type {Map<number, number | bigint>} */
     this.stamps = new Map();
     /** @type {{time: number, state: any}[]} the newest last */
     this.snapshots = [];
-    /** How late states have come of late, and the delay of the view that follows from it. @type {number[]} */
+    /** How late states have come of late, and the delay of the view that follows from it.
+     * @type {number[]} */
     this.lateness = [];
     this.interval = 0;
+    /** States come by the clock, not by events. */
+    this.ticks = false;
     this.delay = 0;
     this.viewedAt = 0;
   }
@@ -564,8 +583,12 @@ export class SyncedState {
     this.keyframes = [...this.keyframes.slice(-1), { k, value: this.schema.state.read(r) }];
     this.state ??= this.keyframes[this.keyframes.length - 1].value;
   }
-  /** @param {Uint8Array} payload of an output with id 251 @returns {boolean} whether it is news */
-  delta(payload) { return this.changes(new Reader(payload.subarray(1))); }
+  /** @param {Uint8Array} payload of an output with id 251 @param {boolean} [isNumbered] as in rooms without a clock
+   * @returns {boolean} whether it is news */
+  delta(payload, isNumbered = false) {
+    this.ticks = !isNumbered;
+    return this.changes(new Reader(payload.subarray(1)));
+  }
 
   /** @param {Reader} r */
   changes(r) {
@@ -597,7 +620,7 @@ export class SyncedState {
    * @param {{delayMs: number | null, snap: number, extrapolateMs: number}} how @param {number} [time] of the server */
   view(how, time) {
     const shots = this.snapshots, last = shots.length - 1;
-    if (last < 1) return this.state;
+    if (last < 1 || !this.ticks) return this.state;
     const t = time ?? this.clock.time() - (how.delayMs ?? this.adaptedDelay());
     let i = last - 1;
     while (i > 0 && shots[i].time > t) i--;
@@ -652,7 +675,8 @@ class Membership {
     /** After an `Attached`: decided up to `through`, told once outputs up to `upTo` have come.
      * @type {{through: number, upTo: number} | null} */
     this.settling = null;
-    /** `Busy`: nothing numbered goes out before. @type {number | null} */
+    /** `Busy`: nothing numbered goes out before.
+     * @type {number | null} */
     this.heldUntil = null;
     this.isLeaving = false;
   }
@@ -732,8 +756,7 @@ class Membership {
       case "ack": return this.ack(frame.seq);
       case "expected": return frame.seq > this.acked ? this.goBack(frame.seq) : undefined;
       case "busy":
-        this.heldUntil = this.link.now() + frame.retryAfterMs;
-        this.link.wakeBy(this.heldUntil);
+        this.link.wakeBy((this.heldUntil = this.link.now() + frame.retryAfterMs));
         return this.goBack(frame.seq);
     }
   }
@@ -788,7 +811,7 @@ class Membership {
       this.lastOut = o.seq;
     }
     if (o.result) this.verdict(o.result);
-    if (!o.result || o.payload.length) this.tell.output(o.payload);
+    if (!o.result || o.payload.length) this.tell.output(o.payload, o.seq !== 0);
     this.settle();
   }
   /** @param {{seq: number, verdict: number, reply: Uint8Array, reason: string}} result */
@@ -818,7 +841,7 @@ class Membership {
     if (this.isLeaving && this.pending.length === 0) return this.end(true, "left");
     this.pump();
   }
-  /** @param {{last: number, known: boolean, reason: string}} g */
+  /** @param {Record<string, any>} g */
   gone({ last, known, reason }) {
     const through = Math.min(last, this.last);
     if (known && through > this.acked) {
@@ -864,14 +887,16 @@ class Membership {
     entry.done = null;
     done?.(error, reply);
   }
-  /** Inputs up to `through` are decided, but how was told in outputs that did not come. @param {number} through */
+  /** Inputs up to `through` are decided, but how was told in outputs that did not come.
+   * @param {number} through */
   forgetVerdicts(through) {
     for (const [i, entry] of this.pending.slice(0, through - this.acked).entries()) {
       if (!entry.isLeave) this.decide(entry, new OneUpError("unknown", "the input was decided, but the answer to it was lost; the room's state has it or not",
         { verdict: "unknown", seq: this.acked + 1 + i }));
     }
   }
-  /** The next to go out is `seq`, or the first that is not acknowledged. @param {number} seq */
+  /** The next to go out is `seq`, or the first that is not acknowledged.
+   * @param {number} seq */
   goBack(seq) {
     this.sent = Math.max(this.acked, Math.min(this.sent, Math.max(seq, 1) - 1));
     this.pump();
@@ -905,9 +930,11 @@ const PAUSE_MS = 150; // a room that ticks and is silent for longer, has paused
  * "recovered" ({kind: "worker" | "connection", ms}), "reset" ({firstLost, lost}), "gone" ({known, reason}). */
 export class Room extends Emitter {
   #oneup; #membership; #schema; #synced;
-  /** Own inputs that the newest state may not have yet. @type {any[]} */
+  /** Own inputs that the newest state may not have yet.
+   * @type {any[]} */
   #inputs = [];
-  /** The newest streamed ones that it has, by name. @type {Map<string, any>} */
+  /** The newest streamed ones that it has, by name.
+   * @type {Map<string, any>} */
   #applied = new Map();
   #stamp = 0;
   #heardAt = 0;
@@ -937,30 +964,35 @@ export class Room extends Emitter {
     /** `describe`'s bytes of a room without synchronised state. */
     this.described = NOTHING;
     /** How `view()` smooths: a fixed delay instead of the adapted one, the distance from which a change is a jump and not a
-     * movement, and how far beyond the newest state it may guess. @type {{delayMs: number | null, snap: number, extrapolateMs: number}} */
+     * movement, and how far beyond the newest state it may guess.
+     * @type {{delayMs: number | null, snap: number, extrapolateMs: number}} */
     this.smoothing = { delayMs: null, snap: Infinity, extrapolateMs: 200 };
     /** @type {{acknowledged: number, lost: number, doubled: number, recovered: number, pausesMs: number[]}} */
     this.stats = { acknowledged: 0, lost: 0, doubled: 0, recovered: 0, pausesMs: [] };
   }
 
-  /** The newest state. Treat it as read-only. @returns {any} */
+  /** The newest state. Treat it as read-only.
+   * @returns {any} */
   get state() { return this.#synced ? this.#synced.state : this.described; }
   get tick() { return this.#synced?.tick ?? 0; }
   /** Of the newest state, in the room's milliseconds since 1970. */
   get time() { return this.#synced?.time ?? 0; }
   /** Inputs that are not acknowledged yet. */
   get waiting() { return this.#membership.pending.length; }
-  /** The state as it is to be drawn: a little in the past, between two that came. @param {number} [time] of the server, ms @returns {any} */
+  /** The state as it is to be drawn: a little in the past, between two that came.
+   * @param {number} [time] of the server, ms @returns {any} */
   view(time) { return this.#synced ? this.#synced.view(this.smoothing, time) : this.described; }
 
-  /** A numbered input: applied exactly once, whatever dies on the way. @param {string} name @param {object} [value]
+  /** A numbered input: applied exactly once, whatever dies on the way.
+   * @param {string} name @param {object} [value]
    * @returns {Promise<any>} the room's reply (undefined without one); rejects with a OneUpError when it was not applied */
   async send(name, value = {}) {
     if (!this.#schema) throw new OneUpError("unknown-message", `the module ${this.module.name} has no schema: use sendRaw`);
     const reply = await this.#send(this.#schema.encode(name, value), name, value);
     return this.#schema.decode(reply)?.value;
   }
-  /** As `send`, in bytes. @param {Uint8Array} payload @returns {Promise<Uint8Array>} */
+  /** As `send`, in bytes.
+   * @param {Uint8Array} payload @returns {Promise<Uint8Array>} */
   sendRaw(payload) { return this.#send(payload, "", payload); }
 
   /** @param {Uint8Array} payload @param {string} name @param {any} value @returns {Promise<Uint8Array>} */
@@ -979,7 +1011,8 @@ export class Room extends Emitter {
     return promise;
   }
 
-  /** Fire and forget: what only matters now. It may be lost, and is never repeated. @param {string} name @param {object} [value]
+  /** Fire and forget: what only matters now. It may be lost, and is never repeated.
+   * @param {string} name @param {object} [value]
    * @returns {number} its stamp */
   stream(name, value = {}) {
     if (!this.#schema) throw new OneUpError("unknown-message", `the module ${this.module.name} has no schema: use streamRaw`);
@@ -998,7 +1031,8 @@ export class Room extends Emitter {
     if (this.#inputs.length > 512) this.#inputs.shift();
   }
 
-  /** Ends the membership. @returns {Promise<void>} when that is durable */
+  /** Ends the membership.
+   * @returns {Promise<void>} when that is durable */
   leave() {
     return new Promise((resolve, reject) => {
       this.#membership.send(NOTHING, (error) => (error ? reject(error) : resolve()), true);
@@ -1020,7 +1054,8 @@ export class Room extends Emitter {
     /** @type {Record<string, any>} */ const offsets = {};
     /** @type {any} */ let raw = null;
     let rawUntil = 0, from = -1, at = 0;
-    const apart = (/** @type {any} */ a, /** @type {any} */ b, /** @type {(a: number, b: number) => number} */ f) =>
+    /** @type {(a: any, b: any, f: (a: number, b: number) => number) => any} of each number in a value */
+    const each = (a, b, f) =>
       typeof a === "number" ? f(a, b ?? 0) : Object.fromEntries(Object.keys(a).map((key) => [key, f(a[key], b?.[key] ?? 0)]));
     /** @param {number} until of the room */
     const run = (until) => {
@@ -1049,11 +1084,11 @@ export class Room extends Emitter {
       const now = this.#oneup.now(), present = this.#arrival(now);
       /** @type {any} */ const own = run(present);
       if (!own || !synced) return (raw = null);
-      const again = raw && from !== synced.time ? run(rawUntil) : null;
+      /** @type {any} */ const again = raw && from !== synced.time ? run(rawUntil) : null;
       for (const field of blend) {
         const fade = Math.exp(-(now - at) / blendMs);
-        let offset = apart(offsets[field] ?? apart(own[field], own[field], () => 0), null, (a) => a * fade);
-        if (again) offset = apart(offset, apart(raw[field], again[field], (a, b) => a - b), (a, b) => a + b);
+        let offset = each(offsets[field] ?? each(own[field], own[field], () => 0), null, (a) => a * fade);
+        if (again) offset = each(offset, each(raw[field], again[field], (a, b) => a - b), (a, b) => a + b);
         const size = typeof offset === "number" ? Math.abs(offset) : Math.hypot(.../** @type {number[]} */ (Object.values(offset)));
         offsets[field] = size > snap ? undefined : offset;
       }
@@ -1061,11 +1096,12 @@ export class Room extends Emitter {
       rawUntil = present;
       from = synced.time;
       at = now;
-      for (const field of blend) if (offsets[field] !== undefined) own[field] = apart(own[field], offsets[field], (a, b) => a + b);
+      for (const field of blend) if (offsets[field] !== undefined) own[field] = each(own[field], offsets[field], (a, b) => a + b);
       return own;
     };
   }
-  /** The room's time at which an input sent at the local instant `at` gets there. @param {number} at */
+  /** The room's time at which an input sent at the local instant `at` gets there.
+   * @param {number} at */
   #arrival(at) {
     const clock = this.#oneup.serverClock;
     return at + clock.goal + clock.roundTrip / 2 - (this.#synced?.lag ?? 0);
@@ -1096,7 +1132,7 @@ export class Room extends Emitter {
         this.#joined(this);
         this.emit("state", {});
       },
-      output: (/** @type {Uint8Array} */ payload) => this.#output(payload),
+      output: (/** @type {Uint8Array} */ payload, /** @type {boolean} */ isNumbered) => this.#output(payload, isNumbered),
       acknowledged: (/** @type {number} */ seq, /** @type {any} */ entry) => {
         this.stats.acknowledged += 1;
         const ms = this.#oneup.now() - entry.sentAt;
@@ -1119,12 +1155,12 @@ export class Room extends Emitter {
     };
   }
 
-  /** @param {Uint8Array} payload */
-  #output(payload) {
+  /** @param {Uint8Array} payload @param {boolean} isNumbered */
+  #output(payload, isNumbered) {
     const id = payload[0];
     if (this.#synced && id === 250) return this.#synced.keyframe(payload);
     if (this.#synced && id === 251) {
-      if (!this.#synced.delta(payload)) return;
+      if (!this.#synced.delta(payload, isNumbered)) return;
       const stamp = this.#synced.stamps.get(this.slot) ?? 0;
       for (const input of this.#inputs) if (input.stamp && input.stamp <= stamp) this.#applied.set(input.name, input.value);
       this.#inputs = this.#inputs.filter((input) => !input.isDone && !(input.stamp && input.stamp <= stamp));
@@ -1136,7 +1172,7 @@ export class Room extends Emitter {
     if (!message || !this.emit(message.name, message.value)) this.emit("raw", payload);
   }
 
-  get #isTicking() { return this.#synced !== null && this.#synced.interval > 0 && this.#synced.interval < 1000; }
+  get #isTicking() { return this.#synced !== null && this.#synced.ticks && this.#synced.interval > 0 && this.#synced.interval < 1000; }
   /** When the next sign of the room was due, or since when an input waits. */
   #due() {
     if (this.#isTicking) return this.#heardAt + (this.#synced?.interval ?? 0);
@@ -1183,9 +1219,16 @@ const SILENCE_MS = 30_000; // without any frame for so long, the connection is g
 const PROOF_MS = 5_000; // after a sleep it has this long to prove that it lives
 const CLOGGED_BYTES = 65_536; // more waits in the socket: what is streamed is out of date
 
-/** What a membership needs of its connection. @typedef {object} Link
- * @property {() => number} now @property {(kind: string, fields: Record<string, any>) => void} request
- * @property {(at: number) => void} wakeBy @property {boolean} isClogged @property {number} frameBytesMax @property {(membership: Membership) => void} ended */
+/**
+ * What a membership needs of its connection.
+ * @typedef {object} Link
+ * @property {() => number} now
+ * @property {(kind: string, fields: Record<string, any>) => void} request
+ * @property {(at: number) => void} wakeBy
+ * @property {boolean} isClogged
+ * @property {number} frameBytesMax
+ * @property {(membership: Membership) => void} ended
+ */
 
 /** @typedef {object} Options
  * @property {string} [name] shown to others, at most 64 bytes
@@ -1197,7 +1240,8 @@ const CLOGGED_BYTES = 65_536; // more waits in the socket: what is streamed is o
  * @property {(event: any) => void} [onconnection] as `oneup.on("connection", …)`, from the first attempt on
  * @property {() => number} [now] monotonic milliseconds @property {() => number} [random] */
 
-/** Connects to a server. Goes on trying until it is there. @param {Options} [options] @returns {Promise<OneUp>} */
+/** Connects to a server. Goes on trying until it is there.
+ * @param {Options} [options] @returns {Promise<OneUp>} */
 export async function connect(options = {}) {
   const oneup = new OneUp(options);
   await oneup.start();
@@ -1206,7 +1250,9 @@ export async function connect(options = {}) {
 
 /** A connection that comes back by itself. Events: "connection" ({state: "up" | "lost" | "waiting" | "stopped", …}). */
 export class OneUp extends Emitter {
-  #options; #keep; #url = "";
+  #options;
+  /** @type {Keep} */ #keep;
+  #url = "";
   /** @type {any} */ #socket = null;
   /** @type {"stopped" | "waiting" | "connecting" | "greeting" | "up"} */ #phase = "stopped";
   #until = 0; #attempts = 0; #notBefore = 0; #heardAt = 0; #pingAt = 0; #pingsSoon = 0;
@@ -1263,9 +1309,11 @@ export class OneUp extends Emitter {
     this.#stop(new OneUpError("stopped", "the connection was closed by this side"));
   }
 
-  /** @param {string} path "module/key" @param {{parameters?: Uint8Array, schema?: object | null}} [options] `schema`: instead of
-   *   the one that the server has; null for none @returns {Promise<Room>} when the room's state has come */
-  async join(path, { parameters = NOTHING, schema } = {}) {
+  /** @param {string} path "module/key" @param {{parameters?: Uint8Array, schema?: any}} [options] `schema`: instead of
+   *   the one that the server has; null for none
+   * @returns {Promise<Room>} when the room's state has come */
+  async join(path, options = {}) {
+    const { parameters = NOTHING, schema } = options;
     const slash = path.indexOf("/");
     if (slash < 1) throw new OneUpError("join-refused", `"${path}" names no room: write "module/key"`);
     const module = path.slice(0, slash), key = path.slice(slash + 1);
@@ -1384,13 +1432,12 @@ export class OneUp extends Emitter {
   /** @param {Uint8Array} bytes */
   #received(bytes) {
     this.#heardAt = this.now();
-    let frame;
     try {
-      frame = decodeFrame(bytes);
+      const frame = decodeFrame(bytes);
       if (frame.kind === "welcome") return this.#welcome(frame);
       if (frame.kind === "pong") return this.serverClock.answered(Number(frame.time) / 1000, frame.serverTimeUs / 1000);
       if (frame.kind === "error") this.#error(frame);
-      if (frame.joinId) this.#rooms.find((room) => room.membership.what.joinId === frame?.joinId)?.membership.received(frame);
+      if (frame.joinId) this.#rooms.find((room) => room.membership.what.joinId === frame.joinId)?.membership.received(frame);
     } catch (error) {
       if (!(error instanceof OneUpError)) throw error;
       this.emit("error", error); // a frame that nobody understands; the numbers will show whether something is missing

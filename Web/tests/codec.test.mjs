@@ -93,6 +93,12 @@ test("a newer room's fields are passed over, missing ones have their defaults", 
   assert.deepEqual(old.decode(full)?.value, { b: 9, new: "" });
 });
 
+test("types of a newer server are stepped over", () => {
+  const newer = new Schema({ messages: [{ id: 7, name: "All", fields: [{ n: 2, name: "b", type: "u8" }, { n: 8, name: "h", type: "quaternion" },
+    { n: 9, name: "i", type: { list: { tree: [] } } }] }] });
+  assert.deepEqual(newer.decode(every.encode("All", { b: 1, h: "x", i: bytes("0102") }))?.value, { b: 1 });
+});
+
 test("an unknown message is named, and what there is instead", () => {
   assert.throws(() => every.encode("Jump", {}), { name: "OneUpError", code: "unknown-message", message: /"Jump".*All/ });
   assert.equal(every.decode(bytes("63")), null);

@@ -93,6 +93,12 @@ test("the view is between two states, text and counts are of the earlier one", (
   assert.equal(view(1_000_150, { snap: 150 }).pos.x, 100, "a jump is not drawn as a movement");
 });
 
+test("a room without a clock is seen as it is", () => {
+  const { synced } = fixture();
+  synced.delta(delta(1, 11, 1_000_100, [], ships(row(0, field(1, 2, vec(100, 0))))), true);
+  assert.equal(synced.view({ delayMs: null, snap: Infinity, extrapolateMs: 200 }).ships.get(0).pos.x, 100);
+});
+
 test("whoever appears or goes does so at their time", () => {
   const { synced } = fixture();
   synced.delta(delta(1, 11, 1_000_100, [], ships(removed(0), row(4, []))));

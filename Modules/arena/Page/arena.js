@@ -217,8 +217,9 @@ class Game {
       event.preventDefault();
       this.#pointer = null;
       this.#keys.add(name);
+      this.#steerAtOnce();
     });
-    addEventListener("keyup", (event) => this.#keys.delete(names[event.code]));
+    addEventListener("keyup", (event) => { if (this.#keys.delete(names[event.code])) this.#steerAtOnce(); });
     addEventListener("blur", () => { this.#keys.clear(); this.#pointer = null; });
     const sky = element("sky");
     let down = null;
@@ -254,10 +255,17 @@ class Game {
   }
   #steerTo(pos, now) {
     const to = this.#wanted(pos), before = this.#steer;
-    const isNew = Math.hypot(to.x - before.to.x, to.y - before.to.y) > 0.03 || (to.x === 0 && to.y === 0 && (before.to.x !== 0 || before.to.y !== 0));
-    if (isNew ? now - before.at < STEER_EVERY_MS : now - before.at < STEER_AGAIN_MS) return;
+    const change = Math.hypot(to.x - before.to.x, to.y - before.to.y);
+    const isNew = change > 0.03 || (to.x === 0 && to.y === 0 && (before.to.x !== 0 || before.to.y !== 0));
+    if (change < 0.5 && now - before.at < (isNew ? STEER_EVERY_MS : STEER_AGAIN_MS)) return;
     this.#steer = { to, at: now };
     this.room.stream("Steer", { to });
+  }
+
+  /** Before the next frame, so that the ship moves in it. */
+  #steerAtOnce() {
+    const own = this.room && this.#own?.();
+    if (own) this.#steerTo(own.pos, performance.now());
   }
 
   // MARK: Each frame
