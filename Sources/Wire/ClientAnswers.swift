@@ -87,11 +87,20 @@ package func encodeBusyFrame(
 package func encodeGoneFrame(
   into out: inout [UInt8], _ joinID: JoinID, last: InputSeq, known: Bool, reason: StaticString
 ) {
+  encodeGoneFrame(
+    into: &out, joinID, last: last, known: known,
+    reason: UnsafeBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount))
+}
+
+/// `reason` must be UTF-8.
+package func encodeGoneFrame(
+  into out: inout [UInt8], _ joinID: JoinID, last: InputSeq, known: Bool, reason: some Collection<UInt8>
+) {
   out.frame(8) { out in
     out.putVarintField(1, UInt64(joinID.rawValue))
     out.putVarintField(2, last.rawValue)
     out.putVarintField(3, known ? 1 : 0)
-    out.putBytesField(4, UnsafeBufferPointer(start: reason.utf8Start, count: reason.utf8CodeUnitCount))
+    out.putBytesField(4, reason)
   }
 }
 

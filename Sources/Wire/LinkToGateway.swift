@@ -18,11 +18,13 @@ package enum LinkToGateway {
   case expected(Route, InputSeq)
   case busy(Route, InputSeq, retryMilliseconds: UInt32, Busy)
   /// The membership is over or unknown; the route is free again on the worker's side.
-  case gone(Route, last: InputSeq, known: Bool, GoneReason)
+  /// `text`: why, where there is more to say than the reason.
+  case gone(Route, last: InputSeq, known: Bool, GoneReason, text: UnsafeRawBufferPointer)
   /// A join that was not accepted; the route is free again.
   case refused(Route, JoinRefusal, retryMilliseconds: UInt32, text: UnsafeRawBufferPointer)
   case notice(routes: RouteList, kind: UInt8, text: UnsafeRawBufferPointer)
   case inspected(request: UInt32, json: UnsafeRawBufferPointer)
+  indirect case commanded(request: UInt32, CommandAnswer)
 
   package struct Attachment {
     package var route: Route
@@ -72,6 +74,11 @@ package enum LinkToGateway {
     case busy = 6
     case failed = 7
     case malformed = 8
+    /// The room is over; the text says why.
+    case ended = 9
+    case locked = 10
+    /// Rooms of this module are made by the game's own backend.
+    case notCreated = 11
   }
 
   /// u16 count, then u32 routes.
@@ -133,11 +140,13 @@ package enum LinkToGateway {
     case 26: return .expected(try r.take(), try r.take())
     case 27: return .busy(try r.take(), try r.take(), retryMilliseconds: try r.take(), try known(&r))
     case 28:
-      return .gone(try r.take(), last: try r.take(), known: try r.take(UInt8.self) != 0, try known(&r))
+      return .gone(
+        try r.take(), last: try r.take(), known: try r.take(UInt8.self) != 0, try known(&r), text: r.takeRest())
     case 30:
       return .refused(try r.take(), try known(&r), retryMilliseconds: try r.take(), text: r.takeRest())
     case 31: return .notice(routes: try routes(&r), kind: try r.take(), text: r.takeRest())
     case 32: return .inspected(request: try r.take(), json: r.takeRest())
+    case 34: return .commanded(request: try r.take(), try CommandAnswer(&r))
     default: throw DecodingError("is unknown")
     }
   }
@@ -223,13 +232,14 @@ extension [UInt8] {
   }
   package mutating func putGone(
     _ shard: ShardID, _ epoch: ShardEpoch, _ route: Route, last: InputSeq, known: Bool,
-    _ reason: LinkToGateway.GoneReason
+    _ reason: LinkToGateway.GoneReason, text: some Collection<UInt8> = EmptyCollection<UInt8>()
   ) {
     let start = beginLink(28, shard, epoch)
     put(route)
     put(last)
     append(known ? 1 : 0)
     append(reason.rawValue)
+    append(contentsOf: text)
     endLink(start)
   }
   package mutating func putRefused(
@@ -251,6 +261,12 @@ extension [UInt8] {
     for route in routes { put(route) }
     append(kind)
     append(contentsOf: text.utf8)
+    endLink(start)
+  }
+  package mutating func putCommanded(request: UInt32, _ answer: CommandAnswer) {
+    let start = beginLink(34, ShardID(0), ShardEpoch(0))
+    put(request)
+    answer.encode(into: &self)
     endLink(start)
   }
   package mutating func putInspected(request: UInt32, json: some Collection<UInt8>) {

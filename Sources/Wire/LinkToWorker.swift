@@ -19,6 +19,8 @@ package enum LinkToWorker {
   case confirm(records: UInt64)
   /// From control: answered with `inspected`.
   case inspect(request: UInt32, what: UnsafeRawBufferPointer)
+  /// From control: answered with `commanded` as soon as it is durable and decided; never, where the link closes before.
+  indirect case command(request: UInt32, RoomCommand)
 
   package struct JoinRequest {
     package var route: Route
@@ -91,6 +93,7 @@ package enum LinkToWorker {
     case 7: return .complete
     case 8: return .confirm(records: try r.take())
     case 9: return .inspect(request: try r.take(), what: r.takeRest())
+    case 10: return .command(request: try r.take(), try RoomCommand(&r))
     default: throw DecodingError("is unknown")
     }
   }
@@ -144,6 +147,10 @@ package enum LinkToWorker {
       start = out.beginLink(9, shard, epoch)
       out.put(request)
       out.append(contentsOf: what)
+    case .command(let request, let command):
+      start = out.beginLink(10, shard, epoch)
+      out.put(request)
+      command.encode(into: &out)
     }
     out.endLink(start)
   }

@@ -190,6 +190,7 @@ struct GatewayScript {
     case .complete: "complete \(header.shard)@\(header.epoch)"
     case .confirm(let records): "confirm \(records)"
     case .inspect: "inspect"
+    case .command: "command"
     }
   }
 }

@@ -30,7 +30,11 @@ extension GatewayCore {
     // Counted even when void: the worker counts what it has sent.
     if case .output = record { links[link].outputs += 1 }
     let shard = Int(header.shard.rawValue)
-    if case .inspected = record { return }
+    // Control asks on links of its own.
+    switch record {
+    case .inspected, .commanded: return
+    default: break
+    }
     guard shard < shards.count else { throw LinkError("a worker speaks of shard \(shard) of \(shards.count)") }
     if case .serving = record { return serving(link, header.shard, header.epoch) }
     guard shards[shard].owner == link, shards[shard].epoch == header.epoch else {
@@ -50,15 +54,20 @@ extension GatewayCore {
         encodeBusyFrame(into: &$0, $1, seq, retryMilliseconds: retry, reason: reason.text)
       }
     case .attached(let attachment): attached(header.shard, attachment, now)
-    case .gone(let route, let last, let known, let reason):
+    case .gone(let route, let last, let known, let reason, let text):
       guard let (r, c) = recipient(header.shard, route) else { return }
       let joinID = routes[r].joinID
-      send(c) { encodeGoneFrame(into: &$0, joinID, last: last, known: known, reason: reason.text) }
+      if text.isEmpty {
+        send(c) { encodeGoneFrame(into: &$0, joinID, last: last, known: known, reason: reason.text) }
+      } else {
+        let text = Array(String(decoding: text.prefix(1_024), as: UTF8.self).utf8)
+        send(c) { encodeGoneFrame(into: &$0, joinID, last: last, known: known, reason: text) }
+      }
       // The send may have ended the connection, and the route with it.
       if routes.find(route) != nil { end(r) }
     case .refused(let route, let reason, let retry, let text): refused(header.shard, route, reason, retry, text)
     case .notice(let list, let kind, let text): notice(header.shard, list, kind, text)
-    case .serving, .inspected: preconditionFailure("answered above")
+    case .serving, .inspected, .commanded: preconditionFailure("answered above")
     }
   }
 
@@ -221,7 +230,7 @@ extension LinkToGateway.JoinRefusal {
   var code: ClientErrorCode {
     switch self {
     case .unknownModule: .unknownModule
-    case .byRoom, .full, .frozen, .failed: .joinRefused
+    case .byRoom, .full, .frozen, .failed, .ended, .locked, .notCreated: .joinRefused
     case .tooManyRooms: .tooMany
     case .busy: .unavailable
     case .malformed: .malformed

@@ -1,0 +1,114 @@
+// What the game's own backend, or an operator, asks of a room over control's link, and what comes of it.
+package import Core
+
+/// Buffers are borrowed from the read.
+package enum RoomCommand {
+  /// Makes the room if there is none of that module and key.
+  case create(module: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, parameters: UnsafeRawBufferPointer)
+  /// A message to a room that exists. The same idempotency key gives the same answer without a second run.
+  case signal(
+    module: UnsafeRawBufferPointer, key: UnsafeRawBufferPointer, idempotencyKey: UnsafeRawBufferPointer,
+    payload: UnsafeRawBufferPointer)
+  case kick(RoomID, Slot, reason: UnsafeRawBufferPointer)
+  case lock(RoomID, Bool)
+  case end(RoomID, reason: UnsafeRawBufferPointer)
+}
+
+/// Given once what was asked for is durable and decided.
+package enum CommandAnswer: Hashable, Sendable {
+  case done(RoomID, reply: [UInt8])
+  /// By the room, or because it cannot be: asking again brings the same.
+  case refused(String)
+  /// There is no such room or member.
+  case notFound
+  /// The room's shard is another worker's.
+  case notMine(ShardID)
+  case busy(retryMilliseconds: UInt32)
+  /// It made the room's code fail and was undone.
+  case failed(String)
+}
+
+extension RoomCommand {
+  /// u8 kind, then the fields.
+  package func encode(into out: inout [UInt8]) {
+    switch self {
+    case .create(let module, let key, let parameters):
+      out.append(1)
+      out.putBlob(module)
+      out.putBlob(key)
+      out.putBlob(parameters)
+    case .signal(let module, let key, let idempotencyKey, let payload):
+      out.append(2)
+      out.putBlob(module)
+      out.putBlob(key)
+      out.putBlob(idempotencyKey)
+      out.putBlob(payload)
+    case .kick(let room, let slot, let reason):
+      out.append(3)
+      out.put(room)
+      out.put(slot)
+      out.putBlob(reason)
+    case .lock(let room, let isLocked):
+      out.append(4)
+      out.put(room)
+      out.append(isLocked ? 1 : 0)
+    case .end(let room, let reason):
+      out.append(5)
+      out.put(room)
+      out.putBlob(reason)
+    }
+  }
+
+  init(_ r: inout ByteReader) throws(DecodingError) {
+    switch try r.take(UInt8.self) {
+    case 1: self = .create(module: try r.takeBlob(), key: try r.takeBlob(), parameters: try r.takeBlob())
+    case 2:
+      self = .signal(
+        module: try r.takeBlob(), key: try r.takeBlob(), idempotencyKey: try r.takeBlob(), payload: try r.takeBlob())
+    case 3: self = .kick(try r.take(), try r.take(), reason: try r.takeBlob())
+    case 4:
+      let room: RoomID = try r.take()
+      let flag: UInt8 = try r.take()
+      guard flag <= 1 else { throw DecodingError("locks by \(flag)") }
+      self = .lock(room, flag == 1)
+    case 5: self = .end(try r.take(), reason: try r.takeBlob())
+    default: throw DecodingError("has an unknown command")
+    }
+  }
+}
+
+extension CommandAnswer {
+  package func encode(into out: inout [UInt8]) {
+    switch self {
+    case .done(let room, let reply):
+      out.append(1)
+      out.put(room)
+      out.putBlob(reply)
+    case .refused(let text):
+      out.append(2)
+      out.putText(text)
+    case .notFound: out.append(3)
+    case .notMine(let shard):
+      out.append(4)
+      out.put(shard)
+    case .busy(let retry):
+      out.append(5)
+      out.put(retry)
+    case .failed(let text):
+      out.append(6)
+      out.putText(text)
+    }
+  }
+
+  init(_ r: inout ByteReader) throws(DecodingError) {
+    switch try r.take(UInt8.self) {
+    case 1: self = .done(try r.take(), reply: Array(try r.takeBlob()))
+    case 2: self = .refused(try r.takeText())
+    case 3: self = .notFound
+    case 4: self = .notMine(try r.take())
+    case 5: self = .busy(retryMilliseconds: try r.take())
+    case 6: self = .failed(try r.takeText())
+    default: throw DecodingError("has an unknown answer")
+    }
+  }
+}
