@@ -42,6 +42,26 @@ package enum Limits {
   package static let ticksMadeUpMax = 5
   /// Inputs taken from one room in one batch; the rest waits in the link.
   package static let inputsPerRoomPerBatchMax = 256
+  /// What lists say of a room. Longer: cut.
+  package static let labelBytesMax = 128
+  /// Beyond, further keys are passed over; longer ones too.
+  package static let propertiesMax = 16
+  package static let propertyKeyBytesMax = 32
+  package static let propertyValueBytesMax = 64
+  package static let reasonBytesMax = 256
+  /// Answers that a room remembers by their idempotency keys; the oldest are forgotten first.
+  package static let signalAnswersMax = 64
+  package static let idempotencyKeyBytesMax = 64
+  /// A longer reply makes the signal fail.
+  package static let signalReplyBytesMax = 1_024
+  /// Commands that wait for one room; beyond, `busy`.
+  package static let commandsPerRoomMax = 64
+  /// How long an ended room answers for itself before its key can be used anew.
+  package static let endedSeconds: Int64 = 600
+  /// Counters of one module in one worker; further names are passed over.
+  package static let moduleCountersMax = 64
+  /// Events of a room that are remembered for whoever looks into it.
+  package static let lastEventsMax = 32
   /// Inputs one worker takes in one batch.
   package static let inputsPerBatchMax = 8_192
 
@@ -130,6 +150,7 @@ package enum Limits {
     precondition(ringBytesMax >= 2 * outputBytesPerEventMax, "the ring must hold what an event can send")
     precondition(
       roomsPerShardMax * checkpointBytesPerRoom < checkpointEveryBytes, "a checkpoint must not make the next one due")
+    precondition(propertiesMax < 256 && signalAnswersMax < 256, "their counts are bytes in snapshots")
     precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
     precondition(unreliablePendingBytesMax < outboundBytesMax, "unreliable outputs must give way to numbered ones")
     precondition(outboundBytesMax >= ringBytesMax / 2, "a client that comes back must be able to take the ring")

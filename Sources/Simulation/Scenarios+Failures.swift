@@ -272,5 +272,5 @@ extension Scenario {
     },
   ]
 
-  package static let all: [Scenario] = deaths + players + failures + journal + overlaps
+  package static let all: [Scenario] = deaths + players + failures + journal + overlaps + lifecycle
 }

@@ -30,6 +30,10 @@ package enum ScriptedCommand: UInt8, Sendable, CaseIterable {
   case shower = 13
   /// Sends more than one event may.
   case flood = 14
+  /// Appends; the room is over after it.
+  case end = 15
+  /// Appends; the room gets a label, a property and a count.
+  case dress = 16
 }
 
 /// What a scripted room's reliable output says, by its first byte.
@@ -50,6 +54,8 @@ package struct ScriptedRoom: Hashable, Sendable {
   package var operations: [UInt64] = []
   package var ticks: UInt64 = 0
   package var mixed: UInt64 = 0
+  /// Operations that came as signals.
+  package var signals: [UInt64] = []
 
   package init() {}
   package func encode(into out: inout [UInt8]) {
@@ -57,6 +63,8 @@ package struct ScriptedRoom: Hashable, Sendable {
     for operation in operations { out.put(operation) }
     out.put(ticks)
     out.put(mixed)
+    out.put(UInt32(signals.count))
+    for signal in signals { out.put(signal) }
   }
   package init(_ bytes: UnsafeRawBufferPointer) throws(DecodingError) {
     var r = ByteReader(bytes)
@@ -64,6 +72,7 @@ package struct ScriptedRoom: Hashable, Sendable {
     for _ in 0..<count { operations.append(try r.take()) }
     ticks = try r.take()
     mixed = try r.take()
+    for _ in 0..<(try r.take(UInt32.self)) { signals.append(try r.take()) }
   }
 }
 
@@ -123,7 +132,9 @@ package final class ScriptedEngine: RoomEngine {
         membersMax: 64, ticksWhenEmpty: empty,
         limits: RoomLimits(fuel: fuel * calls, memoryBytes: 1 << 20, stackBytes: 1 << 16, outputBytes: 1 << 16))
     }
-    return [module("tally", 1), module("ticker", 2, ticks: 4), module("restless", 3, ticks: 1, empty: true)]
+    var brief = module("brief", 4)
+    brief.keepEmptySeconds = 120
+    return [module("tally", 1), module("ticker", 2, ticks: 4), module("restless", 3, ticks: 1, empty: true), brief]
   }
 
   package func module(named name: String) -> ModuleSettings? { modules.first { $0.name == name } }
@@ -192,7 +203,7 @@ package final class ScriptedEngine: RoomEngine {
       var bytes = [ScriptedOutput.ticked.rawValue]
       bytes.put(number)
       send(.all, bytes, reliable: number % 8 == 0)
-    case .signal: return refuse()
+    case .signal: return signal(&room, payload, budget)
     case .timer:
       var r = ByteReader(payload)
       if let operation: UInt64 = try? r.take() { append(&room, operation, .all) }
@@ -257,7 +268,34 @@ package final class ScriptedEngine: RoomEngine {
       for i in 0..<min(count, 100) { send(.all, [ScriptedOutput.filler.rawValue, i]) }
     case .flood:
       for i in 0..<200 { send(.all, [ScriptedOutput.filler.rawValue, UInt8(i)]) }
+    case .end:
+      append(&room, operation, .all)
+      effects.commands.append(.end(reason: put(Array("the game is over".utf8))))
+    case .dress:
+      append(&room, operation, .all)
+      effects.commands.append(.label(put(Array("the arena".utf8))))
+      effects.commands.append(.property(put(Array("mode=duel".utf8))))
+      effects.commands.append(.count(name: put(Array("dresses".utf8)), amount: 2))
     }
+    return .applied(fuelUsed: fuelPerCall)
+  }
+
+  /// `append`: kept apart from members' operations, told to nobody, answered with itself. u8 command, u64 operation.
+  private func signal(
+    _ room: inout ScriptedRoom, _ payload: UnsafeRawBufferPointer, _ budget: RoomBudget
+  ) -> RoomOutcome {
+    var r = ByteReader(payload)
+    guard let kind: UInt8 = try? r.take(), let command = ScriptedCommand(rawValue: kind),
+      let operation: UInt64 = try? r.take(), command != .refuse
+    else { return refuse() }
+    if command == .trap { return spoil(&room, .trap) }
+    room.signals.append(operation)
+    if command == .end { effects.commands.append(.end(reason: put(Array("signalled".utf8)))) }
+    var reply: [UInt8] = []
+    reply.put(operation)
+    // More than a room may answer.
+    if command == .flood { reply += [UInt8](repeating: 0, count: 2_000) }
+    effects.commands.append(.reply(payload: put(reply)))
     return .applied(fuelUsed: fuelPerCall)
   }
 

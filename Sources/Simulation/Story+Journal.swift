@@ -44,6 +44,10 @@ extension World {
     case .tick(let number, _): tell(subject, "tick", number)
     case .timer(let id, _): tell(subject, "timer", UInt64(id.rawValue))
     case .frozen(let reason): tell(subject, "frozen, \(reason)")
+    case .signal: tell(subject, "signal")
+    case .ended: tell(subject, "ended")
+    case .locked(let isLocked): tell(subject, isLocked ? "locked" : "unlocked")
+    case .dropped: tell(subject, "dropped")
     }
   }
 }

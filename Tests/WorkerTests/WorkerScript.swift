@@ -165,9 +165,11 @@ final class WorkerScript {
     case .ack(_, let seq): "ack \(seq)"
     case .expected(_, let seq): "expected \(seq)"
     case .busy(_, let seq, _, let why): "busy \(seq) \(why)"
-    case .gone(_, let last, let known, let why): "gone \(last) \(known) \(why)"
+    case .gone(_, let last, let known, let why, let text):
+      "gone \(last) \(known) \(why)\(text.isEmpty ? "" : ": " + String(decoding: text, as: UTF8.self))"
     case .refused(_, let why, _, let text): "refused \(why): \(String(decoding: text, as: UTF8.self))"
     case .notice(_, _, let text): "notice \(String(decoding: text, as: UTF8.self))"
+    case .commanded(let request, let answer): "commanded \(request) \(answer)"
     case .inspected(_, let json): "inspected \(String(decoding: json, as: UTF8.self))"
     case .state, .output, .unreliable: nil
     }

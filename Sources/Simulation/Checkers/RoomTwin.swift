@@ -30,6 +30,10 @@ struct RoomTwin {
   var members: [UInt32: Member] = [:]
   var timers: [Timer] = []
   var isFrozen = false
+  var isLocked = false
+  var hasEnded = false
+  /// Idempotency keys, the oldest first.
+  var signals: [[UInt8]] = []
   /// Of each output since the record begins.
   var outputs: [UInt64: UInt64] = [:]
   /// The last batch fails and its verdict is not on record yet: nothing is known from here on.
@@ -56,6 +60,9 @@ struct RoomTwin {
     random = h.random
     nextTimer = h.nextTimer
     isFrozen = h.frozen != nil
+    isLocked = h.isLocked
+    hasEnded = h.ended != nil
+    signals = h.signals.map(\.idempotencyKey)
     for (i, member) in h.members.enumerated() {
       guard let member else { continue }
       members[UInt32(i)] = Member(
@@ -82,6 +89,9 @@ struct RoomTwin {
     if nextTimer != other.nextTimer { return "next timers \(nextTimer) and \(other.nextTimer)" }
     if members != other.members { return "members \(members) and \(other.members)" }
     if timers != other.timers { return "timers \(timers) and \(other.timers)" }
+    if isLocked != other.isLocked { return "locked \(isLocked) and \(other.isLocked)" }
+    if hasEnded != other.hasEnded { return "ended \(hasEnded) and \(other.hasEnded)" }
+    if signals != other.signals { return "signals \(signals) and \(other.signals)" }
     if isFrozen != other.isFrozen { return "frozen \(isFrozen) and \(other.isFrozen)" }
     return nil
   }

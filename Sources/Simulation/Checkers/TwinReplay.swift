@@ -114,6 +114,10 @@ struct TwinReplay {
       twins[place.room] = nil
       return
     }
+    if case .dropped = event {
+      twins[place.room] = nil
+      return
+    }
     twin.eventSeq = place.seq
     settle(&twin, event, outcome, isQuarantined: annotation != nil)
     if annotation?.raisesTimeline == true {
@@ -153,7 +157,8 @@ struct TwinReplay {
     case .suspended(let slot): outcome = run(.suspended(slot), nothing)
     case .tick(let number, let skipped): outcome = run(.tick(number: number, skipped: skipped), nothing)
     case .timer(let id, let payload): outcome = run(.timer(id), payload)
-    case .rejected, .frozen: return nil
+    case .signal(_, let payload): outcome = run(.signal, payload)
+    case .rejected, .frozen, .ended, .locked, .dropped: return nil
     }
     if case .applied = outcome {
       twin.random = engine.context.random
@@ -205,6 +210,16 @@ struct TwinReplay {
       twin.timers.removeAll { $0.id == id }
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .frozen: twin.isFrozen = true
+    case .signal(let key, _):
+      twin.signals.append(Array(key))
+      if twin.signals.count > Limits.signalAnswersMax { twin.signals.removeFirst() }
+      if isApplied { carry(&twin, nil, InputSeq(0)) }
+    case .ended:
+      twin.hasEnded = true
+      twin.members = [:]
+      twin.timers = []
+    case .locked(let isLocked): twin.isLocked = isLocked
+    case .dropped: preconditionFailure("answered above")
     }
   }
 

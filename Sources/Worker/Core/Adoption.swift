@@ -82,6 +82,7 @@ extension Worker {
   mutating func awaken(_ room: Room) {
     awakeRooms.append(room)
     room.idleSince = now.monotonic
+    if room.host?.memberCount == 0, room.emptySince == nil { room.emptySince = now.monotonic }
     room.nextTick = now.monotonic
     room.stagedTick = room.host?.tick ?? 0
   }
@@ -307,6 +308,10 @@ extension Shard {
         let (place, event) = try r.takeEvent()
         let room = found(place.room, id)
         guard room.foundFrom <= position else { continue }
+        if case .dropped = event {
+          rooms[place.room] = nil
+          continue
+        }
         if case .created = event { room.forget() }
         if room.tailStart == nil { room.tailStart = position }
         TailItem.put(

@@ -168,7 +168,7 @@ extension Worker {
       let c = room.claim(slot)
       // A stale frame of an older connection harms nobody (2.1).
       guard answer.generation >= member.generation else { return }
-      if (answer.generation > member.generation || member.suspended) && !room.claims[c].isChanging {
+      if (answer.generation > member.generation || member.suspended) && !room.claims[c].isChanging && !room.isEnding {
         guard fitsReserve(room, 0) else {
           refuseForSpace(answer, room.shard)
           return
@@ -189,7 +189,8 @@ extension Worker {
       let stone = room.host?.tombstone(of: answer.membership)
       links[link].out.putGone(
         room.shard, epoch(room.shard), answer.route, last: stone?.last ?? InputSeq(0), known: stone != nil,
-        stone.flatMap { LinkToGateway.GoneReason(rawValue: $0.reason) } ?? .unknown)
+        stone.flatMap { LinkToGateway.GoneReason(rawValue: $0.reason) } ?? .unknown,
+        text: stone?.reason == LinkToGateway.GoneReason.ended.rawValue ? room.host.map(Self.endText) ?? [] : [])
       return
     }
     guard answer.generation >= member.generation else { return }
@@ -223,6 +224,17 @@ extension Worker {
       sendState(room, to: [answer.route], link)
     }
     if let frozen = host.frozen { notice(room, to: [answer.route], link, "the room is frozen: \(frozen)") }
+  }
+
+  /// The answer where the room stopped, or was dropped, before its turn came.
+  mutating func answerStopped(_ room: Room, _ answer: PendingAnswer) {
+    guard room.host == nil else {
+      refuse(answer, room.shard, .frozen, "the room is frozen: its history cannot be replayed by this server")
+      return
+    }
+    guard isOpen(answer) else { return }
+    links[answer.link].out.putGone(
+      room.shard, epoch(room.shard), answer.route, last: InputSeq(0), known: false, .unknown)
   }
 
   private func releaseTarget(_ room: Room, _ c: Int) -> (link: Int, route: Route)? {

@@ -25,13 +25,39 @@ extension Worker {
         room.awake.add(RoomTimer(id: id, due: room.awake.time + delay, payload: Array(effects.bytes[payload])))
         schedule(room)
       case .cancel(let id): room.awake.timers.removeAll { $0.id == id }
-      case .kick(let slot, _):
+      case .kick(let slot, let reason):
         guard let membership = room.awake[slot]?.membership else { continue }
-        pendingKicks.append(PendingKick(room: room, slot: slot, membership: membership))
+        room.ordersPending += 1
+        pendingKicks.append(
+          PendingKick(
+            room: room, slot: slot, membership: membership,
+            reason: Array(effects.bytes[reason].prefix(Limits.reasonBytesMax))))
+      case .count(let name, let amount): count(room, effects.bytes[name], amount)
+      case .label(let range): room.awake.label = Array(effects.bytes[range].prefix(Limits.labelBytesMax))
+      case .property(let range): room.awake.setProperty(effects.bytes[range])
+      case .lock(let isLocked): room.awake.isLocked = isLocked
+      case .end(let reason):
+        guard !room.isEnding else { continue }
+        room.isEnding = true
+        room.ordersPending += 1
+        pendingEnds.append(
+          PendingEnd(room: room, reason: Array(effects.bytes[reason].prefix(Limits.reasonBytesMax))))
       case .refuse, .log: break
-      case .count, .label, .property, .lock, .end: break
       }
     }
+  }
+
+  private mutating func count(_ room: Room, _ name: ArraySlice<UInt8>, _ amount: Int64) {
+    guard !isMuted else { return }
+    let module = String(decoding: room.awake.name, as: UTF8.self)
+    let name = String(decoding: name.prefix(Limits.moduleNameBytesMax), as: UTF8.self)
+    guard let value = moduleCounters[module]?[name] else {
+      if moduleCounters[module]?.count ?? 0 < Limits.moduleCountersMax {
+        moduleCounters[module, default: [:]][name] = amount
+      }
+      return
+    }
+    moduleCounters[module]![name] = value &+ amount
   }
 
   private mutating func send(
@@ -141,9 +167,12 @@ extension Worker {
         pendingKicks.append(kick)
         continue
       }
-      guard kick.room.phase == .ready, kick.room.host?[kick.slot]?.membership == kick.membership else { continue }
+      guard kick.room.phase == .ready, kick.room.host?[kick.slot]?.membership == kick.membership else {
+        kick.room.ordersPending -= 1
+        continue
+      }
       // It is just returning, or being suspended: it is kicked after that. Or leaving: then nobody is left to kick.
-      guard !kick.room.claims[kick.room.claim(kick.slot)].isChanging else {
+      guard !kick.room.claims[kick.room.claim(kick.slot)].isChanging, !kick.room.isEnding else {
         pendingKicks.append(kick)
         continue
       }
@@ -152,6 +181,8 @@ extension Worker {
         pendingKicks.append(kick)
         continue
       }
+      kick.room.kickReasons[kick.slot] = kick.reason
+      kick.room.ordersPending -= 1
       remove(kick.room, kick.slot)
     }
   }
@@ -169,6 +200,7 @@ struct PendingKick {
   var room: Room
   var slot: Slot
   var membership: Membership
+  var reason: [UInt8]
 }
 
 /// Whom a send is for; `some` is u32 slots, valid during the call.

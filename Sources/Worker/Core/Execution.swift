@@ -21,6 +21,7 @@ extension Worker {
     }
     let store = shards[Int(room.shard.rawValue)]!.store
     if budget != .decided { store.enter(room.id, head.seq) }
+    isMuted = budget != .live
     let fault = run(room, head, event, batch, time, budget, bytes)
     if budget != .decided { store.leave() }
     counters.events += 1
@@ -49,14 +50,22 @@ extension Worker {
     let eventTime = max(room.awake.time, time)
     let outcome = callGuest(room, event, eventTime, budget)
     switch outcome {
-    case .none: settle(room, head.seq, event, eventTime, .applied)
+    case .none:
+      room.watch.note(head.seq, event, bytes[0], eventTime, 0)
+      settle(room, head.seq, event, eventTime, .applied)
     case .applied(let fuel):
       if engine.effectCount > Limits.outputsPerEventMax {
         return RoomFault(kind: .output, text: "one event sent more than \(Limits.outputsPerEventMax) messages")
       }
+      if case .signal = event, Self.reply(engine.effects).count > Limits.signalReplyBytesMax {
+        return RoomFault(
+          kind: .output, text: "a signal was answered with more than \(Limits.signalReplyBytesMax) bytes")
+      }
+      room.watch.note(head.seq, event, bytes[0], eventTime, fuel)
       remember(room, bytes, batch, eventTime, fuel)
       settle(room, head.seq, event, eventTime, .applied)
     case .refused(let fuel):
+      room.watch.note(head.seq, event, bytes[0], eventTime, fuel)
       remember(room, bytes, batch, eventTime, fuel)
       settle(room, head.seq, event, eventTime, .refused)
     case .failed(let fault): return fault
@@ -104,7 +113,8 @@ extension Worker {
       host.nextTimer = context.nextTimer
     }
     switch event {
-    case .created: break
+    case .created:
+      if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
     case .joined(let joining): settleJoin(room, joining, outcome)
     case .attached(let slot, let generation): settleAttached(room, slot, generation, outcome)
     case .input(let slot, let number, _, _): settleInput(room, slot, number, outcome)
@@ -134,10 +144,13 @@ extension Worker {
       room.stagedTimers.removeAll { $0 == id }
       if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
     case .frozen(let reason): settleFrozen(room, reason)
+    case .signal(let key, _): settleSignal(room, key, outcome)
+    case .ended(let reason): settleEnded(room, reason, time)
+    case .locked(let isLocked): host.isLocked = isLocked
+    case .dropped: settleDropped(room)
     }
-    if case .quarantined = outcome {
-      room.awake.blame(event.blamed)
-    }
+    if case .quarantined = outcome, event.isBlamed { host.blame(event.blamed) }
+    if !room.commands.isEmpty { answerCommands(room, seq, event) }
   }
 
   private mutating func settleInput(_ room: Room, _ slot: Slot, _ number: InputSeq, _ outcome: Settlement) {
@@ -168,6 +181,7 @@ extension Worker {
         Member(
           membership: joining.membership, player: Array(joining.player), generation: joining.generation),
         at: joining.slot)
+      room.emptySince = nil
       carryOut(room, sender: nil, number: InputSeq(0))
       if room.claims[c].link < 0, pending != nil { room.claims[c].unclaimedSince = now.monotonic }
       if let pending { answer(room, pending) }
@@ -199,24 +213,34 @@ extension Worker {
   }
 
   private mutating func endMembership(_ room: Room, _ slot: Slot, _ reason: LeaveReason) {
+    let why = room.kickReasons.isEmpty ? nil : room.kickReasons.removeValue(forKey: slot)
+    switch reason {
+    case .left: closeMembership(room, slot, .left)
+    case .kicked: closeMembership(room, slot, .kicked, text: why ?? [])
+    case .expired: closeMembership(room, slot, .expired)
+    }
+  }
+
+  /// `text`: more than the reason says.
+  mutating func closeMembership(
+    _ room: Room, _ slot: Slot, _ gone: LinkToGateway.GoneReason, text: [UInt8] = []
+  ) {
     guard let member = room.host?[slot] else { return }
     let c = room.claim(slot)
-    let gone: LinkToGateway.GoneReason =
-      switch reason {
-      case .left: .left
-      case .kicked: .kicked
-      case .expired: .expired
-      }
     if room.claims[c].link >= 0 {
       let link = room.claims[c].link
       links[link].out.putAck(room.shard, epoch(room.shard), room.claims[c].route, member.lastSeq)
       links[link].out.putGone(
-        room.shard, epoch(room.shard), room.claims[c].route, last: member.lastSeq, known: true, gone)
+        room.shard, epoch(room.shard), room.claims[c].route, last: member.lastSeq, known: true, gone,
+        text: text)
       release(room, c)
     }
     room.claims[c] = Claim()
     room.awake.end(slot, reason: gone.rawValue)
-    if room.awake.memberCount == 0 { room.idleSince = now.monotonic }
+    if room.awake.memberCount == 0 {
+      room.idleSince = now.monotonic
+      room.emptySince = now.monotonic
+    }
     schedule(room)
   }
 
@@ -263,8 +287,13 @@ extension RoomEvent {
       .removed(let slot, _), .rejected(let slot, _, _):
       slot
     case .joined(let joining): joining.slot
-    case .created, .tick, .timer, .frozen: nil
+    case .created, .tick, .timer, .frozen, .signal, .ended, .locked, .dropped: nil
     }
+  }
+  /// A signal comes from the game's own backend: its failure is nobody's in the room, nor the room's.
+  var isBlamed: Bool {
+    if case .signal = self { return false }
+    return true
   }
 }
 
@@ -291,7 +320,8 @@ extension RoomEngine {
     case .tick(let number, let skipped):
       return call(instance, .tick(number: number, skipped: skipped), payload: nothing, budget: budget)
     case .timer(let id, let payload): return call(instance, .timer(id), payload: payload, budget: budget)
-    case .rejected, .frozen: return nil
+    case .signal(_, let payload): return call(instance, .signal, payload: payload, budget: budget)
+    case .rejected, .frozen, .ended, .locked, .dropped: return nil
     }
   }
 }

@@ -3,29 +3,107 @@ package import Core
 import Wire
 
 extension Worker {
-  /// `rooms`: an array of the rooms in memory. `counters`: one object. Anything else: an error object.
+  /// `rooms`: an array of the rooms that are known. `room <16 hex>`: all about one of them, or null. `counters`: one
+  /// object. Anything else: an error object.
   package func inspect(_ what: String) -> [UInt8] {
     switch what {
     case "rooms":
       let rooms = shards.compactMap { $0?.rooms.values }.joined().sorted { $0.id < $1.id }
-      return Array("[\(rooms.map(describe).joined(separator: ","))]".utf8)
-    case "counters": return Array(counters.json(rooms: awakeRooms.count).utf8)
-    default: return Array(#"{"error":"unknown: ask for rooms or counters"}"#.utf8)
+      return Array("[\(rooms.map { "{\(describe($0))}" }.joined(separator: ","))]".utf8)
+    case "counters": return Array(countersText.utf8)
+    default:
+      guard what.hasPrefix("room "), let id = UInt64(what.dropFirst(5), radix: 16) else {
+        return Array(#"{"error":"unknown: ask for rooms, room ID or counters"}"#.utf8)
+      }
+      guard let room = room(RoomID(id)) else { return Array("null".utf8) }
+      return inspect(room)
     }
   }
 
+  /// The fields of one room in a list.
   private func describe(_ room: Room) -> String {
-    let name = room.host.map { String(decoding: $0.name, as: UTF8.self) } ?? ""
-    let key = room.host.map { String(decoding: $0.key, as: UTF8.self) } ?? ""
-    let members = room.host?.memberCount ?? 0
+    func text(_ bytes: [UInt8]?) -> String { quoted(String(decoding: bytes ?? [], as: UTF8.self)) }
+    let host = room.host
     let connected = room.claims.count { $0.link >= 0 }
+    let properties = (host?.properties ?? []).map { "\(text($0.key)):\(text($0.value))" }.joined(separator: ",")
     return """
-      {"id":"\(room.id)","module":\(quoted(name)),"version":\(quoted(room.settings?.version ?? "")),"key":\(quoted(key)),\
+      "id":"\(room.id)","room":"\(room.id)","module":\(text(host?.name)),\
+      "version":\(quoted(room.settings?.version ?? "")),"key":\(text(host?.key)),\
       "shard":\(room.shard),"epoch":\(epoch(room.shard)),"phase":"\(room.phase)",\
-      "frozen":\(room.host?.frozen.map { "\"\($0)\"" } ?? "null"),"members":\(members),"connected":\(connected),\
-      "events":\(room.host?.eventSeq.rawValue ?? 0),"outputs":\(room.host?.outSeq.rawValue ?? 0),\
-      "timeline":"\(RoomID(room.host == nil ? 0 : timeline(room).rawValue))"}
+      "frozen":\(host?.frozen.map { "\"\($0)\"" } ?? "null"),"members":\(host?.memberCount ?? 0),\
+      "connected":\(connected),"events":\(host?.eventSeq.rawValue ?? 0),"outputs":\(host?.outSeq.rawValue ?? 0),\
+      "timeline":"\(RoomID(host == nil ? 0 : timeline(room).rawValue))",\
+      "queue":\(room.stagedCount + room.backlog.count + room.waiting.count),"label":\(text(host?.label)),\
+      "locked":\(host?.isLocked ?? false),"properties":{\(properties)},"ended":\(host?.ended.map { text($0.reason) } ?? "null")
       """
+  }
+
+  /// The same and what is behind it. Its readable state and its own check are made on copies.
+  private func inspect(_ room: Room) -> [UInt8] {
+    let last = room.watch.events
+    let events = last.map { event in
+      """
+      {"seq":\(event.seq),"kind":"\(RoomEvent.name(ofKind: event.kind))",\
+      \(event.slot.map { "\"slot\":\($0)," } ?? "")"at":\(event.time),"fuel":\(event.fuel)}
+      """
+    }
+    let failures = room.watch.failures.map { failure in
+      """
+      {"seq":\(failure.event),"fault":\(quoted(failure.fault)),"text":\(quoted(failure.text)),"at":\(failure.time)}
+      """
+    }
+    var state = Array("null".utf8)
+    var check = "null"
+    if room.phase == .ready, let instance = room.instance {
+      let json = look(instance, .json)
+      if JSONCheck.isJSON(json) { state = json }
+      let text = look(instance, .check)
+      if !text.isEmpty { check = quoted(String(decoding: text.prefix(4_096), as: UTF8.self)) }
+    }
+    var out = Array(
+      """
+      {\(describe(room)),"membersList":[\(members(of: room))],\
+      "fuel":{"last":\(last.last?.fuel ?? 0),"max":\(room.watch.fuelMax),\
+      "limit":\(room.settings?.limits.fuel ?? 0)},\
+      "lastEvents":[\(events.joined(separator: ","))],"check":\(check),"history":[\(failures.joined(separator: ","))],\
+      "state":
+      """.utf8)
+    out.append(contentsOf: state)
+    out.append(UInt8(ascii: "}"))
+    return out
+  }
+
+  /// Empty where the room has nothing to show, or fails to.
+  private func look(_ instance: any RoomInstance, _ view: RoomView) -> [UInt8] {
+    var bytes: [UInt8] = []
+    do throws(EngineError) { try engine.describe(instance, as: view, into: &bytes) } catch { return [] }
+    return bytes.count <= Limits.stateBytesMax ? bytes : []
+  }
+
+  private func members(of room: Room) -> String {
+    guard let host = room.host else { return "" }
+    var texts: [String] = []
+    for i in host.members.indices {
+      guard let member = host.members[i] else { continue }
+      let isAttached = i < room.claims.count && room.claims[i].link >= 0
+      // The part that differs: who sees it can tell sessions apart, and cannot become one.
+      let hex = String(member.membership.session.rawValue & 0xff_ffff, radix: 16)
+      texts.append(
+        """
+        {"slot":\(i),"name":\(quoted(String(decoding: member.player, as: UTF8.self))),\
+        "session":"\(String(repeating: "0", count: 6 - hex.count) + hex)","attached":\(isAttached),\
+        "suspended":\(member.suspended),"inputs":\(member.lastSeq)}
+        """)
+    }
+    return texts.joined(separator: ",")
+  }
+
+  private var countersText: String {
+    let modules = moduleCounters.sorted { $0.key < $1.key }.map { module, counters in
+      let values = counters.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\($0.value)" }
+      return "\(quoted(module)):{\(values.joined(separator: ","))}"
+    }
+    return "{\(counters.json(rooms: awakeRooms.count)),\"modules\":{\(modules.joined(separator: ","))}}"
   }
 
   package func roomCount(of shard: ShardID) -> Int { shards[Int(shard.rawValue)]?.rooms.count ?? 0 }
@@ -45,9 +123,9 @@ extension Worker {
 extension WorkerCounters {
   func json(rooms: Int) -> String {
     """
-    {"rooms":\(rooms),"events":\(events),"inputs":\(inputs),"outputs":\(outputs),"batches":\(batches),\
+    "rooms":\(rooms),"events":\(events),"inputs":\(inputs),"outputs":\(outputs),"batches":\(batches),\
     "writes":\(writes),"snapshots":\(snapshots),"checkpoints":\(checkpoints),"quarantines":\(quarantines),\
-    "divergences":\(divergences),"passivations":\(passivations)}
+    "divergences":\(divergences),"passivations":\(passivations)
     """
   }
 }

@@ -51,6 +51,7 @@ extension Worker {
       .encode(into: &shards[s]!.annotations)
     shards[s]!.annotated.append(room)
     counters.quarantines += 1
+    room.watch.note(head.seq, "\(repair.fault.kind)", repair.fault.text, now.wall)
     reports.append(
       .quarantined(room: room.id, event: head.seq, fault: repair.fault, bundle: bundle(room, head.seq, repair)))
   }
@@ -83,7 +84,7 @@ extension Worker {
   /// Whether a room waits for nothing but processor time: the next turn should come at once.
   package var hasUrgentWork: Bool {
     // What was staged after this turn's write (answers after a repair, removals, kicks) waits for nothing else either.
-    !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !unjudged.isEmpty
+    !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty || !unjudged.isEmpty
       || shards.contains { !($0?.waking.isEmpty ?? true) }
   }
 
@@ -298,6 +299,7 @@ extension Worker {
       refuse(answer, room.shard, .failed, "creating the room made its code fail")
     }
     refuseWaiting(room, .failed, "creating the room made its code fail")
+    answerCommands(room, .failed("creating the room made its code fail"))
     if let instance = room.instance.take() { engine.discard(instance) }
     room.phase = .stopped
     tailCost -= room.tailCost
@@ -315,6 +317,8 @@ extension Worker {
     counters.divergences += reason == .diverged ? 1 : 0
     reports.append(.frozen(room: room.id, reason, text: text))
     refuseWaiting(room, .frozen, "the room is frozen: \(text)")
+    answerCommands(room, .refused("the room is frozen: \(text)"))
+    room.watch.note(room.host?.eventSeq ?? EventSeq(0), "\(reason)", text, now.wall)
     for c in room.claims.indices where room.claims[c].link >= 0 {
       notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is frozen: \(text)")
     }

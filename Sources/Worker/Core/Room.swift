@@ -101,8 +101,14 @@ package final class Room {
   var stagedCount = 0
   /// Joins that are staged: a slot is theirs until they are decided.
   var joining: [(slot: Slot, answer: PendingAnswer)] = []
-  /// A freeze or the like is staged.
+  /// A freeze or its end is staged: nothing else of it may be.
   var isEnding = false
+  /// Kicks and ends that it asked for and that are not staged: its state alone does not know of them.
+  var ordersPending = 0
+  /// What a member that is being removed is told.
+  var kickReasons: [Slot: [UInt8]] = [:]
+  /// Who waits for what comes of its events.
+  var commands: [PendingCommand] = []
 
   var repair: Repair?
   /// The event that is tried again after the watchdog fired.
@@ -119,6 +125,8 @@ package final class Room {
   var nextTick: Int64 = 0
   var stagedTick: UInt64 = 0
   var idleSince: Int64 = 0
+  /// Monotonic microseconds: nobody has been a member since then, while it was served by this worker.
+  var emptySince: Int64?
   var dueAt = Int64.max
   /// What comes due by itself waits until then: it found the room busy, or no space in the log.
   var heldUntil: Int64 = 0
@@ -127,6 +135,8 @@ package final class Room {
   var stagedTimers: [TimerID] = []
   /// The frame of the last full state and when it was true.
   var described: (event: EventSeq, frame: [UInt8])?
+
+  let watch = RoomWatch()
 
   init(id: RoomID, shard: ShardID) {
     self.id = id

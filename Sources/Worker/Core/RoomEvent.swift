@@ -16,6 +16,13 @@ package enum RoomEvent {
   case tick(number: UInt64, skipped: UInt32)
   case timer(TimerID, payload: UnsafeRawBufferPointer)
   case frozen(FreezeReason)
+  /// From the game's own backend.
+  indirect case signal(idempotencyKey: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer)
+  /// The room is over: it has no members from here on and takes nothing but its end's questions.
+  case ended(reason: UnsafeRawBufferPointer)
+  case locked(Bool)
+  /// The room's record is no more; its key may be used anew.
+  case dropped
 
   package struct Creation {
     package var module: ModuleHash
@@ -98,6 +105,12 @@ extension [UInt8] {
       put(id)
       putBlob(payload)
     case .frozen(let reason): append(reason.rawValue)
+    case .signal(let idempotencyKey, let payload):
+      putBlob(idempotencyKey)
+      putBlob(payload)
+    case .ended(let reason): putBlob(reason)
+    case .locked(let isLocked): append(isLocked ? 1 : 0)
+    case .dropped: break
     }
   }
 
@@ -123,6 +136,10 @@ extension RoomEvent {
     case .tick: 9
     case .timer: 10
     case .frozen: 11
+    case .signal: 12
+    case .ended: 13
+    case .locked: 14
+    case .dropped: 15
     }
   }
 }
@@ -180,6 +197,10 @@ extension ByteReader {
     case 9: return (head, .tick(number: try take(), skipped: try take()))
     case 10: return (head, .timer(try take(), payload: try takeBlob()))
     case 11: return (head, .frozen(try takeCode()))
+    case 12: return (head, .signal(idempotencyKey: try takeBlob(), payload: try takeBlob()))
+    case 13: return (head, .ended(reason: try takeBlob()))
+    case 14: return (head, .locked(try take(UInt8.self) != 0))
+    case 15: return (head, .dropped)
     default: throw DecodingError("event kind \(kind) is unknown")
     }
   }
@@ -195,13 +216,18 @@ extension RoomEvent {
       return false
     }
     guard head.seq > host.eventSeq else { return false }
+    if host.ended != nil {
+      if case .dropped = self { return true }
+      return false
+    }
     switch self {
     case .created: return false
     case .joined(let joining): return joining.slot.rawValue < Limits.membersMax && host[joining.slot] == nil
     case .attached(let slot, _), .input(let slot, _, _, _), .rejected(let slot, _, _), .leave(let slot, _),
       .removed(let slot, _), .suspended(let slot):
       return Int(slot.rawValue) < host.members.count
-    case .tick, .timer, .frozen: return true
+    case .tick, .timer, .frozen, .signal, .ended, .locked: return true
+    case .dropped: return false
     }
   }
   /// The number that the room counts on from, if it has one.
@@ -209,7 +235,7 @@ extension RoomEvent {
     switch self {
     case .input(_, let seq, _, _), .rejected(_, let seq, _), .leave(_, let seq): seq.rawValue
     case .tick(let number, _): number
-    case .created, .joined, .attached, .removed, .suspended, .timer, .frozen: 0
+    case .created, .joined, .attached, .removed, .suspended, .timer, .frozen, .signal, .ended, .locked, .dropped: 0
     }
   }
 }

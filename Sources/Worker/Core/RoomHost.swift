@@ -35,6 +35,30 @@ package struct Blame: Hashable, Sendable {
   package var time: Int64
 }
 
+package struct RoomProperty: Hashable, Sendable {
+  package var key: [UInt8]
+  package var value: [UInt8]
+}
+
+/// How a room ended.
+package struct RoomEnd: Hashable, Sendable {
+  package var reason: [UInt8]
+  package var time: Int64
+}
+
+/// What came of a signal, so that the same one asked for again is answered and not run again.
+package struct SignalAnswer: Hashable, Sendable {
+  package enum Verdict: UInt8, Sendable {
+    case applied = 0
+    case refused = 1
+    case quarantined = 2
+  }
+  package var idempotencyKey: [UInt8]
+  package var verdict: Verdict
+  /// Or the reason of a refusal.
+  package var reply: [UInt8]
+}
+
 /// A class, so that a look at one of its fields does not copy it.
 package final class RoomHost {
   package var module: ModuleHash
@@ -59,6 +83,15 @@ package final class RoomHost {
   package var blames: [Blame] = []
   package var frozen: RoomEvent.FreezeReason?
   package var ring = OutputRing()
+  /// What lists of rooms say of it; UTF-8 as the room gave it.
+  package var label: [UInt8] = []
+  /// In the order of their keys.
+  package var properties: [RoomProperty] = []
+  /// Takes no new members.
+  package var isLocked = false
+  package var ended: RoomEnd?
+  /// Of the last signals, the oldest first.
+  package var signals: [SignalAnswer] = []
 
   init(_ creation: RoomEvent.Creation, time: Int64) {
     module = creation.module
@@ -148,9 +181,10 @@ package final class RoomHost {
   }
 }
 
-/// The snapshot record, format 1: u8 version, u64 room, host state, u32 + guest image.
+/// The snapshot record, format 2: u8 version, u64 room, host state, u32 + guest image. Format 1 lacks what `takeLater`
+/// reads.
 package struct RoomSnapshot {
-  package static let version: UInt8 = 1
+  package static let version: UInt8 = 2
   package var room: RoomID
   package var host: RoomHost
   package var image: UnsafeRawBufferPointer
@@ -208,12 +242,50 @@ package struct RoomSnapshot {
     }
     out.append(h.frozen?.rawValue ?? 0)
     h.ring.encode(into: &out)
+    encodeLater(h, into: &out)
+  }
+
+  /// Since format 2.
+  private static func encodeLater(_ h: RoomHost, into out: inout [UInt8]) {
+    out.putBlob(h.label)
+    out.append(h.isLocked ? 1 : 0)
+    out.append(UInt8(h.properties.count))
+    for property in h.properties {
+      out.putBlob(property.key)
+      out.putBlob(property.value)
+    }
+    out.append(h.ended == nil ? 0 : 1)
+    if let end = h.ended {
+      out.putBlob(end.reason)
+      out.put(end.time)
+    }
+    out.append(UInt8(h.signals.count))
+    for signal in h.signals {
+      out.putBlob(signal.idempotencyKey)
+      out.append(signal.verdict.rawValue)
+      out.putBlob(signal.reply)
+    }
+  }
+  private static func takeLater(_ r: inout ByteReader, into h: RoomHost) throws(DecodingError) {
+    h.label = Array(try r.takeBlob())
+    h.isLocked = try r.take(UInt8.self) != 0
+    for _ in 0..<(try r.take(UInt8.self)) {
+      h.properties.append(RoomProperty(key: Array(try r.takeBlob()), value: Array(try r.takeBlob())))
+    }
+    guard h.properties.count <= Limits.propertiesMax else { throw DecodingError("snapshot with many properties") }
+    if try r.take(UInt8.self) != 0 { h.ended = RoomEnd(reason: Array(try r.takeBlob()), time: try r.takeTime()) }
+    for _ in 0..<(try r.take(UInt8.self)) {
+      h.signals.append(
+        SignalAnswer(
+          idempotencyKey: Array(try r.takeBlob()), verdict: try r.takeCode(), reply: Array(try r.takeBlob())))
+    }
+    guard h.signals.count <= Limits.signalAnswersMax else { throw DecodingError("snapshot with many signals") }
   }
 
   /// The last event that a snapshot includes; nil where it does not decode.
   static func eventSeq(_ bytes: UnsafeRawBufferPointer) -> EventSeq? {
     var r = ByteReader(bytes)
-    guard let version: UInt8 = try? r.take(), version == Self.version, let _: RoomID = try? r.take(),
+    guard let version: UInt8 = try? r.take(), (1...Self.version).contains(version), let _: RoomID = try? r.take(),
       (try? r.takeHash()) != nil, (try? r.takeLimits()) != nil, (try? r.takeBlob()) != nil, (try? r.takeBlob()) != nil
     else { return nil }
     return try? r.takeNumber()
@@ -222,7 +294,7 @@ package struct RoomSnapshot {
   package init(_ bytes: UnsafeRawBufferPointer) throws(DecodingError) {
     var r = ByteReader(bytes)
     let version: UInt8 = try r.take()
-    guard version == Self.version else { throw DecodingError("snapshot format \(version) is unknown") }
+    guard (1...Self.version).contains(version) else { throw DecodingError("snapshot format \(version) is unknown") }
     room = try r.take()
     let creation = RoomEvent.Creation(
       module: try r.takeHash(), limits: try r.takeLimits(), seed: 0, name: try r.takeBlob(), key: try r.takeBlob(),
@@ -254,6 +326,7 @@ package struct RoomSnapshot {
     h.frozen = RoomEvent.FreezeReason(rawValue: frozen)
     h.ring = try OutputRing(&r)
     guard h.ring.last <= h.outSeq else { throw DecodingError("snapshot with outputs above its last") }
+    if version >= 2 { try Self.takeLater(&r, into: h) }
     host = h
     image = try r.takeBlob()
   }

@@ -18,6 +18,7 @@ extension Worker {
     case .hello(let gateway, let loop, let loops): greet(link, gateway, loop, loops)
     case _ where links[link].gateway < gateway && links[link].loops > 0: return  // Of a gateway that has been replaced.
     case .confirm(let records): try confirm(link, records: records)
+    case .command(let request, let command): takeCommand(link, request, command)
     case .inspect(let request, let what):
       let json = inspect(String(decoding: what, as: UTF8.self))
       links[link].out.putInspected(request: request, json: json)
@@ -32,7 +33,7 @@ extension Worker {
       case .attach(let attach): takeAttach(link, header.shard, attach)
       case .detach(let route, let generation): takeDetach(link, route, generation)
       case .complete: takeComplete(link, s)
-      case .hello, .confirm, .inspect: break
+      case .hello, .confirm, .inspect, .command: break
       }
     }
   }
@@ -182,8 +183,15 @@ extension Worker {
     if let known = shards[s]!.rooms[id] {
       room = known
     } else {
-      guard let made = create(id, shard, join, answer) else { return }
-      room = made
+      do throws(CreationRefusal) {
+        room = try create(
+          id, shard, join.module, join.key, join.parameters,
+          memberBytes: 256 + join.parameters.count + join.player.count, byClient: true)
+      } catch {
+        refuse(
+          answer, shard, error.reason, error.text, retry: error.reason == .busy ? Limits.retryBusyMilliseconds : 0)
+        return
+      }
     }
     guard room.phase == .ready else {
       guard mayWait(room, answer) else { return }
@@ -194,33 +202,39 @@ extension Worker {
     stageJoin(room, answer, player: join.player, parameters: join.parameters)
   }
 
-  /// A new room with its `created` event staged, or nil with the join refused.
-  private mutating func create(
-    _ id: RoomID, _ shard: ShardID, _ join: LinkToWorker.JoinRequest, _ answer: PendingAnswer
-  ) -> Room? {
+  /// A new room with its `created` event staged. `memberBytes`: of a first member that is to come with it.
+  mutating func create(
+    _ id: RoomID, _ shard: ShardID, _ module: UnsafeRawBufferPointer, _ key: UnsafeRawBufferPointer,
+    _ parameters: UnsafeRawBufferPointer, memberBytes: Int, byClient: Bool
+  ) throws(CreationRefusal) -> Room {
     let s = Int(shard.rawValue)
-    let name = String(decoding: join.module, as: UTF8.self)
+    let name = String(decoding: module, as: UTF8.self)
     guard !withheld.contains(name) else {
-      refuse(answer, shard, .unknownModule, "the module '\(name)' is for development: serve with --dev")
-      return nil
+      throw CreationRefusal(
+        reason: .unknownModule, text: "the module '\(name)' is for development: serve with --dev")
     }
     guard let settings = engine.module(named: name) else {
-      refuse(answer, shard, .unknownModule, "no module '\(name)' is loaded")
-      return nil
+      throw CreationRefusal(reason: .unknownModule, text: "no module '\(name)' is loaded")
+    }
+    guard settings.clientsMayCreate || !byClient else {
+      throw CreationRefusal(
+        reason: .notCreated, text: "there is no such room, and rooms of '\(name)' are made by the game's own backend")
+    }
+    if settings.roomsMax > 0, rooms(of: name) >= Int(settings.roomsMax) {
+      throw CreationRefusal(
+        reason: .tooManyRooms, text: "there are \(settings.roomsMax) rooms of '\(name)' here, its limit")
     }
     guard awakeRooms.count + creating < Limits.liveRoomsMax else {
-      refuse(answer, shard, .tooManyRooms, "this worker hosts \(awakeRooms.count) rooms, its limit")
-      return nil
+      throw CreationRefusal(
+        reason: .tooManyRooms, text: "this worker hosts \(awakeRooms.count) rooms, its limit")
     }
     guard shards[s]!.rooms.count < Limits.roomsPerShardMax else {
-      refuse(answer, shard, .tooManyRooms, "shard \(shard) holds \(shards[s]!.rooms.count) rooms, its limit")
-      return nil
+      throw CreationRefusal(
+        reason: .tooManyRooms, text: "shard \(shard) holds \(shards[s]!.rooms.count) rooms, its limit")
     }
     let room = Room(id: id, shard: shard)
-    // Its first member comes with it.
-    guard fits(room, 256 + join.module.count + join.key.count + 2 * join.parameters.count + join.player.count) else {
-      refuseForSpace(answer, shard)
-      return nil
+    guard fits(room, 128 + module.count + key.count + parameters.count + memberBytes) else {
+      throw CreationRefusal(reason: .busy, text: spaceText(shard))
     }
     shards[s]!.rooms[id] = room
     creating += 1
@@ -232,9 +246,16 @@ extension Worker {
       room,
       .created(
         .init(
-          module: settings.hash, limits: settings.limits, seed: seed.next(), name: join.module, key: join.key,
-          parameters: join.parameters)))
+          module: settings.hash, limits: settings.limits, seed: seed.next(), name: module, key: key,
+          parameters: parameters)))
     return room
+  }
+
+  /// That have been in this worker's memory and are not over.
+  private func rooms(of module: String) -> Int {
+    shards.reduce(0) { count, shard in
+      count + (shard?.rooms.values.count { $0.settings?.name == module && $0.host?.ended == nil } ?? 0)
+    }
   }
 
   mutating func stageJoin(
@@ -247,6 +268,18 @@ extension Worker {
     }
     if room.host?.slot(of: answer.membership) != nil || room.host?.tombstone(of: answer.membership) != nil {
       attach(room, answer)
+      return
+    }
+    if let host = room.host, host.ended != nil {
+      refuse(answer, room.shard, .ended, String(decoding: Self.endText(host), as: UTF8.self))
+      return
+    }
+    if room.isEnding {
+      refuse(answer, room.shard, .busy, "the room is ending; try again", retry: Limits.retryBusyMilliseconds)
+      return
+    }
+    if room.host?.isLocked == true {
+      refuse(answer, room.shard, .locked, "the room is locked: it takes no new members")
       return
     }
     if let frozen = room.host?.frozen {
@@ -295,11 +328,11 @@ extension Worker {
       shard, epoch(shard), answer.route, reason, retryMilliseconds: retry, text: text)
   }
   mutating func refuseForSpace(_ answer: PendingAnswer, _ shard: ShardID) {
-    let isFull = !shards[Int(shard.rawValue)]!.hasSpace
-    refuse(
-      answer, shard, .busy,
-      isFull ? "the journal has no disk space just now" : "too much comes at once; try again",
-      retry: Limits.retryBusyMilliseconds)
+    refuse(answer, shard, .busy, spaceText(shard), retry: Limits.retryBusyMilliseconds)
+  }
+  private func spaceText(_ shard: ShardID) -> String {
+    shards[Int(shard.rawValue)]!.hasSpace
+      ? "too much comes at once; try again" : "the journal has no disk space just now"
   }
   func isOpen(_ answer: PendingAnswer) -> Bool {
     links[answer.link].isOpen && links[answer.link].life == answer.linkLife

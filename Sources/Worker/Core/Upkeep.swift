@@ -8,12 +8,14 @@ extension Worker {
     wakeSome()
     closeOverdueLists()
     stageKicks()
+    stageEnds()
     judgeAgain()
     while !isFull, let (due, room) = due.take(upTo: now.monotonic) {
       guard room.dueAt == due else { continue }
       room.dueAt = Int64.max
       if room.phase == .asleep, room.isActive { wake(room) }
       guard room.phase == .ready else { continue }
+      stageEndings(room)
       stageClaims(room)
       stageTimers(room)
       stageTick(room)
@@ -31,7 +33,7 @@ extension Worker {
   }
 
   /// What comes due in the room waits a moment.
-  private func hold(_ room: Room) { room.heldUntil = now.monotonic + Limits.retryHeldMilliseconds * 1_000 }
+  func hold(_ room: Room) { room.heldUntil = now.monotonic + Limits.retryHeldMilliseconds * 1_000 }
 
   private mutating func judgeAgain() {
     guard !unjudged.isEmpty else { return }
@@ -50,14 +52,15 @@ extension Worker {
         at = min(at, since + Limits.claimSeconds * 1_000_000)
       }
       if let since = room.claims[i].graceSince, member.suspended, room.claims[i].link < 0 {
-        at = min(at, since + Limits.graceSeconds * 1_000_000)
+        at = min(at, since + grace(room))
       }
     }
     if host.frozen == nil {
       if let timer = host.timers.first { at = min(at, now.monotonic + max(0, timer.due - now.wall)) }
       if ticks(room, host) { at = min(at, room.nextTick) }
     }
-    if host.memberCount == 0, host.timers.isEmpty, room.settings?.ticksWhenEmpty != true {
+    if let leaves = leavesAt(room) { at = min(at, leaves) }
+    if host.memberCount == 0, host.timers.isEmpty, room.settings?.ticksWhenEmpty != true || host.ended != nil {
       at = min(at, room.idleSince + Limits.passivateSeconds * 1_000_000)
     }
     guard at != Int64.max, at < room.dueAt || room.dueAt <= now.monotonic else { return }
@@ -67,13 +70,13 @@ extension Worker {
   }
 
   private func ticks(_ room: Room, _ host: RoomHost) -> Bool {
-    guard let settings = room.settings, settings.ticksPerSecond > 0 else { return false }
+    guard let settings = room.settings, settings.ticksPerSecond > 0, host.ended == nil else { return false }
     return host.memberCount > 0 || settings.ticksWhenEmpty
   }
 
   private mutating func stageClaims(_ room: Room) {
     // A frozen room keeps its members as they are, like all of its state.
-    guard let host = room.host, host.frozen == nil else { return }
+    guard let host = room.host, host.frozen == nil, !room.isEnding else { return }
     for i in host.members.indices {
       guard let member = host.members[i], i < room.claims.count, !room.claims[i].isChanging,
         room.claims[i].link < 0
@@ -86,7 +89,7 @@ extension Worker {
         room.claims[i].isChanging = true
         stage(room, .suspended(slot))
       } else if member.suspended, let since = room.claims[i].graceSince,
-        now.monotonic - since >= Limits.graceSeconds * 1_000_000
+        now.monotonic - since >= grace(room)
       {
         guard fitsReserve(room, 0) else { return hold(room) }
         remove(room, slot, .expired)
@@ -153,7 +156,7 @@ extension Worker {
   }
 
   private func canSnapshot(_ room: Room) -> Bool {
-    room.phase == .ready && room.stagedCount == 0 && room.host != nil
+    room.phase == .ready && room.stagedCount == 0 && room.ordersPending == 0 && room.host != nil
   }
 
   /// Writes the room's whole state; its tail begins anew. Calls nothing in the guest, consumes no number.
@@ -296,7 +299,8 @@ extension Worker {
 
   private func isIdle(_ room: Room) -> Bool {
     guard let host = room.host, host.memberCount == 0, host.timers.isEmpty, host.frozen == nil,
-      room.settings?.ticksWhenEmpty != true, room.joining.isEmpty, room.snapshotNotBefore <= now.monotonic
+      room.settings?.ticksWhenEmpty != true || host.ended != nil, room.joining.isEmpty,
+      room.snapshotNotBefore <= now.monotonic
     else { return false }
     return now.monotonic - room.idleSince >= Limits.passivateSeconds * 1_000_000
   }
@@ -304,15 +308,20 @@ extension Worker {
   private mutating func passivate(_ room: Room) throws(StoreError) {
     if !room.tail.isEmpty || room.tailStart != nil || room.snapshot == nil { try snapshot(room) }
     guard room.tailStart == nil, let instance = room.instance.take() else { return }
+    let leaves = leavesAt(room)
     engine.discard(instance)
     room.phase = .asleep
     room.host = nil
     room.tail = []
     room.claims = []
     room.described = nil
-    room.wasActive = false
+    // It is woken for its end, by the next owner too.
+    room.wasActive = leaves != nil
     awakeRooms.removeAll { $0 === room }
     counters.passivations += 1
+    guard let leaves else { return }
+    room.dueAt = max(leaves, now.monotonic + 1_000)
+    due.put(room, due: room.dueAt)
   }
 
   /// A clean stop of all shards: snapshots of what is awake make the next start quick, then the logs are closed.

@@ -108,6 +108,11 @@ package struct Worker {
   /// Joins whose room was not ready, by membership.
   var pendingJoins: [Membership: PendingJoin] = [:]
   var pendingKicks: [PendingKick] = []
+  var pendingEnds: [PendingEnd] = []
+  /// By module and name; since this worker began.
+  var moduleCounters: [String: [String: Int64]] = [:]
+  /// A replay is under way: what it would count was counted.
+  var isMuted = false
   /// Rooms whose judgement found no space in the log.
   var unjudged: [Room] = []
   /// Something that waits for nothing else found no space in the log in this turn: the next need not come at once.
@@ -207,7 +212,11 @@ package struct Worker {
         }
       case .answer(let room, let answer):
         room.stagedCount -= 1
-        if room.phase == .ready { self.answer(room, answer) } else { room.backlog.append(.answer(answer)) }
+        switch room.phase {
+        case .ready: self.answer(room, answer)
+        case .stopped: answerStopped(room, answer)
+        case .asleep, .repairing: room.backlog.append(.answer(answer))
+        }
       }
     }
     executingSteps.removeAll(keepingCapacity: true)

@@ -1,0 +1,78 @@
+// Formats are promises: what older versions wrote is read.
+import Core
+import Journal
+import Simulation
+import SimulatedFiles
+import Testing
+import Wire
+import WorkerCore
+import WorkerStore
+
+struct FormatTests {
+  @Test func eventsAreReadAsTheyWereWritten() throws {
+    let head = EventHead(room: RoomID(7), seq: EventSeq(3))
+    try Array("why".utf8).withUnsafeBytes { text in
+      let events: [RoomEvent] = [
+        .signal(idempotencyKey: text, payload: text), .ended(reason: text), .locked(true), .locked(false), .dropped,
+      ]
+      let golden = [
+        "0c070000000000000003000000000000000300000077687903000000776879",
+        "0d0700000000000000030000000000000003000000776879",
+        "0e0700000000000000030000000000000001", "0e0700000000000000030000000000000000",
+        "0f07000000000000000300000000000000",
+      ]
+      for (event, hex) in zip(events, golden) {
+        var bytes: [UInt8] = []
+        bytes.putEvent(head, event)
+        #expect(Self.hex(bytes) == hex)
+        let again = try bytes.withUnsafeBytes { bytes in
+          var reader = ByteReader(bytes)
+          let (place, event) = try reader.takeEvent()
+          #expect(place.seq == head.seq && reader.isAtEnd)
+          var again: [UInt8] = []
+          again.putEvent(place, event)
+          return again
+        }
+        #expect(again == bytes)
+      }
+    }
+  }
+
+  /// What a room had before it had labels, locks, ends and signals.
+  @Test func theFirstSnapshotFormatIsRead() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    script.send(route, 1)
+    try script.turn()
+    let room = try #require(script.worker.room(script.room()))
+    let bytes = script.worker.encodeSnapshot(room)
+    let image = try bytes.withUnsafeBytes { Array(try RoomSnapshot($0).image) }
+    // An empty label, unlocked, no properties, not ended, no signals.
+    let later = bytes.count - image.count - 4 - 8
+    #expect(bytes[later..<later + 8].allSatisfy { $0 == 0 })
+    let first = [1] + bytes[1..<later] + bytes[(later + 8)...]
+    #expect(Self.hex(first) == Self.first)
+    try first.withUnsafeBytes { bytes in
+      let snapshot = try RoomSnapshot(bytes)
+      #expect(snapshot.host.eventSeq == room.host?.eventSeq)
+      #expect(snapshot.host.memberCount == 1 && snapshot.host.signals.isEmpty && snapshot.host.ended == nil)
+      #expect(Array(snapshot.image) == image)
+    }
+  }
+
+  /// A room of one member and one message, in format 1. Never made anew.
+  private static let first =
+    "01b7c03cffdf67e4230100000000000000000000000000000000000000000000000000000000000000d0070000000000"
+    + "000000100000000100000001000500000074616c6c7901000000610300000000000000020000000000000001000000e8"
+    + "431e18240a06000000000000000000a85faf164f495b03ea7acdb81436442045a678d07e331b23eb459aefd377aa3301"
+    + "000000010000000101000000000000000100000003000000616e6e010000000100000001000000000000000200000000"
+    + "000000000000000000000000000000000000000000000000020000000100000000000000010000002200000000000000"
+    + "00000000000000001a140d0000000010011a0202007900000000000000000200000000000000010000002d0000000000"
+    + "000001000000000000001a1f0d0000000010021a0d010000000001000000000000007900000000000000002000000001"
+    + "00000001000000000000000000000000000000e843568d01566d1700000000"
+
+  static func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}
