@@ -50,7 +50,7 @@ function ofRecovery(r) {
     ? `${plural(r.shards.length, "shard")} and ${plural(r.rooms, "room")}${r.events ? `, ${plural(r.events, "event")} replayed` : ""}` : "";
   return {
     id: `r${r.number}@${r.atMicroseconds}`, at: (r.atMicroseconds + r.tookMicroseconds) / 1000, kind: "recovery", mood: "good",
-    title: r.shards.length ? `worker ${r.replacement} took over` : `${r.role} ${r.replacement} in its place`,
+    title: r.shards.length ? `worker ${r.replacement} took over` : `${r.role} ${r.replacement} took its place`,
     pause: r.shards.length || r.role === "gateway" ? r.tookMicroseconds / 1000 : null, detail: what, who: "supervisor",
   };
 }

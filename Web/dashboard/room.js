@@ -70,7 +70,7 @@ function problems(room) {
 function facts(room) {
   const list = [
     ["version", room.version], ["id", h("code", {}, room.room ?? room.id)], ["label", room.label],
-    ["worker", room.worker != null ? `${room.worker}, shard ${room.shard}` : `shard ${room.shard}`], ["phase", room.phase],
+    [room.worker != null ? "worker" : "shard", room.worker != null ? `${room.worker}, shard ${room.shard}` : String(room.shard)], ["phase", room.phase],
     ["events", count(room.events)], ["queue", room.queue ? plural(room.queue, "input") : null],
     ["memory", room.memory ? count(room.memory / 1024) + " KB" : null], ["locked", room.locked ? "takes no new members" : null],
     ...Object.entries(room.properties ?? {}),
@@ -91,11 +91,12 @@ function members(room) {
 }
 
 function fuel(room) {
-  if (!room.fuel?.max) return [];
-  const part = Math.min(100, (room.fuel.last / room.fuel.max) * 100);
+  if (!room.fuel?.limit) return [];
+  const part = Math.min(100, (room.fuel.max / room.fuel.limit) * 100);
   const bar = h("i");
   bar.style.width = part + "%";
-  return [h("h3", {}, "Fuel of the last event"), h("p", {}, `${count(room.fuel.last)} of ${count(room.fuel.max)} `, h("span.soft", {}, `${part.toFixed(part < 1 ? 2 : 0)} %`)), h("div.fuel", {}, bar)];
+  return [h("h3", {}, "Fuel"), h("p", {}, `${count(room.fuel.max)} at most, ${count(room.fuel.last)} last `,
+    h("span.soft", {}, `of ${count(room.fuel.limit)} that an event may use`)), h("div.fuel", {}, bar)];
 }
 
 function state(room) {

@@ -23,13 +23,15 @@ export function begin(parts, onOpen) {
 
 export const all = () => rooms;
 const idOf = (room) => room.room ?? room.id;
-export const nameOf = (room) => `${room.module}/${room.key}`;
+/** A room that sleeps is known by its id only. */
+export const nameOf = (room) => (room.module ? `${room.module}/${room.key}` : `room ${idOf(room)}`);
 /** A room's name by its id, where it is known. */
 export const called = (id) => {
   const room = rooms.find((r) => idOf(r) === id);
   return room ? nameOf(room) : null;
 };
-const versionOf = (room) => `${room.module} ${room.version}`;
+const isAsleep = (room) => room.phase === "asleep";
+const versionOf = (room) => (room.module ? `${room.module} ${room.version}` : "asleep");
 
 /** `list`: as GET /v1/rooms gives it. `served`: the shards that have an owner now, or null where that is unknown. */
 export function show(list, served) {
@@ -39,7 +41,7 @@ export function show(list, served) {
   for (const room of moving) room.moving = true;
   rooms = [...list, ...moving].sort((a, b) => a.shard - b.shard || (idOf(a) < idOf(b) ? -1 : 1));
   const versions = new Map();
-  for (const room of rooms) versions.set(versionOf(room), (versions.get(versionOf(room)) ?? 0) + 1);
+  for (const room of rooms) if (!isAsleep(room)) versions.set(versionOf(room), (versions.get(versionOf(room)) ?? 0) + 1);
   byVersion = new Map([...versions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([v, n], i) => [v, { count: n, colour: hue(i) }]));
   words();
   draw();
@@ -59,6 +61,7 @@ function words() {
   say(note, rooms.length ? `${plural(rooms.length, "room")} with ${plural(members, "member")}` : "");
   const frozen = rooms.filter(isFrozen).length;
   const moving = rooms.filter((r) => r.moving).length;
+  const asleep = rooms.filter(isAsleep).length;
   const entry = (name, style, n) => h("span", {}, Object.assign(h("i" + (name ? "." + name : "")), style), n);
   const items = [...byVersion].map(([version, v]) => {
     const swatch = h("i");
@@ -66,6 +69,7 @@ function words() {
     return h("span", {}, swatch, `${version} · ${count(v.count)}`);
   });
   if (frozen) items.push(entry("frozen", {}, `${count(frozen)} frozen`));
+  if (asleep) items.push(entry("asleep", {}, `${count(asleep)} asleep`));
   if (moving) items.push(entry("moving", {}, `${count(moving)} changing hands`));
   legend.replaceChildren(...items);
 }
@@ -108,7 +112,7 @@ export function draw() {
   canvas.style.height = height + "px";
   canvas.setAttribute("aria-label", `${plural(rooms.length, "room")}, each a square`);
   paint(canvas, width, height, (c) => {
-    const inks = { bad: colour("bad"), soft: colour("soft"), ink: colour("ink"), faint: colour("faint"), sans: colour("sans") };
+    const inks = { bad: colour("bad"), soft: colour("soft"), ink: colour("ink"), line: colour("line"), faint: colour("faint"), sans: colour("sans") };
     for (let i = 0; i < rooms.length; i++) cell(c, rooms[i], i, inks);
     for (const i of new Set([hover, cursor])) if (i >= 0 && i < rooms.length) ring(c, i, inks.ink);
   });
@@ -117,7 +121,7 @@ export function draw() {
 function cell(c, room, i, inks) {
   const [x, y] = place(i);
   const { w, h: height, tiles } = layout;
-  const tint = byVersion.get(versionOf(room)).colour;
+  const tint = byVersion.get(versionOf(room))?.colour ?? inks.line;
   c.globalAlpha = 1;
   if (tiles) {
     c.fillStyle = inks.faint;
@@ -136,7 +140,7 @@ function cell(c, room, i, inks) {
     outline(c, x, y, w, height, inks.soft, 1, 0);
   } else {
     // More members, fuller colour; an empty room is still to be seen.
-    c.globalAlpha = isFrozen(room) ? 1 : 0.34 + 0.66 * Math.min(1, (room.members ?? 0) / 12);
+    c.globalAlpha = isFrozen(room) || isAsleep(room) ? 1 : 0.34 + 0.66 * Math.min(1, (room.members ?? 0) / 12);
     if (isFrozen(room)) c.fillStyle = inks.bad;
     c.fillRect(x, y, w, height);
   }
@@ -155,7 +159,7 @@ function text(c, room, x, y, w, inks) {
   c.fillText(fit(room.label || room.key || idOf(room), w - 22), x + 12, y + 17);
   c.fillStyle = inks.soft;
   c.font = `11.5px ${inks.sans}`;
-  c.fillText(fit(`${room.module} · ${room.moving ? "changing hands" : plural(room.members ?? 0, "member")}`, w - 22), x + 12, y + 32);
+  c.fillText(fit(`${room.module ? room.module + " · " : ""}${room.moving ? "changing hands" : isAsleep(room) ? "asleep" : plural(room.members ?? 0, "member")}`, w - 22), x + 12, y + 32);
   c.globalAlpha = 1;
 }
 
@@ -184,6 +188,7 @@ function at(event) {
 }
 
 function describe(room) {
+  if (isAsleep(room)) return `${nameOf(room)}, asleep on disk until somebody joins`;
   const state = isFrozen(room) ? ", frozen" : room.moving ? ", changing hands" : "";
   return `${nameOf(room)}, version ${room.version}, ${plural(room.members ?? 0, "member")}, ${plural(room.events ?? 0, "event")}${state}`;
 }

@@ -73,6 +73,6 @@ enum Columns {
 
   static func numbers(_ look: ServerLook) -> String {
     "\(count(look.players)) players  \(count(look.rooms)) rooms  \(count(Int(look.messages_per_s.rounded()))) messages/s  "
-      + "99 % within \(milliseconds(look.p99_ms))  worst pause \(milliseconds(look.worst_pause_ms))"
+      + "99 % within \(milliseconds(look.p99_ms))  worst pause \(look.worst_pause_ms > 0 ? milliseconds(look.worst_pause_ms) : "none")"
   }
 }

@@ -40,7 +40,8 @@ struct RoomLook: Decodable {
   var members: Int
   var events: UInt64
   var queue: Int?
-  var name: String { "\(module)/\(key)" }
+  /// A room that sleeps is known by its id only.
+  var name: String { module.isEmpty ? id : "\(module)/\(key)" }
 }
 
 struct HappenedLook: Decodable {

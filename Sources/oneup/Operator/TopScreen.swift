@@ -84,7 +84,7 @@ struct TopScreen {
       ]
     }
     return Columns.table(heading, rows, right: [2, 3, 4, 5, 6])
-      + ["\(Columns.count(rooms.count)) rooms, by \(order.rawValue)"]
+      + ["\(rooms.count == 1 ? "1 room" : "\(Columns.count(rooms.count)) rooms"), by \(order.rawValue)"]
   }
   private func weight(_ room: RoomLook) -> Double {
     switch order {

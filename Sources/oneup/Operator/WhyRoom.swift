@@ -6,8 +6,10 @@ struct RoomDetail: Decodable {
     var suspended: Bool?
   }
   struct Fuel: Decodable {
-    var last: UInt64
+    /// Of its most expensive event so far.
     var max: UInt64
+    /// What one event may use.
+    var limit: UInt64?
   }
   struct Trouble: Decodable {
     var seq: UInt64
@@ -83,10 +85,10 @@ struct WhyRoom {
     if let queue = room.queue, queue > 64 {
       lines.append("\(plural(queue, "input")) wait in it: it gets more than it can take, or its worker is busy.")
     }
-    if let fuel = room.fuel, fuel.max > 0, fuel.last * 2 > fuel.max {
+    if let fuel = room.fuel, let limit = fuel.limit, limit > 0, Double(fuel.max) > Double(limit) / 2 {
       lines.append(
-        "Its last event used \(fuel.last * 100 / fuel.max) % of the fuel that one event may use: its code is expensive, "
-          + "and an event that needs more is undone.")
+        "Its most expensive event used \(Int(Double(fuel.max) / Double(limit) * 100)) % of the fuel that one event may use: "
+          + "one that needs more is undone.")
     }
     return lines
   }
