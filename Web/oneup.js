@@ -1539,6 +1539,8 @@ export class OneUp extends Emitter {
     on(globalThis, "online", () => this.retry());
     on(globalThis, "pageshow", (event) => { if (event.persisted) { this.#keep.take(); this.retry(); } });
     on(globalThis, "pagehide", () => this.#keep.write());
+    on(page, "freeze", () => this.#keep.write()); // it may be discarded without another word
+    on(page, "resume", () => void this.#keep.take());
   }
 
   // For memberships
@@ -1574,7 +1576,8 @@ class Keep {
     try {
       const text = this.storage?.getItem("oneup");
       this.storage?.removeItem("oneup");
-      return text ? JSON.parse(text) : null;
+      const saved = text ? JSON.parse(text) : null;
+      return typeof saved?.resume === "string" && Array.isArray(saved.members) && saved.joins >= 0 ? saved : null;
     } catch {
       return null; // no storage in this browser, or not ours
     }
