@@ -13,6 +13,7 @@ enum Answer {
   static func text(_ status: HTTPResponse.Status, _ text: String) -> Response {
     response(status, "text/plain; charset=utf-8", Array(text.utf8))
   }
+  static func bytes(_ bytes: [UInt8]) -> Response { response(.ok, "application/octet-stream", bytes) }
   static func error(_ status: HTTPResponse.Status, _ sentence: String) -> Response {
     json(status, ["error": sentence])
   }

@@ -22,12 +22,15 @@ package struct ControlOptions: Sendable {
   package var workers: @Sendable () -> [WorkerAddress]
   /// Called when the server listens, with its port.
   package var serving: @Sendable (_ port: Int) -> Void
+  /// Tells what an operator did, for the log and the feed.
+  package var note: @Sendable (_ text: String) -> Void
 
   package init(
     host: String, port: Int, adminToken: [UInt8], crashes: String, modules: String, web: String?,
     playersAddress: String, hasTLS: Bool,
     ask: @escaping @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8],
-    workers: @escaping @Sendable () -> [WorkerAddress], serving: @escaping @Sendable (_ port: Int) -> Void
+    workers: @escaping @Sendable () -> [WorkerAddress], serving: @escaping @Sendable (_ port: Int) -> Void,
+    note: @escaping @Sendable (_ text: String) -> Void
   ) {
     self.host = host
     self.port = port
@@ -40,6 +43,7 @@ package struct ControlOptions: Sendable {
     self.ask = ask
     self.workers = workers
     self.serving = serving
+    self.note = note
   }
 
   /// Only processes of this machine can ask.

@@ -63,8 +63,11 @@ package struct ControlServer: Sendable {
     GET  /v1/recoveries      repaired deaths, with how long each took
     GET  /v1/events          what the processes said about themselves
     GET  /v1/crashes         crash bundles and reports; /v1/crashes/ID shows one
+    POST /v1/rooms           {"module", "key", "parameters": BASE64 (optional)}: makes a room
+    POST /v1/rooms/ROOM/kick {"slot", "reason"}; also /lock {"locked"} and /end {"reason"}
+    POST /v1/signals/MODULE/KEY   a message to a room, applied once for each header Idempotency-Key
     POST /v1/faults          {"kind": "worker-kill|worker-stop|gateway-kill|spare-kill|all-kill", "instance": N (optional)}
-                             needs: Authorization: Bearer <the data directory's admin-token>
+    POST needs: Authorization: Bearer <the data directory's admin-token>
 
     """
 
@@ -74,6 +77,7 @@ package struct ControlServer: Sendable {
     addPublic(to: router)
     addViews(to: router)
     RoomRoutes(guarded: guarded, rooms: RoomsView(workers: options.workers, group: group)).add(to: router)
+    CommandRoutes(guarded: guarded, workers: options.workers, group: group, note: options.note).add(to: router)
     router.post("v1/faults") { request, _ in await guarded(.change, request) { await fault(request) } }
     return router
   }

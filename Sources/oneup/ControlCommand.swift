@@ -57,7 +57,8 @@ struct ControlCommand: ParsableCommand {
           channel.request(verb, body) { continuation.resume(returning: $0) }
         }
       },
-      workers: { workers.now }, serving: { _ in channel.ready() })
+      workers: { workers.now }, serving: { _ in channel.ready() },
+      note: { channel.event("operator", $0) })
   }
 }
 

@@ -32,6 +32,9 @@ final class RunningServer {
       .appendingPathComponent("oneup")
   }
 
+  /// ONEUP_MODULES, else what `make` builds.
+  static var modules: String { ProcessInfo.processInfo.environment["ONEUP_MODULES"] ?? ".build/modules" }
+
   /// Waits until it is ready. `files`: put into the modules' directory before, by path.
   init(_ extra: [String] = [], files: [String: String] = [:]) throws {
     directory = NSTemporaryDirectory() + "oneup-control-\(UUID().uuidString)"

@@ -29,7 +29,8 @@ function make(p) {
 function fill(row, p, now) {
   const title = p.role === "supervisor" ? "supervisor" : `${p.role} ${p.instance}`;
   say(row.name, title);
-  if (row.was === "adopting" && p.state === "serving") row.tookOverAt = now;
+  // A takeover may be over before the next look.
+  if ((row.was === "adopting" || row.was === "spare") && p.state === "serving") row.tookOverAt = now;
   row.was = p.state;
   const state = row.tookOverAt && now - row.tookOverAt < FRESH ? "took over" : p.state;
   say(row.state, state);

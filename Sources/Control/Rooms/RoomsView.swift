@@ -30,7 +30,15 @@ struct RoomsView: Sendable {
 
   /// One room, looked into by whoever owns it; nil where nobody does.
   func room(_ id: String) async -> [UInt8]? {
-    await ask("room \(id)").first { RoomEntry($0[...]).id == id }
+    await withTaskGroup(of: [UInt8]?.self) { tasks in
+      for worker in workers() { tasks.addTask { try? await WorkerQuery.inspect("room \(id)", worker, group) } }
+      for await answer in tasks {
+        guard let answer, RoomEntry(answer[...]).id == id else { continue }
+        tasks.cancelAll()
+        return answer
+      }
+      return nil
+    }
   }
 
   private func ask(_ what: String) async -> [[UInt8]] {

@@ -1,0 +1,34 @@
+// A command that holds its own bytes, for a request that is tried more than once.
+import Core
+import Wire
+
+enum OwnedCommand: Sendable {
+  case create(module: [UInt8], key: [UInt8], parameters: [UInt8])
+  case signal(module: [UInt8], key: [UInt8], idempotencyKey: [UInt8], payload: [UInt8])
+  case kick(RoomID, Slot, reason: [UInt8])
+  case lock(RoomID, Bool)
+  case end(RoomID, reason: [UInt8])
+
+  /// The command as the link takes it, valid within `body` only.
+  func borrowed(_ body: (RoomCommand) -> Void) {
+    switch self {
+    case .create(let module, let key, let parameters):
+      Self.with([module, key, parameters]) { body(.create(module: $0[0], key: $0[1], parameters: $0[2])) }
+    case .signal(let module, let key, let idempotencyKey, let payload):
+      Self.with([module, key, idempotencyKey, payload]) {
+        body(.signal(module: $0[0], key: $0[1], idempotencyKey: $0[2], payload: $0[3]))
+      }
+    case .kick(let room, let slot, let reason): Self.with([reason]) { body(.kick(room, slot, reason: $0[0])) }
+    case .lock(let room, let isLocked): body(.lock(room, isLocked))
+    case .end(let room, let reason): Self.with([reason]) { body(.end(room, reason: $0[0])) }
+    }
+  }
+
+  private static func with(_ pieces: [[UInt8]], _ body: ([UnsafeRawBufferPointer]) -> Void) {
+    var ends: [Int] = [0]
+    for piece in pieces { ends.append(ends[ends.count - 1] + piece.count) }
+    Array(pieces.joined()).withUnsafeBytes { all in
+      body(pieces.indices.map { UnsafeRawBufferPointer(rebasing: all[ends[$0]..<ends[$0 + 1]]) })
+    }
+  }
+}
