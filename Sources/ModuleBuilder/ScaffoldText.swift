@@ -137,7 +137,7 @@ enum ScaffoldText {
   static let page = #"""
     <!doctype html>
     <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>«name»</title>
+    <title>«name»</title><link rel="icon" href="data:,">
     <style>
       html, body { margin: 0; height: 100%; background: #10281c; color: #eaf5e4; font: 16px system-ui, sans-serif; }
       body { display: grid; place-content: center; gap: 12px; justify-items: center; }
@@ -149,12 +149,12 @@ enum ScaffoldText {
     <script type="module">
       import { connect } from "/oneup.js";
       const say = (text) => { document.getElementById("word").textContent = text; };
+      const hint = "Arrows or a finger: walk · Space or a tap: plant a flower";
       const canvas = document.getElementById("meadow"), draw = canvas.getContext("2d");
       const name = new URLSearchParams(location.search).get("name") || "Walker " + Math.floor(Math.random() * 100);
       const oneup = await connect({ name });
       oneup.on("connection", (event) => say(event.state === "open" ? hint : "Connecting again …"));
       const room = await oneup.join("«name»/lobby");
-      const hint = "Arrows or a finger: walk · Space or a tap: plant a flower";
       say(hint);
 
       async function plant() {
@@ -213,7 +213,7 @@ enum ScaffoldText {
   static let readme = #"""
     # «name»
 
-    A game for [OneUp](https://en.wikipedia.org/wiki/1-up): a server with extra lives.
+    A game for OneUp, a server with extra lives.
 
         oneup build      Sources to modules/«name».wasm, and Page beside it
         oneup serve      then play at http://127.0.0.1:7780/play/«name»/
