@@ -163,7 +163,7 @@ extension Scenario {
       s.expect("each ran once", s.signals() == sent)
       s.expect("20 operations", s.operations().count == 20)
     },
-    Scenario("a-signal-that-kills-the-room's-code", "is undone, told, and told the same after a death") { s in
+    Scenario("a-signal-that-fails", "is undone, told, and told the same after a death") { s in
       let control = SimulatedControl(s.world)
       s.everybodyJoins()
       s.everybodySends(3)

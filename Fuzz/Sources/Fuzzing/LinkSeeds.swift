@@ -58,7 +58,32 @@ enum LinkSeeds {
         Array("rooms".utf8).withUnsafeBytes {
           LinkToWorker.inspect(request: 1, what: $0).encode(ShardID(0), ShardEpoch(0), into: &out)
         }
-      })
+      }) + commands(room: RoomID(7))
+  }
+
+  /// All that control can ask, of a room of the module `tally` with the key `a`, and of one by its number.
+  static func commands(room: RoomID) -> [UInt8] {
+    let payload = [UInt8](made: { out in
+      out.append(1)
+      out.put(UInt64(9))
+    })
+    return .init(made: { out in
+      Array("tally".utf8).withUnsafeBytes { module in
+        Array("a".utf8).withUnsafeBytes { key in
+          payload.withUnsafeBytes { payload in
+            let commands: [RoomCommand] = [
+              .create(module: module, key: key, parameters: UnsafeRawBufferPointer(start: nil, count: 0)),
+              .signal(module: module, key: key, idempotencyKey: key, payload: payload),
+              .signal(module: module, key: key, idempotencyKey: module, payload: payload), .lock(room, true),
+              .kick(room, Slot(0), reason: key), .lock(room, false), .end(room, reason: module),
+            ]
+            for (i, command) in commands.enumerated() {
+              LinkToWorker.command(request: UInt32(i), command).encode(ShardID(0), ShardEpoch(0), into: &out)
+            }
+          }
+        }
+      }
+    })
   }
 
   /// About route 0, which is a loop's first.
@@ -84,8 +109,13 @@ enum LinkSeeds {
       out.putBusy(shard, epoch, Route(0), InputSeq(1), retryMilliseconds: 50, .queue)
       out.putNotice(shard, epoch, routes: [Route(0)], kind: 1, text: "frozen")
       out.putInspected(request: 1, json: Array("{}".utf8))
+      let answers: [CommandAnswer] = [
+        .done(RoomID(7), reply: [1, 2]), .refused("no"), .notFound, .notMine(shard), .busy(retryMilliseconds: 50),
+        .failed("undone"),
+      ]
+      for (i, answer) in answers.enumerated() { out.putCommanded(request: UInt32(i), answer) }
       out.putRefused(shard, epoch, Route(1), .full, retryMilliseconds: 0, text: "full")
-      out.putGone(shard, epoch, Route(0), last: InputSeq(1), known: true, .left)
+      out.putGone(shard, epoch, Route(0), last: InputSeq(1), known: true, .ended, text: Array("ended: over".utf8))
     })
   }
 }

@@ -83,6 +83,7 @@ enum WorkerScripts {
     pieces.append(LinkSeeds.attach(shard, epoch, route: 5, room: WorkerRun.room("tally", "a"), session: 1))
     pieces.append(input(5, seq + 2, .split) + LinkSeeds.plain(shard, epoch, .leave(Route(2), InputSeq(seq + 1))))
     pieces.append(LinkSeeds.toWorker(shard: shard, epoch: epoch))
+    pieces.append(LinkSeeds.commands(room: WorkerRun.room("tally", "a")))
     return pieces
   }
 
@@ -97,7 +98,9 @@ enum WorkerScripts {
     return [
       [0] + talk.flatMap(piece), [1] + talk.flatMap(piece),
       [0] + talk.prefix(4).flatMap(piece) + lost + talk.suffix(4).flatMap(piece),
-      [0] + talk.prefix(3).flatMap(piece), [0] + turn + piece(talk[0]) + lost + turn + lost + turn,
+      [0] + talk.prefix(3).flatMap(piece),
+      [0] + piece(talk[0]) + piece(LinkSeeds.commands(room: WorkerRun.room("tally", "a"))) + lost + turn,
+      [0] + turn + piece(talk[0]) + lost + turn + lost + turn,
     ]
   }
 
@@ -145,6 +148,7 @@ enum WorkerScripts {
     }
     for step in 0..<8 { try run.turn(after: step < 4 ? 500 : 20_000) }
     _ = run.worker.inspect("rooms")
+    for room in run.worker.roomIDs.prefix(4) { _ = run.worker.inspect("room \(room)") }
     _ = run.worker.inspect("counters")
     try run.worker.close()
   }

@@ -8,8 +8,17 @@ extension Worker {
   package func inspect(_ what: String) -> [UInt8] {
     switch what {
     case "rooms":
-      let rooms = shards.compactMap { $0?.rooms.values }.joined().sorted { $0.id < $1.id }
-      return Array("[\(rooms.map { "{\(describe($0))}" }.joined(separator: ","))]".utf8)
+      var out: [UInt8] = [UInt8(ascii: "[")]
+      // As long as a room's entry is as a rule.
+      out.reserveCapacity(400 * awakeRooms.count)
+      for room in shards.compactMap({ $0?.rooms.values }).joined().sorted(by: { $0.id < $1.id }) {
+        if out.count > 1 { out.add(",") }
+        out.add("{")
+        describe(room, into: &out)
+        out.add("}")
+      }
+      out.add("]")
+      return out
     case "counters": return Array(countersText.utf8)
     default:
       guard what.hasPrefix("room "), let id = UInt64(what.dropFirst(5), radix: 16) else {
@@ -20,22 +29,58 @@ extension Worker {
     }
   }
 
-  /// The fields of one room in a list.
-  private func describe(_ room: Room) -> String {
-    func text(_ bytes: [UInt8]?) -> String { quoted(String(decoding: bytes ?? [], as: UTF8.self)) }
+  /// The fields of one room in a list. A list of thousands holds up what the worker is there for, so it is made fast.
+  private func describe(_ room: Room, into out: inout [UInt8]) {
     let host = room.host
-    let connected = room.claims.count { $0.link >= 0 }
-    let properties = (host?.properties ?? []).map { "\(text($0.key)):\(text($0.value))" }.joined(separator: ",")
-    return """
-      "id":"\(room.id)","room":"\(room.id)","module":\(text(host?.name)),\
-      "version":\(quoted(room.settings?.version ?? "")),"key":\(text(host?.key)),\
-      "shard":\(room.shard),"epoch":\(epoch(room.shard)),"phase":"\(room.phase)",\
-      "frozen":\(host?.frozen.map { "\"\($0)\"" } ?? "null"),"members":\(host?.memberCount ?? 0),\
-      "connected":\(connected),"events":\(host?.eventSeq.rawValue ?? 0),"outputs":\(host?.outSeq.rawValue ?? 0),\
-      "timeline":"\(RoomID(host == nil ? 0 : timeline(room).rawValue))",\
-      "queue":\(room.stagedCount + room.backlog.count + room.waiting.count),"label":\(text(host?.label)),\
-      "locked":\(host?.isLocked ?? false),"properties":{\(properties)},"ended":\(host?.ended.map { text($0.reason) } ?? "null")
-      """
+    out.add("\"id\":")
+    out.addQuoted(hex: room.id.rawValue)
+    out.add(",\"room\":")
+    out.addQuoted(hex: room.id.rawValue)
+    out.add(",\"module\":")
+    out.addQuoted(host?.name ?? [])
+    out.add(",\"version\":")
+    out.addQuoted((room.settings?.version ?? "").utf8)
+    out.add(",\"key\":")
+    out.addQuoted(host?.key ?? [])
+    out.add(",\"shard\":")
+    out.add(room.shard.rawValue)
+    out.add(",\"epoch\":")
+    out.add(epoch(room.shard).rawValue)
+    out.add(",\"phase\":")
+    out.add(room.phase.quotedName)
+    out.add(",\"frozen\":")
+    if let frozen = host?.frozen { out.addQuoted("\(frozen)".utf8) } else { out.add("null") }
+    out.add(",\"members\":")
+    out.add(host?.memberCount ?? 0)
+    out.add(",\"connected\":")
+    out.add(room.claims.count { $0.link >= 0 })
+    out.add(",\"events\":")
+    out.add(host?.eventSeq.rawValue ?? 0)
+    out.add(",\"outputs\":")
+    out.add(host?.outSeq.rawValue ?? 0)
+    out.add(",\"timeline\":")
+    out.addQuoted(hex: host == nil ? 0 : timeline(room).rawValue)
+    describeShown(room, into: &out)
+  }
+
+  /// What the room shows of itself, and what waits.
+  private func describeShown(_ room: Room, into out: inout [UInt8]) {
+    let host = room.host
+    out.add(",\"queue\":")
+    out.add(room.stagedCount + room.backlog.count + room.waiting.count)
+    out.add(",\"label\":")
+    out.addQuoted(host?.label ?? [])
+    out.add(",\"locked\":")
+    out.add(host?.isLocked ?? false)
+    out.add(",\"properties\":{")
+    for (i, property) in (host?.properties ?? []).enumerated() {
+      if i > 0 { out.add(",") }
+      out.addQuoted(property.key)
+      out.add(":")
+      out.addQuoted(property.value)
+    }
+    out.add("},\"ended\":")
+    if let ended = host?.ended { out.addQuoted(ended.reason) } else { out.add("null") }
   }
 
   /// The same and what is behind it. Its readable state and its own check are made on copies.
@@ -60,14 +105,17 @@ extension Worker {
       let text = look(instance, .check)
       if !text.isEmpty { check = quoted(String(decoding: text.prefix(4_096), as: UTF8.self)) }
     }
-    var out = Array(
-      """
-      {\(describe(room)),"membersList":[\(members(of: room))],\
-      "fuel":{"last":\(last.last?.fuel ?? 0),"max":\(room.watch.fuelMax),\
-      "limit":\(room.settings?.limits.fuel ?? 0)},\
-      "lastEvents":[\(events.joined(separator: ","))],"check":\(check),"history":[\(failures.joined(separator: ","))],\
-      "state":
-      """.utf8)
+    var out = [UInt8(ascii: "{")]
+    describe(room, into: &out)
+    out.append(
+      contentsOf:
+        """
+        ,"membersList":[\(members(of: room))],\
+        "fuel":{"last":\(last.last?.fuel ?? 0),"max":\(room.watch.fuelMax),\
+        "limit":\(room.settings?.limits.fuel ?? 0)},\
+        "lastEvents":[\(events.joined(separator: ","))],"check":\(check),"history":[\(failures.joined(separator: ","))],\
+        "state":
+        """.utf8)
     out.append(contentsOf: state)
     out.append(UInt8(ascii: "}"))
     return out
@@ -118,6 +166,17 @@ extension Worker {
     shards.indices.filter { shards[$0] != nil }.map { ShardID(UInt16($0)) }
   }
   package func store(_ shard: ShardID) -> (any ShardStore)? { shards[Int(shard.rawValue)]?.store }
+}
+
+extension RoomPhase {
+  fileprivate var quotedName: StaticString {
+    switch self {
+    case .asleep: "\"asleep\""
+    case .ready: "\"ready\""
+    case .repairing: "\"repairing\""
+    case .stopped: "\"stopped\""
+    }
+  }
 }
 
 extension WorkerCounters {
