@@ -27,7 +27,9 @@ import Testing
         """
         import OneUpRoom
         struct Dice: Room {
-          static let settings = Settings(hz: 5, members: 6, ticksWhenEmpty: true, memoryKiB: 2048)
+          static let settings = Settings(
+            hz: 5, members: 6, clientsMayCreate: false, roomsMax: 5, keepEmptySeconds: 60, graceSeconds: 9,
+            ticksWhenEmpty: true, memoryKiB: 2048)
           var ticks: UInt64 = 0
           mutating func fields<C: Coder>(_ c: inout C) { c.hidden(1, "ticks", &ticks) }
           mutating func join(_ member: Member, _ room: Context) throws(Refused) {
@@ -59,6 +61,8 @@ import Testing
     let room = try TestRoom((bytes, manifest))
     #expect(room.settings.ticksWhenEmpty && room.settings.ticksPerSecond == 5)
     #expect(room.settings.limits.memoryBytes == 2 << 20)
+    #expect(!room.settings.clientsMayCreate && room.settings.roomsMax == 5)
+    #expect(room.settings.keepEmptySeconds == 60 && room.settings.graceSeconds == 9)
     try use(room)
   }
 

@@ -38,4 +38,16 @@ import Testing
       room.advance(milliseconds: 100)
     }
   }
+
+  @Test("A copy that was restored goes on as the room does") func twins() throws {
+    try twinTest(Faulty.self, seeds: 1...20) { twins in
+      switch twins.chance(below: 6) {
+      case 0: twins.join()
+      case 1: twins.leave()
+      case 2: twins.send([0x0C])
+      case 3: twins.advance(ticks: 2)
+      default: twins.send([9, UInt8(twins.chance(below: 256))])
+      }
+    }
+  }
 }

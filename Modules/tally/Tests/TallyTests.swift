@@ -65,4 +65,17 @@ import Testing
     #expect(!outputs[0].reliable)
     #expect(room.describe() == before)
   }
+
+  @Test("A copy that was restored goes on as the room does") func twins() throws {
+    try twinTest(Tally.self, seeds: 1...20) { twins in
+      switch twins.chance(below: 8) {
+      case 0: twins.join()
+      case 1: twins.leave()
+      case 2: twins.send([2, UInt8(twins.chance(below: 256)), 0, 0, 0, 9, 0, 0, 0])
+      case 3: twins.stream([3, 1, 2])
+      case 4: twins.send([UInt8(twins.chance(below: 6))])
+      default: twins.send(add(twins.chance(below: 1 << 30)).bytes)
+      }
+    }
+  }
 }

@@ -87,8 +87,11 @@
     }
     /// Hands a fire-and-forget message in.
     public func stream<M: Message>(_ message: M, from slot: Slot) throws(Refused) {
+      try stream(encoded(message), from: slot)
+    }
+    public func stream(_ message: [UInt8], from slot: Slot) throws(Refused) {
       stamps += 1
-      try send(encoded(message), from: slot, stamp: stamps)
+      try send(message, from: slot, stamp: stamps)
     }
     @discardableResult
     public func send(_ message: Writer, from slot: Slot, stamp: UInt64 = 0) throws(Refused) -> RoomReply {

@@ -101,7 +101,8 @@
       guard let slot = anybody(slot) else { return }
       both { room throws(Refused) in "reply \(try room.send(message, from: slot).bytes)" }
     }
-    public func stream<M: Message>(_ message: M, from slot: Slot? = nil) {
+    public func stream<M: Message>(_ message: M, from slot: Slot? = nil) { stream(encoded(message), from: slot) }
+    public func stream(_ message: [UInt8], from slot: Slot? = nil) {
       guard let slot = anybody(slot) else { return }
       both { room throws(Refused) in
         try room.stream(message, from: slot)
