@@ -41,4 +41,60 @@ import Testing
     #expect(bytes[100] < 1000, "median \(bytes[100]), most \(bytes[199])")
     #expect(try room.check() == "")
   }
+
+  @Test("It can be looked at: as JSON, and as a joiner is given it") func looks() throws {
+    let room = try Self.arena(players: 2)
+    room.engine.context.tick = 1
+    #expect(room.call(.tick(number: 1, skipped: 0)).isApplied)
+    var bytes: [UInt8] = []
+    try room.engine.describe(room.instance, as: .json, into: &bytes)
+    let json = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
+    let ships = json?["ships"] as? [String: [String: Any]] ?? [:]
+    #expect(ships.keys.sorted() == ["0", "1", "1000", "1001", "1002", "1003"])
+    #expect(ships["1"]?["name"] as? String == "player 1" && ships["1"]?["readyAt"] as? Int == 0)
+    #expect((json?["gems"] as? [String: Any])?.count == 40)
+    // Described, keyframe 1.
+    #expect(Array(try room.describe().prefix(2)) == [252, 1])
+    #expect(room.settings.membersMax == 64 && room.settings.keepEmptySeconds == 3600 && room.settings.clientsMayCreate)
+  }
+
+  @Test("Taking a cursed gem is a trap that names its place") func cursed() throws {
+    let room = try Self.arena(players: 1)
+    room.engine.context.tick = 1
+    var fault: RoomFault?
+    // Flies to the first gem, which is cursed.
+    while fault == nil, room.engine.context.tick < 290 {
+      let (x, y) = try distance(room)
+      if x * x + y * y < 100 * 100 {
+        let before = room.image()
+        fault = room.message([3, 1 << 2 | 0, 0]).fault
+        try room.restore(before)
+      } else {
+        #expect(room.message(Self.steer(x, y)).isApplied)
+        room.engine.context.tick += 1
+        room.engine.context.time += 50_000
+        #expect(room.call(.tick(number: room.engine.context.tick, skipped: 0)).isApplied)
+      }
+    }
+    #expect(fault?.kind == .trap && fault?.backtrace.contains { $0.contains("collect") } == true, "\(fault as Any)")
+    #expect(try room.check() == "")
+    #expect(room.call(.message(Slot(0), stamp: 0), [2]).isApplied, "it goes on")
+  }
+  /// From the first player to the gem 0.
+  private func distance(_ room: TestRoom) throws -> (Float, Float) {
+    var bytes: [UInt8] = []
+    try room.engine.describe(room.instance, as: .json, into: &bytes)
+    let json = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any]
+    func place(_ table: String) throws -> (Float, Float) {
+      let pos = try #require(((json?[table] as? [String: Any])?["0"] as? [String: Any])?["pos"] as? [String: NSNumber])
+      return (pos["x"]?.floatValue ?? 0, pos["y"]?.floatValue ?? 0)
+    }
+    let (ship, gem) = (try place("ships"), try place("gems"))
+    return (gem.0 - ship.0, gem.1 - ship.1)
+  }
+
+  @Test("The server's side can speak to a room") func signals() throws {
+    let room = try Self.arena(players: 1)
+    #expect(room.call(.signal, [9]).isRefused)
+  }
 }
