@@ -85,7 +85,7 @@ class Writer {
     return at;
   }
   /** @param {number} n */
-  u8(n) { this.bytes[this.room(1)] = n; }
+  u8(n) { const at = this.room(1); this.bytes[at] = n; } // `room` may put other bytes in place
   /** @param {number | bigint} value ≥ 0 */
   varint(value) {
     let n = value;

@@ -76,6 +76,15 @@ test("values by the byte", () => {
   check({ p: new Map([[3, { x: -1 }]]) }, "42 04 06 02 0401");
 });
 
+test("values of every length, there and back", () => {
+  for (let length = 0; length < 700; length++) {
+    const value = { ...every.decode(every.encode("All", {}))?.value, h: "x".repeat(length), l: 5, n: [1, 2], i: new Uint8Array(length % 70) };
+    assert.deepEqual(every.decode(every.encode("All", value))?.value, value);
+    const input = { joinId: 1, seq: length, payload: new Uint8Array(length).fill(7) };
+    assert.deepEqual(decodeFrame(encodeFrame("input", input), "client"), { kind: "input", ...input, stamp: 0 });
+  }
+});
+
 test("numbers are exact, as Number where that can be", () => {
   const there = (name, v) => every.decode(every.encode("All", { [name]: v }))?.value[name];
   for (const n of [0, 127, 128, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 49 + 1, 2 ** 53 - 1]) {

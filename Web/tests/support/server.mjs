@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const program = process.env.ONEUP_PROGRAM ?? path.join(root, ".build/release/oneup");
+export const program = process.env.ONEUP_PROGRAM ?? path.join(root, ".build/release/oneup");
 const modules = process.env.ONEUP_MODULES ?? path.join(root, ".build/modules");
 
 export class Server {
