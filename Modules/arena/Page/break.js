@@ -110,10 +110,15 @@ export class Breaker {
   }
 }
 
-/** JSON of the server, or null. */
+let isClosed = false;
+
+/** JSON of the server, or null. A server that wants a token for it is asked once, and again when there is one. */
 export async function ask(path) {
+  const token = kept("arena.token");
+  if (isClosed && !token) return null;
   try {
-    const answer = await fetch(path);
+    const answer = await fetch(path, token ? { headers: { authorization: `Bearer ${token}` } } : {});
+    isClosed = answer.status === 401;
     return answer.ok ? await answer.json() : null;
   } catch {
     return null;
