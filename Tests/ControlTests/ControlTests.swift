@@ -98,7 +98,8 @@ import Testing
     for (arguments, word) in [
       (["--workers", "0"], "1…64"), (["--listen", "nowhere"], "HOST:PORT"),
       (["--durability", "eternal"], "process|disk"),
-      (["--tls-key", "x"], "--tls-certificate"), (["--modules", "/nonexistent"], "oneup build"),
+      (["--tls-key", "x"], "--tls-certificate"), (["--web", "/nonexistent"], "--web DIR"),
+      (["--modules", "/nonexistent"], "oneup build"),
       (["--config", "/nonexistent.yaml"], "nonexistent.yaml"),
     ] {
       let process = Process()

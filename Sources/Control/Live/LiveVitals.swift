@@ -1,21 +1,21 @@
 // The whole server in one look, as the dashboard and `oneup top` get it once a second.
 
-struct LiveVitals: Encodable, Sendable {
-  struct Process: Encodable, Sendable {
-    var role: String
-    var instance: Int
-    var pid: Int32
-    var state: String
+package struct LiveVitals: Encodable, Sendable {
+  package struct Process: Encodable, Sendable {
+    package var role: String
+    package var instance: Int
+    package var pid: Int32
+    package var state: String
     /// Since its last beat, in milliseconds.
-    var beatMilliseconds: Int64
-    var upMilliseconds: Int64
+    package var beatMilliseconds: Int64
+    package var upMilliseconds: Int64
     /// Cores in use: 1 is one core; nil until it has been looked at twice.
-    var cpu: Double?
-    var memoryBytes: Int64
-    var rooms: Int64
-    var members: Int64
-    var turnMilliseconds: Double
-    var shards: [Int]
+    package var cpu: Double?
+    package var memoryBytes: Int64
+    package var rooms: Int64
+    package var members: Int64
+    package var turnMilliseconds: Double
+    package var shards: [Int]
 
     enum CodingKeys: String, CodingKey {
       case role, instance, pid, state, cpu, rooms, members, shards
@@ -26,20 +26,20 @@ struct LiveVitals: Encodable, Sendable {
     }
   }
   /// Milliseconds since 1970.
-  var at: Int64
+  package var at: Int64
   /// Every shard has an owner that serves it.
-  var served: Bool
-  var players: Int64
-  var connections: Int64
-  var rooms: Int64
-  var messagesPerSecond: Double
-  var eventsPerSecond: Double
+  package var served: Bool
+  package var players: Int64
+  package var connections: Int64
+  package var rooms: Int64
+  package var messagesPerSecond: Double
+  package var eventsPerSecond: Double
   /// Of the inputs sampled in the last two seconds; nil: there were none.
-  var medianMilliseconds: Double?
-  var p99Milliseconds: Double?
+  package var medianMilliseconds: Double?
+  package var p99Milliseconds: Double?
   /// The longest that a player waited within the last hour.
-  var worstPauseMilliseconds: Double
-  var processes: [Process]
+  package var worstPauseMilliseconds: Double
+  package var processes: [Process]
 
   enum CodingKeys: String, CodingKey {
     case at, served, players, connections, rooms, processes
@@ -52,18 +52,18 @@ struct LiveVitals: Encodable, Sendable {
 }
 
 /// One step of the last hour.
-struct HistoryPoint: Codable, Sendable {
+package struct HistoryPoint: Codable, Sendable {
   /// Of its end, in milliseconds since 1970.
-  var at: Int64
-  var players: Int64
-  var rooms: Int64
-  var messagesPerSecond: Double
-  var p50: Double?
-  var p99: Double?
+  package var at: Int64
+  package var players: Int64
+  package var rooms: Int64
+  package var messagesPerSecond: Double
+  package var p50: Double?
+  package var p99: Double?
   /// The longest of the samples.
-  var max: Double?
-  var cpu: Double
-  var memoryBytes: Int64
+  package var max: Double?
+  package var cpu: Double
+  package var memoryBytes: Int64
 
   enum CodingKeys: String, CodingKey {
     case at, players, rooms, cpu

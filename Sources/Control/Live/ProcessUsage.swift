@@ -1,11 +1,16 @@
 // What the kernel says a process uses.
 import Glibc
 
-struct ProcessUsage: Sendable {
+package struct ProcessUsage: Sendable {
   /// Of all its threads since it began, in seconds.
   var cpuSeconds: Double
   /// Resident.
   var memoryBytes: Int64
+
+  package init(cpuSeconds: Double, memoryBytes: Int64) {
+    self.cpuSeconds = cpuSeconds
+    self.memoryBytes = memoryBytes
+  }
 
   /// nil where there is no such process.
   init?(pid: Int32) {

@@ -1,6 +1,6 @@
 // The supervisor's views, as far as control itself reads them.
 
-struct ProcessesView: Decodable, Sendable {
+package struct ProcessesView: Decodable, Sendable {
   struct Process: Decodable, Sendable {
     var role: String
     var instance: Int
@@ -38,7 +38,7 @@ struct HappenedView: Codable, Sendable {
   var text: String
 }
 
-struct RecoveryView: Codable, Sendable {
+package struct RecoveryView: Codable, Sendable {
   var number: Int64
   var role: String
   var instance: Int

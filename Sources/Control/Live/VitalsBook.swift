@@ -1,14 +1,20 @@
 // Turns what the supervisor says at one moment, and what it said before, into rates, an hour's history and the worst pause.
 // A value without clock or I/O.
 
-struct VitalsBook: Sendable {
-  struct Totals: Sendable {
+package struct VitalsBook: Sendable {
+  package struct Totals: Sendable {
     /// What the kernel says of each process; absent where it is gone.
     var usage: [Int32: ProcessUsage]
     /// Milliseconds since 1970, for people.
     var wall: Int64
     /// For rates.
     var monotonic: Int64
+
+    package init(usage: [Int32: ProcessUsage], wall: Int64, monotonic: Int64) {
+      self.usage = usage
+      self.wall = wall
+      self.monotonic = monotonic
+    }
   }
   private struct Before: Sendable {
     var monotonic: Int64
@@ -17,12 +23,12 @@ struct VitalsBook: Sendable {
     var messages: [Int: Int64]
     var events: [Int: Int64]
   }
-  static let stepMilliseconds: Int64 = 5_000
-  static let stepsMax = 720
+  package static let stepMilliseconds: Int64 = 5_000
+  package static let stepsMax = 720
   private static let hourMilliseconds: Int64 = 3_600_000
 
   private var before: Before?
-  private(set) var history: [HistoryPoint] = []
+  package private(set) var history: [HistoryPoint] = []
   private var stepLongest: Double?
   private var stepEnds: Int64?
   private var recoveries: [RecoveryView] = []
@@ -30,10 +36,12 @@ struct VitalsBook: Sendable {
   private var rates = (messages: 0.0, events: 0.0)
   private var cpu: [Int32: Double] = [:]
 
-  mutating func note(_ recoveries: [RecoveryView]) { self.recoveries = recoveries }
+  package init() {}
+
+  package mutating func note(_ recoveries: [RecoveryView]) { self.recoveries = recoveries }
 
   /// `supervisor`: its process id.
-  mutating func look(_ view: ProcessesView, supervisor: Int32, _ now: Totals) -> LiveVitals {
+  package mutating func look(_ view: ProcessesView, supervisor: Int32, _ now: Totals) -> LiveVitals {
     takeRates(view, supervisor, now)
     let gateway = view.processes.first { $0.role == "gateway" && ($0.vitals.latencySamples ?? 0) > 0 }?.vitals
     var processes = [

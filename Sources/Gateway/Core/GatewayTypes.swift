@@ -112,27 +112,3 @@ package struct GatewayCounters: Sendable, Equatable {
   package var tooSlow: UInt64 = 0
   package init() {}
 }
-
-extension GatewayCounters {
-  package mutating func add(_ other: GatewayCounters) {
-    connections += other.connections
-    hellos += other.hellos
-    framesIn += other.framesIn
-    inputs += other.inputs
-    inputsDropped += other.inputsDropped
-    framesOut += other.framesOut
-    outputsBelowMark += other.outputsBelowMark
-    unreliableDropped += other.unreliableDropped
-    staleRecords += other.staleRecords
-    reattached += other.reattached
-    errors += other.errors
-    tooSlow += other.tooSlow
-  }
-  /// In the order of their declaration.
-  package var values: [UInt64] {
-    [
-      connections, hellos, framesIn, inputs, inputsDropped, framesOut, outputsBelowMark, unreliableDropped,
-      staleRecords, reattached, errors, tooSlow,
-    ]
-  }
-}
