@@ -19,6 +19,8 @@ package struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
   }
   /// Fewer bytes were written than given.
   package static let shortWrite: Int32 = -1
+  /// ENOSPC.
+  package static let noSpace: Int32 = 28
   /// The simulated process died in this operation; nothing that it does afterwards takes effect.
   package static let simulatedDeath: Int32 = -2
   /// Another thread is making the file.
@@ -148,7 +150,8 @@ extension FileSystem {
     } catch {
       // A half-filled file would hold the space that the disk lacks.
       do throws(FileError) { try remove(temporary) } catch {}
-      throw error
+      // A disk that fills up takes a part first. Nothing depends on this file yet, so it may be tried again.
+      throw error.code == FileError.shortWrite ? FileError(.write, temporary, code: FileError.noSpace) : error
     }
     // By its name, so that later errors tell it.
     return try open(path, .readWrite)
