@@ -23,7 +23,7 @@ struct NewCommand: ParsableCommand {
         \(place)/ is ready: the game in Sources/\(scaffold.type).swift, the page in Page/index.html.
 
           cd \(place)
-          oneup build      about five seconds; the first time also half as many for the SDK
+          oneup build      about five seconds; the first time twice that, for the SDK
           oneup serve      then play at http://127.0.0.1:7780/play/\(scaffold.name)/
           oneup test       the game's own tests
         """)
