@@ -49,8 +49,11 @@ struct LatencyProbe {
 
   mutating func take(now: Int64) -> [UInt32] {
     if let input = waiting, now - input.since > Self.patience { waiting = nil }
-    defer { samples.removeAll(keepingCapacity: true) }
-    return samples
+    guard !samples.isEmpty else { return [] }
+    var taken: [UInt32] = []
+    taken.reserveCapacity(Self.samplesPerTickMax)
+    swap(&taken, &samples)
+    return taken
   }
 }
 
