@@ -11,17 +11,19 @@ enum SDKMessage {
 
 /// Not more often, however much changes, microseconds.
 private let keyframeIntervalMin: Int64 = 1_000_000
+/// A keyframe and a change together stay below what one event may send (256 KiB), and leave room for the author's messages.
+private let synchronisedBytesMax = 120_000
 
 extension Hosted {
   /// A room that ticks tells all after each tick, in changes that may be dropped for a newer one.
   @inline(__always) mutating func afterTick(_ context: Context) {
     guard isSynchronised, !desk.isEmpty else { return }
-    if desk.sent.number == 0 { makeKeyframe() }
+    if desk.sent.keyframe.isEmpty { makeKeyframe() }
     if isKeyframeDue(writeChange(context)) {
       makeKeyframe()
       _ = writeChange(context)
     }
-    context.send(desk.change.bytes, reliable: false)
+    sendChange(reliable: false)
   }
   /// A room that does not tick tells all after each event that changed something.
   @inline(__always) mutating func afterEvent() {
@@ -39,7 +41,16 @@ extension Hosted {
       body = writeChange(context)
       desk.sent.changeHash = hashOfChange(body)
     }
-    context.send(desk.change.bytes)
+    sendChange(reliable: true)
+  }
+  /// A state that has grown too large is not sent rather than failing every tick: the game goes on, the log says why.
+  private func sendChange(reliable: Bool) {
+    guard desk.change.count <= synchronisedBytesMax else {
+      return context.log(
+        "clients are not told of the state: what changed takes \(desk.change.count) bytes, at most 120000 can be sent; hide fields or remove rows",
+        .error)
+    }
+    context.send(desk.change.bytes, reliable: reliable)
   }
 
   /// The state as a joiner needs it: the keyframe that changes count from, and the change up to now.
@@ -65,7 +76,9 @@ extension Hosted {
     out.clear()
     var coder = Encoder(out, all: false)
     room.fields(&coder)
-    desk.sent.number += 1
+    // Changes go on counting from the keyframe before.
+    guard out.count <= synchronisedBytesMax else { return }
+    desk.sent.number &+= 1
     desk.sent.keyframe = Array(out.bytes)
     desk.sent.time = context.hostTime()
     let message = desk.message
@@ -77,8 +90,10 @@ extension Hosted {
   }
   /// Whether changes have become so large that counting from the state of now is worth it.
   private func isKeyframeDue(_ body: Int) -> Bool {
+    // After a restore into other fields clients still count from one that this build knows nothing of.
+    if desk.sent.keyframe.isEmpty && desk.sent.number > 0 { return true }
     guard desk.change.count - body > desk.sent.keyframe.count / 2 + 64 else { return false }
-    return desk.sent.number == 0 || context.hostTime() - desk.sent.time >= keyframeIntervalMin
+    return desk.sent.number == 0 || context.hostTime() &- desk.sent.time >= keyframeIntervalMin
   }
   /// Writes a whole change message; gives where its fields begin.
   private mutating func writeChange(_ context: Context) -> Int {

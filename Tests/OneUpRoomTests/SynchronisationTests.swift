@@ -69,6 +69,31 @@ import Testing
     #expect(agree(view, room))
   }
 
+  @Test("A state too large to be sent does not fail the tick: the log says so, and it is sent again once it fits")
+  func tooLarge() throws {
+    struct Attic: Room {
+      static let settings = Settings(hz: 20)
+      var boxes = Table<Crew>()
+      mutating func fields<C: Coder>(_ c: inout C) { c(1, "boxes", &boxes) }
+      mutating func tick(_ room: Context) {
+        if room.tick == 2 { for _ in 0..<40 { boxes.append(Crew(name: String(repeating: "x", count: 5_000))) } }
+        if room.tick == 5 { for key in boxes.keys where key > 3 { boxes.remove(key) } }
+      }
+    }
+    let room = try RoomTest<Attic>()
+    _ = try room.join("ann")
+    room.advance(ticks: 4)
+    let view = ClientView<Attic>()
+    for output in room.allOutputs() {
+      #expect(output.bytes.count < 130_000)
+      #expect(view.take(output.bytes))
+    }
+    #expect(room.logged.contains { $0.contains("clients are not told") })
+    room.advance(ticks: 1)
+    for output in room.allOutputs() { #expect(view.take(output.bytes)) }
+    #expect(view.state.boxes.count == room.room.boxes.count && view.state.boxes.count > 0)
+  }
+
   @Test("What is unchanged is not sent again") func quiet() throws {
     struct Still: Room {
       static let settings = Settings(hz: 20)
