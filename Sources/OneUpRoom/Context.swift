@@ -17,7 +17,8 @@ public enum LogLevel: UInt32, Sendable {
 /// The world as one event sees it. What it is told happens once the event is kept for good; if the event fails, it never
 /// does.
 public struct Context {
-  let desk: Desk
+  /// The room's own, which outlives every event: not counted, for this is copied again and again.
+  unowned(unsafe) let desk: Desk
   let hz: UInt32
   /// Of the tick that this event is; nil in other events, which ask for it.
   var tickNumber: UInt64?

@@ -13,7 +13,7 @@ extension Hosted {
   public mutating func save() {
     let out = Buffer(capacity: 4096)
     saved(into: out, &room)
-    context.hostState(out.bytes)
+    withExtendedLifetime(out) { context.hostState(out.bytes) }
   }
 
   /// Takes over what `save` wrote, whatever build of the module it was; or changes nothing and says why.
@@ -58,17 +58,18 @@ extension Hosted {
   public mutating func json() {
     let out = Buffer(capacity: 4096)
     room.json(out)
-    context.hostState(out.bytes)
+    withExtendedLifetime(out) { context.hostState(out.bytes) }
   }
   public func schema() {
     let writer = SchemaWriter(path: "messages")
     R.schema(into: writer)
-    guard let problem = writer.problem else { return context.hostState(writer.out.bytes) }
-    writer.out.clear()
-    writer.out.text("{\"problem\":")
-    writer.out.quoted(problem)
-    writer.out.text("}")
-    context.hostState(writer.out.bytes)
+    if let problem = writer.problem {
+      writer.out.clear()
+      writer.out.text("{\"problem\":")
+      writer.out.quoted(problem)
+      writer.out.text("}")
+    }
+    withExtendedLifetime(writer) { context.hostState(writer.out.bytes) }
   }
   /// Changes when what clients see is laid out otherwise.
   private static var fingerprint: UInt64 {

@@ -202,7 +202,7 @@
     out.byte(M.id)
     var coder = Encoder(out, all: false)
     message.fields(&coder)
-    return Array(out.bytes)
+    return withExtendedLifetime(out) { Array(out.bytes) }
   }
   private func decoded<M: Message>(_ bytes: [UInt8], _ type: M.Type) -> M? {
     bytes.withUnsafeBytes { try? Incoming($0, from: .room).read(type) } ?? nil
