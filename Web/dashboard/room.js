@@ -35,7 +35,9 @@ async function load(id) {
   clearTimeout(timer);
   try {
     const room = await get(`/v1/rooms/${id}`);
-    if (current === id) show(room);
+    // Not under the hands of somebody who is about to copy from it.
+    const selection = document.getSelection();
+    if (current === id && (selection.isCollapsed || !drawer.contains(selection.anchorNode))) show(room);
   } catch (error) {
     if (current !== id) return;
     const gone = error instanceof Refused && error.status === 404;
@@ -43,18 +45,17 @@ async function load(id) {
       drawer.replaceChildren(top(`Room ${id}`), h("p.problem", {}, error.message));
     }
   }
-  // Not under somebody's hands: a room is read as one reads a page.
   if (current === id) timer = setTimeout(() => load(id), 2000);
 }
 
 function show(room) {
   const focused = drawer.contains(document.activeElement) ? document.activeElement.dataset.key ?? "close" : null;
   const scroll = drawer.scrollTop;
-  const openParts = new Set([...drawer.querySelectorAll("details[open]")].map((d) => d.dataset.part));
+  const within = drawer.querySelector("pre")?.scrollTop ?? 0;
   drawer.replaceChildren(top(`${room.module}/${room.key}`), ...problems(room), facts(room), ...buttons(room),
     ...members(room), ...fuel(room), ...state(room), ...lastEvents(room), ...past(room));
-  for (const part of drawer.querySelectorAll("details")) if (openParts.has(part.dataset.part)) part.open = true;
   drawer.scrollTop = scroll;
+  if (within) drawer.querySelector("pre")?.scrollTo(0, within);
   if (focused === "close") drawer.querySelector(".top button").focus();
   else if (focused) drawer.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
