@@ -54,7 +54,8 @@ package struct ModuleTests: Sendable {
     return all.filter { $0 != "Sources" && $0 != "Tests" && !$0.hasPrefix(".") }.sorted()
   }
   private static func manifest(_ room: String, beside: [String]) -> String {
-    let excluded = beside.map { "\"\($0.replacingOccurrences(of: "\"", with: ""))\"" }.joined(separator: ", ")
+    let excluded = beside.filter { !$0.contains("\"") && !$0.contains("\\") }.map { "\"\($0)\"" }.joined(
+      separator: ", ")
     return """
       // swift-tools-version: 6.2
       // Made by `oneup test`.

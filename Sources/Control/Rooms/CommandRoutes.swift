@@ -137,6 +137,8 @@ struct CommandRoutes: Sendable {
       case .busy(let retry):
         busy = answer
         pause = .milliseconds(max(1, Int64(retry)))
+      // A slot may be somebody else's by now: whether the first try came through is for the caller to look up.
+      case nil where !command.isSafeToRepeat: return nil
       case .notMine, nil: break
       default: return answer
       }
@@ -144,16 +146,22 @@ struct CommandRoutes: Sendable {
     }
   }
 
+  /// nil: a worker did not answer, and it may have been the owner.
   private func ask(_ command: OwnedCommand) async -> CommandAnswer? {
     await withTaskGroup(of: CommandAnswer?.self) { tasks in
+      var nobody: CommandAnswer?
+      var isUnsure = false
       for worker in workers() { tasks.addTask { try? await WorkerQuery.command(command, worker, group) } }
       for await answer in tasks {
-        if case .notMine = answer { continue }
-        guard let answer else { continue }
-        tasks.cancelAll()
-        return answer
+        switch answer {
+        case .notMine: nobody = answer
+        case nil: isUnsure = true
+        default:
+          tasks.cancelAll()
+          return answer
+        }
       }
-      return nil
+      return isUnsure ? nil : nobody
     }
   }
 
@@ -168,7 +176,9 @@ struct CommandRoutes: Sendable {
       return Answer.error(.internalServerError, "the room's code failed at it, and it was undone: \(text)")
     case .busy, .notMine, nil:
       var response = Answer.error(
-        .serviceUnavailable, "the room is busy, or its shard is changing hands; send the same again in a moment")
+        .serviceUnavailable,
+        "the room is busy, or its shard is changing hands; send the same again in a moment (look first who is in the slot of a kick)"
+      )
       response.headers[.retryAfter] = "1"
       return response
     }

@@ -9,6 +9,11 @@ enum OwnedCommand: Sendable {
   case lock(RoomID, Bool)
   case end(RoomID, reason: [UInt8])
 
+  /// Whether a second one does no more than the first. Slots are given away again, so a kick may hit somebody else.
+  var isSafeToRepeat: Bool {
+    if case .kick = self { false } else { true }
+  }
+
   /// The command as the link takes it, valid within `body` only.
   func borrowed(_ body: (RoomCommand) -> Void) {
     switch self {

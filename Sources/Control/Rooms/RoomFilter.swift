@@ -79,7 +79,10 @@ struct RoomEntry {
       case "ended": if value.first == UInt8(ascii: "\"") { states.insert("ended") }
       case "locked": if value.first == UInt8(ascii: "t") { states.insert("locked") }
       case "properties":
-        JSONPieces.members(value) { properties[String(decoding: $0, as: UTF8.self)] = JSONPieces.text($1) }
+        JSONPieces.members(value) {
+          let quote = [UInt8(ascii: "\"")]
+          if let key = JSONPieces.text((quote + $0 + quote)[...]) { properties[key] = JSONPieces.text($1) }
+        }
       default: break
       }
     }
