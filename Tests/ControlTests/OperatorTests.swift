@@ -71,7 +71,10 @@ import Testing
     _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
     let id = try make(server, "a room")
     func why(_ room: String) throws -> Output { try oneup(["why", room, "--data", server.ready.data]) }
-    let well = try why("tally/a room")
+    // A worker that has just started on a busy machine may have had a long turn, and then that is said.
+    var well = try why("tally/a room")
+    let deadline = ContinuousClock.now + .seconds(20)
+    while well.status != 0, ContinuousClock.now < deadline { well = try why("tally/a room") }
     #expect(well.status == 0 && well.text.contains("Nothing is wrong with it"), "\(well.text) \(well.errors)")
     #expect(well.text.contains(id) && well.text.contains("runs version 1.0.0 in worker"))
     #expect(try why(id).text.contains("tally/a room"))
