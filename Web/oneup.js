@@ -672,6 +672,8 @@ class Membership {
     this.pending = [];
     /** In flight: above `acked`, up to this. */
     this.sent = 0;
+    /** The highest input whose verdict is known, by a result or by an acknowledgement: results come in order. */
+    this.verdictKnown = 0;
     /** After an `Attached`: decided up to `through`, told once outputs up to `upTo` have come.
      * @type {{through: number, upTo: number} | null} */
     this.settling = null;
@@ -776,6 +778,7 @@ class Membership {
     }
     this.tell.attached(a, wasAsked);
     this.decideUpTo(Math.max(a.nextSeq, 1), a.upTo, isFirst, isSame);
+    this.tell.numbered(); // what a game sends from now on has its number
     this.pump();
   }
   /** Everything below `next` is decided; what is at or above it goes out again.
@@ -820,7 +823,9 @@ class Membership {
     const error = verdict === 0 ? null : new OneUpError(name, `${name}: ${reason || "without a reason"}`, { verdict: name, reason, seq });
     if (error) this.tell.verdict(error);
     const entry = this.pending[seq - this.acked - 1];
-    if (seq > this.acked && entry) this.decide(entry, error, reply);
+    if (seq <= this.acked || !entry) return;
+    this.decide(entry, error, reply);
+    this.verdictKnown = Math.max(this.verdictKnown, seq);
   }
   /** @param {Record<string, any>} s */
   state(s) {
@@ -876,6 +881,7 @@ class Membership {
     const first = this.acked + 1;
     this.acked = seq;
     this.sent = Math.max(this.sent, seq);
+    this.verdictKnown = Math.max(this.verdictKnown, seq);
     decided.forEach((entry, i) => {
       this.decide(entry, null, NOTHING);
       if (!entry.isLeave) this.tell.acknowledged(first + i, entry);
@@ -887,12 +893,14 @@ class Membership {
     entry.done = null;
     done?.(error, reply);
   }
-  /** Inputs up to `through` are decided, but how was told in outputs that did not come.
+  /** Inputs up to `through` are decided, but how those above `verdictKnown` were was told in outputs that did not come.
    * @param {number} through */
   forgetVerdicts(through) {
     for (const [i, entry] of this.pending.slice(0, through - this.acked).entries()) {
-      if (!entry.isLeave) this.decide(entry, new OneUpError("unknown", "the input was decided, but the answer to it was lost; the room's state has it or not",
-        { verdict: "unknown", seq: this.acked + 1 + i }));
+      const seq = this.acked + 1 + i;
+      if (entry.isLeave || seq <= this.verdictKnown) continue; // without a result of its own: applied
+      this.decide(entry, new OneUpError("unknown", "the input was decided, but the answer to it was lost; the room's state has it or not",
+        { verdict: "unknown", seq }));
     }
   }
   /** The next to go out is `seq`, or the first that is not acknowledged.
@@ -905,7 +913,7 @@ class Membership {
    * @param {number} next @param {boolean} isReset */
   renumber(next, isReset) {
     const lost = Math.max(0, this.acked - (next - 1));
-    this.acked = this.sent = next - 1;
+    this.acked = this.sent = this.verdictKnown = next - 1;
     this.settling = null;
     if (isReset) this.tell.reset(lost > 0 ? next : null, lost);
   }
@@ -967,8 +975,9 @@ export class Room extends Emitter {
      * movement, and how far beyond the newest state it may guess.
      * @type {{delayMs: number | null, snap: number, extrapolateMs: number}} */
     this.smoothing = { delayMs: null, snap: Infinity, extrapolateMs: 200 };
-    /** @type {{acknowledged: number, lost: number, doubled: number, recovered: number, pausesMs: number[]}} */
-    this.stats = { acknowledged: 0, lost: 0, doubled: 0, recovered: 0, pausesMs: [] };
+    /** `pausesMs`: the last thousand.
+     * @type {{acknowledged: number, lost: number, doubled: number, recovered: number, pausesMs: number[], longestPauseMs: number}} */
+    this.stats = { acknowledged: 0, lost: 0, doubled: 0, recovered: 0, pausesMs: [], longestPauseMs: 0 };
   }
 
   /** The newest state. Treat it as read-only.
@@ -1118,6 +1127,8 @@ export class Room extends Emitter {
         if (name) this.module = { name, version: version.join(" ") };
         this.isAttached = true;
         if (!wasAsked) this.#broken("worker");
+      },
+      numbered: () => {
         this.emit("attached", {});
         if (!this.#isTicking && this.waiting === 0) this.#mended();
       },
@@ -1126,8 +1137,13 @@ export class Room extends Emitter {
         this.#broken("connection");
       },
       state: (/** @type {Uint8Array} */ payload) => {
-        if (this.#synced && payload[0] === 252) this.#synced.full(payload);
-        else this.described = payload;
+        try {
+          if (this.#synced && payload[0] === 252) this.#synced.full(payload);
+          else this.described = payload;
+        } catch (error) {
+          this.#failed(/** @type {OneUpError} */ (error)); // whoever waits for the room would wait for ever
+          throw error;
+        }
         this.#news();
         this.#joined(this);
         this.emit("state", {});
@@ -1191,8 +1207,14 @@ export class Room extends Emitter {
     const dueAt = fault.dueAt;
     const ms = dueAt === null || dueAt < this.#oneup.sleptUntil ? 0 : Math.max(0, Math.round(this.#oneup.now() - dueAt));
     this.stats.recovered += 1;
-    this.stats.pausesMs.push(ms);
+    this.#paused(ms);
     this.emit("recovered", { kind: fault.kind, ms });
+  }
+  /** @param {number} ms */
+  #paused(ms) {
+    this.stats.pausesMs.push(ms);
+    if (this.stats.pausesMs.length > 1000) this.stats.pausesMs.shift();
+    this.stats.longestPauseMs = Math.max(this.stats.longestPauseMs, ms);
   }
   /** A state has come. */
   #news() {
@@ -1200,7 +1222,7 @@ export class Room extends Emitter {
     if (this.#fault) {
       if (this.#isTicking || this.waiting === 0) this.#mended();
     } else if (this.#isTicking && due !== null && now - due > PAUSE_MS && due > this.#oneup.sleptUntil) {
-      this.stats.pausesMs.push(Math.round(now - due));
+      this.#paused(Math.round(now - due));
     }
     this.#heardAt = now;
   }
@@ -1281,6 +1303,7 @@ export class OneUp extends Emitter {
       this.#resume = Uint8Array.from(atob(saved.resume), (c) => c.charCodeAt(0));
       this.#joins = saved.joins;
       this.#earlier = saved.members;
+      this.#keep.put(() => this.saved); // the page may be loaded again before anybody has welcomed it
     }
     if (options.onconnection) this.on("connection", options.onconnection);
   }
@@ -1293,7 +1316,7 @@ export class OneUp extends Emitter {
   get saved() {
     const members = this.#rooms.filter((room) => room.membership.phase !== "ended")
       .map((room) => ({ joinId: room.membership.what.joinId, path: `${room.membership.what.module}/${room.key}` }));
-    return { resume: btoa(String.fromCharCode(...this.#resume)), joins: this.#joins, members };
+    return { resume: btoa(String.fromCharCode(...this.#resume)), joins: this.#joins, members: [...members, ...this.#earlier] };
   }
 
   /** @returns {Promise<void>} when the server has welcomed us */

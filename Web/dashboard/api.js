@@ -76,6 +76,7 @@ export async function watch(hear, state) {
       state("lost", error instanceof Refused ? error.message : "no answer", error.status);
     }
     clearTimeout(alarm);
+    stop.abort(); // when `hear` threw, the stream still runs
     await new Promise((go) => setTimeout(go, pause * (0.5 + Math.random() / 2)));
     pause = Math.min(4000, pause * 2);
   }

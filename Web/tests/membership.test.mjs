@@ -106,6 +106,46 @@ test("an answer that was lost with a full state is said to be unknown", async ()
   await assert.rejects(answer, { code: "unknown", verdict: "unknown", seq: 1 });
 });
 
+test("a result settles what was before it, also when the answers after it are lost", async () => {
+  const server = new FakeServer();
+  server.resumed = true;
+  const { room } = await server.joined();
+  const answers = [1, 2, 3, 4, 5, 6].map((n) => room.sendRaw(b(n)));
+  await inputs(server, 6);
+  server.say("output", { joinId: 1, seq: 2, prev: 0, result: { seq: 5, verdict: 0, reply: b(9) } });
+  assert.deepEqual(await answers[4], b(9));
+  server.cut();
+  await server.next("attach");
+  server.attached({ nextSeq: 7, upTo: 6 });
+  server.say("state", { joinId: 1, timeline: 1n, asOf: 8, payload: b() });
+  for (const answer of answers.slice(0, 4)) assert.equal((await answer).length, 0);
+  await assert.rejects(answers[5], { code: "unknown", seq: 6 });
+});
+
+test("what a game sends when it is attached again has its number by then", async () => {
+  const server = new FakeServer();
+  server.resumed = true;
+  const { room } = await server.joined();
+  const answers = [1, 2].map((n) => room.sendRaw(b(n)));
+  await inputs(server, 2);
+  room.on("attached", () => room.sendRaw(b(3)));
+  server.say("ack", { joinId: 1, seq: 2 });
+  await Promise.all(answers);
+  server.cut();
+  await server.next("attach");
+  server.attached({ nextSeq: 2, timeline: 2n });
+  const [first] = await inputs(server, 1);
+  assert.deepEqual(first, [2, 3]);
+  server.say("ack", { joinId: 1, seq: 2 });
+  await until("it is settled", () => room.waiting === 0);
+  assert.equal(server.frames.filter((frame) => frame.kind === "input").length, 0, "it went out once");
+});
+
+test("a first state that nobody can read fails the join", async () => {
+  const server = new FakeServer();
+  await assert.rejects(server.joined({ schema: game, state: b(252, 1, 200) }), { code: "malformed" });
+});
+
 test("Expected goes back; Busy waits and then goes back", async () => {
   const server = new FakeServer();
   const { room } = await server.joined();
@@ -254,6 +294,53 @@ test("a reload goes on with the session and the membership; one that is over by 
   server.say("ack", { joinId, seq: 57 });
   await answer;
   assert.equal(room.stats.lost, 0);
+});
+
+/** What a page's storage is, and its reload. */
+class Tab {
+  items = new Map();
+  getItem(name) { return this.items.get(name) ?? null; }
+  setItem(name, text) { this.items.set(name, text); }
+  removeItem(name) { this.items.delete(name); }
+  /** Runs `body` where there is a page; then the page is gone, without its client having been closed. */
+  async page(body) {
+    const target = new EventTarget();
+    const page = { document: new EventTarget(), addEventListener: target.addEventListener.bind(target), removeEventListener: target.removeEventListener.bind(target) };
+    Object.assign(globalThis, page);
+    try {
+      await body();
+    } finally {
+      target.dispatchEvent(new Event("pagehide"));
+      delete globalThis.document; // what is left of the clients takes its listeners off when it is closed
+    }
+  }
+}
+
+test("a page that is loaded again and again while the server is away stays the same player, in its rooms", async () => {
+  const server = new FakeServer(), storage = new Tab();
+  server.resumed = true;
+  await storage.page(async () => { await server.joined({ storage }); });
+  await server.next("hello");
+  server.refuses = true;
+  const pages = [];
+  for (let i = 0; i < 2; i++) {
+    const attempts = server.sockets.length;
+    await storage.page(async () => {
+      pages.push(server.connect({ storage, random: () => 1 }));
+      await until("it tries", () => server.sockets.length > attempts);
+    });
+  }
+  assert.deepEqual(JSON.parse(storage.getItem("oneup")), { resume: "AQID", joins: 1, members: [{ joinId: 1, path: "game/one" }] });
+  server.refuses = false;
+  await Promise.all(pages);
+  // It is welcomed, and loaded again before it has joined anything.
+  const away = new FakeServer();
+  away.resumed = true;
+  await storage.page(async () => { await away.connect({ storage }); });
+  assert.deepEqual((await away.next("hello")).resume, b(1, 2, 3));
+  const back = await away.connect({ storage });
+  back.join("game/one", { schema: null }).catch(() => {});
+  assert.equal((await away.next("join")).joinId, 1);
 });
 
 test("what is in the storage and is no session of ours is passed over", async () => {

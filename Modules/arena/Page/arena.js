@@ -109,7 +109,7 @@ class Game {
   #gone(reason, known) {
     const stats = this.room?.stats;
     if (stats) for (const name of ["acknowledged", "lost", "doubled"]) this.#past[name] += stats[name];
-    this.#past.pauseMs = Math.max(this.#past.pauseMs, ...(stats?.pausesMs ?? []));
+    this.#past.pauseMs = Math.max(this.#past.pauseMs, stats?.longestPauseMs ?? 0);
     this.room = null;
     this.#own = null;
     if (this.oneup.isStopped || reason === "left") return;
@@ -307,9 +307,9 @@ class Game {
   isSpent(gem) { return this.#spent.has(gem); }
 
   get counts() {
-    const past = this.#past, stats = this.room?.stats ?? { acknowledged: 0, lost: 0, doubled: 0, pausesMs: [] };
+    const past = this.#past, stats = this.room?.stats ?? { acknowledged: 0, lost: 0, doubled: 0, longestPauseMs: 0 };
     return { lives: this.#lives, acknowledged: past.acknowledged + stats.acknowledged, lost: past.lost + stats.lost + this.#wrong.lost,
-      doubled: past.doubled + stats.doubled + this.#wrong.doubled, pauseMs: Math.max(past.pauseMs, ...stats.pausesMs),
+      doubled: past.doubled + stats.doubled + this.#wrong.doubled, pauseMs: Math.max(past.pauseMs, stats.longestPauseMs),
       collected: this.collected, taken: this.room?.state.ships.get(this.room.slot)?.taken ?? 0 };
   }
   #numbers(ships) {

@@ -2,6 +2,18 @@
 // each state that came, so that silence is a gap, and marks for faults.
 
 const SPAN_MS = 60_000, LOW_MS = 1, HIGH_MS = 2000;
+const MOST = 8192; // of each list: nothing is drawn, nor forgotten, in a hidden tab
+
+/** Forgets the oldest in one go, so that a list of `MOST` is not moved for each that comes. */
+function add(list, one) {
+  list.push(one);
+  if (list.length > MOST) list.splice(0, MOST / 2);
+}
+/** Forgets what is older than `oldest`. */
+function trim(list, oldest, at) {
+  const fresh = list.findIndex((one) => at(one) >= oldest);
+  list.splice(0, fresh < 0 ? list.length : fresh);
+}
 
 export class Strip {
   #canvas; #context;
@@ -13,12 +25,12 @@ export class Strip {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d");
   }
-  acknowledged(ms, at = performance.now()) { this.#inputs.push({ at, ms }); }
-  stateCame(at = performance.now()) { this.#states.push(at); }
+  acknowledged(ms, at = performance.now()) { add(this.#inputs, { at, ms }); }
+  stateCame(at = performance.now()) { add(this.#states, at); }
   /** What was broken and how long it was felt; the label may become better later. */
   fault(text, ms, at = performance.now()) {
     const fault = { at, ms, text };
-    this.#faults.push(fault);
+    add(this.#faults, fault);
     return fault;
   }
   get labels() { return this.#faults.map((fault) => this.#label(fault)); }
@@ -31,8 +43,8 @@ export class Strip {
       canvas.width = Math.round(width * ratio);
       canvas.height = Math.round(height * ratio);
     }
-    for (const list of [this.#inputs, this.#faults]) while (list.length && list[0].at < now - SPAN_MS) list.shift();
-    while (this.#states.length && this.#states[0] < now - SPAN_MS) this.#states.shift();
+    for (const list of [this.#inputs, this.#faults]) trim(list, now - SPAN_MS, (one) => one.at);
+    trim(this.#states, now - SPAN_MS, (at) => at);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const x = (at) => width - ((now - at) / SPAN_MS) * width;
