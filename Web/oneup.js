@@ -303,8 +303,20 @@ function readMessage(r, shape) {
  *   blend?: (a: any, b: any, f: number, snap: number) => any}} Type */
 
 const lerp = (/** @type {number} */ a, /** @type {number} */ b, /** @type {number} */ f) => a + (b - a) * f;
-const unsigned = { kind: 0, zero: () => 0, read: (/** @type {Reader} */ r) => r.varint(), write: (/** @type {Writer} */ w, /** @type {any} */ v) => w.varint(v) };
-const signed = { kind: 0, zero: () => 0, read: (/** @type {Reader} */ r) => r.zigzag(), write: (/** @type {Writer} */ w, /** @type {any} */ v) => w.zigzag(v) };
+/** A whole number from `low` to `high`; what is written as another would be read as something else.
+ * @param {any} v @param {bigint} low @param {bigint} high @returns {number | bigint} */
+function whole(v, low, high) {
+  const n = v ?? 0;
+  if (!(typeof n === "bigint" || Number.isInteger(n)) || n < low || n > high) throw new RangeError(`is a whole number from ${low} to ${high}, not ${v}`);
+  return n;
+}
+/** @param {bigint} bits @returns {Type} */
+const unsigned = (bits) => ({ kind: 0, zero: () => 0, read: (r) => r.varint(), write: (w, v) => w.varint(whole(v, 0n, (1n << bits) - 1n)) });
+/** @param {bigint} bits @returns {Type} */
+const signed = (bits) => {
+  const half = 1n << (bits - 1n);
+  return { kind: 0, zero: () => 0, read: (r) => r.zigzag(), write: (w, v) => w.zigzag(whole(v, -half, half - 1n)) };
+};
 /** @param {(r: Reader) => number} read @param {(w: Writer, v: number) => void} write @param {number} kind @returns {Type} */
 const real = (kind, read, write) => ({ kind, zero: () => 0, read, write: (w, v) => write(w, v ?? 0),
   blend: (a, b, f, snap) => (Math.abs(b - a) > snap ? a : lerp(a, b, f)) });
@@ -325,8 +337,8 @@ const vector = (axes) => ({
 /** @type {Record<string, Type>} */
 const SCALARS = {
   bool: { kind: 0, zero: () => false, read: (r) => r.varint() !== 0, write: (w, v) => w.varint(v ? 1 : 0) },
-  u8: unsigned, u16: unsigned, u32: unsigned, u64: unsigned, slot: unsigned,
-  i8: signed, i16: signed, i32: signed, i64: signed,
+  u8: unsigned(8n), u16: unsigned(16n), u32: unsigned(32n), u64: unsigned(64n), slot: unsigned(32n),
+  i8: signed(8n), i16: signed(16n), i32: signed(32n), i64: signed(64n),
   f32: real(1, (r) => r.f32(), (w, v) => w.f32(v)),
   f64: real(3, (r) => r.f64(), (w, v) => w.f64(v)),
   string: { kind: 2, zero: () => "", read: (r) => r.text(), write: (w, v) => w.blob(utf8.encode(v ?? "")) },
@@ -340,7 +352,7 @@ function compile(type) {
   if (typeof type === "string") return SCALARS[type] ?? null;
   if (type?.fixed) {
     const scale = Number(type.fixed);
-    return real(0, (r) => Number(r.zigzag()) / scale, (w, v) => w.zigzag(Math.round(v * scale)));
+    return real(0, (r) => Number(r.zigzag()) / scale, (w, v) => SCALARS.i64.write(w, Math.round(v * scale)));
   }
   if (type?.list) {
     const element = compile(type.list);
@@ -438,7 +450,12 @@ class Fields {
     for (const { n, name, type } of this.all) {
       if (value?.[name] === undefined) continue;
       w.varint((n << 2) | type.kind);
-      type.write(w, value[name]);
+      try {
+        type.write(w, value[name]);
+      } catch (error) {
+        if (error instanceof OneUpError) throw error;
+        throw new OneUpError("malformed", `"${name}" ${/** @type {Error} */ (error).message}`);
+      }
     }
   }
   /** Between `a` (f = 0) and `b` (f = 1), beyond with f > 1. What has no between is `a`'s before `b`'s time.
@@ -503,14 +520,15 @@ export class ServerClock {
     this.movedAt = 0;
     /** Milliseconds of the quicker answers. */
     this.roundTrip = 0;
+    this.isSet = false;
   }
-  get isSet() { return this.samples.length > 0; }
 
   /** @param {number} sentAt of `now` @param {number} serverMs */
   answered(sentAt, serverMs) {
     const at = this.now(), roundTrip = at - sentAt;
     if (!(roundTrip >= 0)) return;
-    const isFirst = !this.isSet;
+    const isFirst = this.samples.length === 0;
+    this.isSet = true;
     this.samples.push({ offset: serverMs + roundTrip / 2 - at, roundTrip });
     if (this.samples.length > 15) this.samples.shift();
     const quick = [...this.samples].sort((a, b) => a.roundTrip - b.roundTrip).slice(0, Math.ceil(this.samples.length / 2));
@@ -520,7 +538,7 @@ export class ServerClock {
     if (isFirst || Math.abs(this.goal - this.offset) > 250) this.offset = this.goal;
     this.movedAt = at;
   }
-  /** After a sleep the monotonic clock may have stood still: old samples say nothing. */
+  /** After a sleep the monotonic clock may have stood still: old samples say nothing. The time goes on until there are new. */
   forget() { this.samples = []; }
 
   /** Milliseconds since 1970 at the server, at the local instant `at`; moves to a better estimate without jumping. */
@@ -1277,8 +1295,9 @@ export class OneUp extends Emitter {
   #url = "";
   /** @type {any} */ #socket = null;
   /** @type {"stopped" | "waiting" | "connecting" | "greeting" | "up"} */ #phase = "stopped";
-  #until = 0; #attempts = 0; #notBefore = 0; #heardAt = 0; #pingAt = 0; #pingsSoon = 0;
+  #until = 0; #attempts = 0; #opening = 0; #notBefore = 0; #heardAt = 0; #pingAt = 0; #pingsSoon = 0;
   /** @type {any} */ #timer = null; #timerAt = Infinity;
+  #drift = 0; // of the wall clock to `now`
   /** @type {Room[]} */ #rooms = [];
   /** @type {Map<string, Promise<Schema | null>>} */ #schemas = new Map();
   /** @type {{joinId: number, path: string}[]} */ #earlier = [];
@@ -1294,6 +1313,7 @@ export class OneUp extends Emitter {
     super();
     this.#options = options;
     this.now = options.now ?? (() => performance.now());
+    this.#drift = Date.now() - this.now();
     this.serverClock = new ServerClock(this.now);
     /** Until when this computer slept, by `now`: pauses before are nobody's fault. */
     this.sleptUntil = -Infinity;
@@ -1361,19 +1381,37 @@ export class OneUp extends Emitter {
 
   // The server's pages
 
-  /** @param {string} path */
+  /** @param {string} path @returns {Promise<any>} null: there is no such page; rejects when that is not known */
   async #fetch(path) {
     const origin = this.#options.http ?? globalThis.location?.origin;
     if (!origin) return null;
-    const answer = await fetch(origin + path);
-    return answer.ok ? answer.json() : null;
+    try {
+      const answer = await fetch(origin + path);
+      if (answer.status === 404) return null;
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      return await answer.json();
+    } catch (error) {
+      throw new OneUpError("discovery", `${origin}${path} gives no answer (${/** @type {Error} */ (error).message}); try again`);
+    }
+  }
+  /** @param {string} module @returns {Promise<Schema | null>} */
+  async #fetchSchema(module) {
+    for (const pause of [250, 1000, 0]) {
+      try {
+        const manifest = await this.#fetch(`/v1/modules/${encodeURIComponent(module)}`);
+        return manifest?.schema ? new Schema(manifest.schema) : null;
+      } catch (error) {
+        if (pause === 0) throw error;
+        await new Promise((go) => setTimeout(go, pause));
+      }
+    }
+    return null;
   }
   /** @param {string} module @returns {Promise<Schema | null>} */
   #schema(module) {
     let schema = this.#schemas.get(module);
     if (!schema) {
-      schema = this.#fetch(`/v1/modules/${encodeURIComponent(module)}`)
-        .then((manifest) => (manifest?.schema ? new Schema(manifest.schema) : null));
+      schema = this.#fetchSchema(module);
       this.#schemas.set(module, schema);
       schema.catch(() => this.#schemas.delete(module));
     }
@@ -1390,16 +1428,22 @@ export class OneUp extends Emitter {
   // The connection's life
 
   async #open() {
+    const opening = ++this.#opening;
     this.#phase = "connecting";
     this.#until = this.now() + GREETING_MS;
     this.#arm();
+    const isOver = () => opening !== this.#opening || this.#phase !== "connecting";
+    /** @type {any} */ let socket;
     try {
-      this.#url ||= await this.#discover();
+      const url = this.#url || await this.#discover();
+      if (isOver()) return;
+      this.#url = url;
+      socket = new (this.#options.WebSocket ?? globalThis.WebSocket)(url);
     } catch (error) {
-      return this.#phase === "connecting" ? this.#lost() : undefined;
+      if (isOver()) return;
+      this.emit("error", error instanceof OneUpError ? error : new OneUpError("discovery", `${this.#url} is no address: ${/** @type {Error} */ (error).message}`));
+      return this.#lost();
     }
-    if (this.#phase !== "connecting") return;
-    const socket = new (this.#options.WebSocket ?? globalThis.WebSocket)(this.#url);
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
@@ -1415,6 +1459,7 @@ export class OneUp extends Emitter {
   }
   #lost() {
     const wasUp = this.isUp;
+    if (!wasUp) this.#url = ""; // the server may be in another place by now
     this.#drop();
     if (wasUp) this.emit("connection", { state: "lost" });
     this.#attempts += 1;
@@ -1482,6 +1527,7 @@ export class OneUp extends Emitter {
         if (room.membership.phase !== "joining") room.membership.end(false, "the server does not know the session any more");
       }
     }
+    this.serverClock.forget(); // another server perhaps, or the time in between was slept through
     this.#pingSoon();
     for (const room of this.#rooms) room.membership.ask();
     this.emit("connection", { state: "up", resumed: isSame });
@@ -1515,7 +1561,7 @@ export class OneUp extends Emitter {
   #tick() {
     const now = this.now();
     this.#timer = null;
-    if (now - this.#timerAt > 2_000) this.#slept();
+    if (this.#hasSlept) this.#slept();
     let wake = Infinity;
     if (this.#phase === "waiting" && now >= this.#until) this.#open();
     else if ((this.#phase === "connecting" || this.#phase === "greeting") && now >= this.#until) this.#lost();
@@ -1536,16 +1582,21 @@ export class OneUp extends Emitter {
     this.#ping();
     this.#arm();
   }
+  /** A timer is late; or the wall clock went on without the monotonic one, which stands still in most browsers meanwhile. */
+  get #hasSlept() {
+    return this.now() - this.#timerAt > 2_000 || Math.abs(Date.now() - this.now() - this.#drift) > 2_000;
+  }
   /** The computer slept, or the page was not served: give the connection a moment to prove that it lives. */
   #slept() {
     this.sleptUntil = this.now();
+    this.#drift = Date.now() - this.sleptUntil;
     this.serverClock.forget();
-    this.#heardAt = Math.max(this.#heardAt, this.now() - SILENCE_MS + PROOF_MS);
+    this.#heardAt = this.sleptUntil - SILENCE_MS + PROOF_MS;
     if (this.isUp) this.#pingSoon();
   }
   /** Somebody is looking: connects at once if it was waiting to, else finds out soon whether the connection lives. */
   retry() {
-    if (this.isUp) return this.now() - this.#timerAt > 2_000 ? this.#slept() : this.#pingSoon();
+    if (this.isUp) return this.#hasSlept ? this.#slept() : this.#pingSoon();
     if (this.#phase !== "waiting") return;
     this.#attempts = 0;
     this.#until = this.#notBefore;

@@ -96,6 +96,16 @@ test("numbers are exact, as Number where that can be", () => {
   assert.strictEqual(there("e", -(2n ** 53n) - 1n), -(2n ** 53n) - 1n);
 });
 
+test("a number that its field cannot hold is refused, by the field's name", () => {
+  for (const [name, ...values] of [["b", 256, -1, 1.5, NaN, "7", 1n << 8n], ["c", 1n << 64n, -1, Infinity], ["d", 2 ** 31, -(2 ** 31) - 1, 0.5, NaN],
+    ["e", 1n << 63n, 2 ** 63], ["l", -1, 2 ** 32], ["m", NaN, Infinity], ["n", [1, 65_536]], ["n", 5]]) {
+    for (const value of values) {
+      assert.throws(() => every.encode("All", { [name]: value }), { name: "OneUpError", code: "malformed", message: new RegExp(`^"${name}" `) }, `${name} ${value}`);
+    }
+  }
+  assert.throws(() => every.encode("All", { p: new Map([[3, { x: 128 }]]) }), { code: "malformed", message: /^"x" / });
+});
+
 test("a newer room's fields are passed over, missing ones have their defaults", () => {
   const old = new Schema({ messages: [{ id: 7, name: "All", fields: [{ n: 2, name: "b", type: "u8" }, { n: 40, name: "new", type: "string" }] }] });
   const full = every.encode("All", { a: true, b: 9, f: 1, g: 2, h: "x", j: { x: 1, y: 1 }, n: [1] });

@@ -1,6 +1,7 @@
 // The client's half of exactly-once, line by line of docs/protocol.md, against a server that follows a script.
 import test from "node:test";
 import assert from "node:assert/strict";
+import { OneUp } from "../oneup.js";
 import { FakeServer } from "./support/fake.mjs";
 import { until } from "./support/server.mjs";
 
@@ -366,6 +367,47 @@ test("a server that refuses: more and more patience, then a long pause, and at o
   server.refuses = false;
   oneup.retry();
   await until("it is up again", () => oneup.isUp);
+});
+
+test("an attempt that was given up opens no socket later; an address that led nowhere is asked for again", async (t) => {
+  const server = new FakeServer(), asked = [];
+  t.mock.method(globalThis, "fetch", () => new Promise((resolve) => {
+    asked.push((players) => resolve({ ok: true, status: 200, json: async () => ({ players }) }));
+  }));
+  let passed = 0;
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const connecting = server.connect({ url: undefined, http: "http://fake", now: () => performance.now() + passed });
+  for (const ms of [10_100, 100]) { // no answer; the next attempt
+    passed += ms;
+    t.mock.timers.tick(ms);
+  }
+  t.mock.timers.reset();
+  assert.equal(asked.length, 2);
+  server.refuses = true;
+  asked[0]("old");
+  asked[1]("new");
+  await until("it asks again", () => asked.length === 3);
+  assert.deepEqual(server.sockets.map((socket) => socket.url), ["ws://new/"]);
+  server.refuses = false;
+  asked[2]("newer");
+  await connecting;
+  assert.deepEqual(server.sockets.map((socket) => socket.url), ["ws://new/", "ws://newer/"]);
+});
+
+test("an address that is none is said so, and tried again", async () => {
+  const server = new FakeServer(), errors = [];
+  const { WebSocket } = server;
+  let isBad = true;
+  const oneup = new OneUp({ url: "nowhere", random: () => 0, storage: null, WebSocket: class extends WebSocket {
+    constructor(url) {
+      if (isBad) throw new SyntaxError("bad");
+      super(url);
+    }
+  } });
+  oneup.on("error", (error) => { errors.push(error.code); isBad = false; });
+  await oneup.start();
+  oneup.close();
+  assert.deepEqual(errors, ["discovery"]);
 });
 
 test("back-off doubles from 100 ms with full jitter", async () => {

@@ -6,6 +6,7 @@ import { Strip } from "./strip.js";
 
 const SPEED = 260, DASH_SPEED = 650, DASH_SECONDS = 0.3, RECHARGE_MS = 2000, PICK_UP = 30;
 const STEER_EVERY_MS = 33, STEER_AGAIN_MS = 250;
+const JOIN_AGAIN_MS = 5000;
 const CURSED_EVERY_MS = 30_000; // whoever breaks a room too often is shown out
 const element = (id) => document.getElementById(id);
 const key = new URLSearchParams(location.search).get("room") || "lobby";
@@ -89,7 +90,9 @@ class Game {
       this.#badge();
     } catch (error) {
       if (!(error instanceof OneUpError)) throw error;
+      if (this.oneup.isStopped) return;
       this.toast(error.code === "unknown-module" ? "This server has no arena." : `The room cannot be joined: ${error.reason || error.message}`);
+      setTimeout(() => this.#join(), JOIN_AGAIN_MS);
     }
   }
 
