@@ -10,7 +10,7 @@ import Wire
   import Musl
 #endif
 
-final class FakeWorker: @unchecked Sendable {
+final class FakeWorker: Sendable {
   let path: String
   private let listener: CInt
   private let epoch: ShardEpoch

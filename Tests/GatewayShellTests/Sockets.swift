@@ -11,7 +11,7 @@ import Testing
 struct SocketError: Error { var what: String }
 
 /// A blocking stream socket whose reads end with nil after five seconds.
-final class Stream: @unchecked Sendable {
+final class Stream: Sendable {
   private let descriptor: CInt
   init(_ descriptor: CInt) {
     self.descriptor = descriptor
