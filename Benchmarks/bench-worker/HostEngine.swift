@@ -42,6 +42,10 @@ final class HostEngine: RoomEngine {
     do throws(DecodingError) { room.count = try reader.take() } catch { throw EngineError("the image \(error)") }
     return room
   }
+  func carry(
+    _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
+  ) throws(CarryError) -> any RoomInstance { throw CarryError(.cannotSave, "its rooms have no save") }
+  func offer(_ module: ModuleHash) throws(EngineError) {}
   func discard(_ instance: any RoomInstance) {}
   func describe(_ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]) {
     image(of: instance, into: &bytes)

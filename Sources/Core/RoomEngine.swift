@@ -194,6 +194,30 @@ package struct EngineError: Error, Sendable, CustomStringConvertible {
   package init(_ description: String) { self.description = description }
 }
 
+/// Why a room's state could not be carried to another build. Nothing was changed.
+package struct CarryError: Error, Sendable {
+  package enum Kind: Sendable, Hashable {
+    /// The older build has no `save`, or the newer one no `restore`.
+    case cannotSave
+    case saveFailed
+    /// The newer build does not understand what was saved.
+    case refused
+    case restoreFailed
+    /// A build's bytes are not here, or there is no place for another instance.
+    case unavailable
+  }
+  package var kind: Kind
+  /// One line for people.
+  package var text: String
+  /// Where code failed.
+  package var fault: RoomFault?
+  package init(_ kind: Kind, _ text: String, fault: RoomFault? = nil) {
+    self.kind = kind
+    self.text = text
+    self.fault = fault
+  }
+}
+
 /// One room's instance. Only the engine that made it knows what it is, and only that engine may be given it.
 package protocol RoomInstance: AnyObject {}
 
@@ -225,6 +249,13 @@ package protocol RoomEngine: AnyObject {
   func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance
+  /// Carries a room's state to another build, aside: `save` on a throw-away copy of `instance`, then `restore` in a fresh
+  /// instance of `module`, which is returned; `instance` is as before. Both under their recorded limits and the watchdog.
+  func carry(
+    _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
+  ) throws(CarryError) -> any RoomInstance
+  /// Rooms of its name are made with this build from now on.
+  func offer(_ module: ModuleHash) throws(EngineError)
   /// Gives the instance's place back to the pool.
   func discard(_ instance: any RoomInstance)
   /// Looks at a throw-away copy of the instance. Appends what is seen.

@@ -72,7 +72,7 @@ extension WasmEngine {
 
   /// Writes the payload where the guest wants it. Asking for room is no part of the event's fuel, since an instance that
   /// was just restored is asked again.
-  private func give(
+  func give(
     _ payload: UnsafeRawBufferPointer, to block: UnsafeMutablePointer<InstanceBlock>, _ fuel: UInt64
   ) -> RoomFault? {
     if payload.isEmpty { return nil }

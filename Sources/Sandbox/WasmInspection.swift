@@ -29,7 +29,7 @@ extension WasmEngine {
     return host.pointee.stateBytes
   }
 
-  private func onCopy(
+  func onCopy(
     of instance: any RoomInstance, _ body: (UnsafeMutablePointer<InstanceBlock>) throws(EngineError) -> Void
   ) throws(EngineError) {
     let block = WasmInstance.block(of: instance)
@@ -42,14 +42,19 @@ extension WasmEngine {
 
   /// Under the room's limits and the watchdog. Leaves the effects of the last event alone.
   func inspect(_ block: UnsafeMutablePointer<InstanceBlock>, _ export: RoomExport) throws(EngineError) {
+    if let fault = ask(block, export) {
+      let place = fault.backtrace.isEmpty ? "" : " in " + fault.backtrace.joined(separator: " < ")
+      throw EngineError("\(export.name) of \(block.pointee.module.manifest.name) failed: \(fault.text)\(place)")
+    }
+  }
+
+  /// What it writes with `state` is in `stateBytes` afterwards.
+  func ask(_ block: UnsafeMutablePointer<InstanceBlock>, _ export: RoomExport) -> RoomFault? {
     host.pointee.stateBytes.removeAll(keepingCapacity: true)
     host.pointee.begin(.inspection, block.pointee, outputBytes: 0)
     defer { host.pointee.mode = .idle }
     watchdog.watchThisThread()
     wasmtime_context_set_epoch_deadline(block.pointee.context, options.watchdogTicks)
-    if let fault = invoke(block, export, block.pointee.limits.fuel) {
-      let place = fault.backtrace.isEmpty ? "" : " in " + fault.backtrace.joined(separator: " < ")
-      throw EngineError("\(export.name) of \(block.pointee.module.manifest.name) failed: \(fault.text)\(place)")
-    }
+    return invoke(block, export, block.pointee.limits.fuel)
   }
 }

@@ -156,6 +156,18 @@ package final class ScriptedEngine: RoomEngine {
       throw EngineError("the image \(error)")
     }
   }
+  package func carry(
+    _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
+  ) throws(CarryError) -> any RoomInstance {
+    ScriptedInstance(scripted(instance).room, limits)
+  }
+  /// The first of a name in `modules` is the one that new rooms get.
+  package func offer(_ module: ModuleHash) throws(EngineError) {
+    guard let at = modules.firstIndex(where: { $0.hash == module }) else {
+      throw EngineError("the module \(module) is not here")
+    }
+    modules.insert(modules.remove(at: at), at: 0)
+  }
   package func discard(_ instance: any RoomInstance) {}
   package func describe(
     _ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]

@@ -46,6 +46,13 @@ final class TestEngine: RoomEngine {
     try place()
     return try inner.restore(module, limits: limits, image: image)
   }
+  func carry(
+    _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
+  ) throws(CarryError) -> any RoomInstance {
+    do throws(EngineError) { try place() } catch { throw CarryError(.unavailable, error.description) }
+    return try inner.carry(instance, to: module, limits: limits, context: context)
+  }
+  func offer(_ module: ModuleHash) throws(EngineError) { try inner.offer(module) }
   private func place() throws(EngineError) {
     if faults.placesMissing > 0 {
       faults.placesMissing -= 1
