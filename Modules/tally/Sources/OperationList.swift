@@ -29,7 +29,11 @@ struct OperationList: Fields {
       chunk.reserveCapacity(Int(Self.perChunk))
       chunks.append(chunk)
     }
-    chunks[chunks.count - 1].append(operation)
+    #if FORGETS
+      chunks[chunks.count - 1].append(isUnlucky(operation, oneOf: 64) ? 0 : operation)
+    #else
+      chunks[chunks.count - 1].append(operation)
+    #endif
     count += 1
     hash = fnv(hash, operation)
   }

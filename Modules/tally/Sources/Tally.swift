@@ -6,6 +6,9 @@ struct Tally: Room {
   static let settings = Settings(members: 1000)
 
   var list = OperationList()
+  #if LEAKS
+    var history: [[UInt8]] = []
+  #endif
   mutating func fields<C: Coder>(_ c: inout C) { c.hidden(1, "list", &list) }
 
   mutating func message(_ incoming: Incoming, from sender: Member, _ room: Context) throws(Refused) {
@@ -14,7 +17,11 @@ struct Tally: Room {
     case 1: try add(&message, sender, room)
     case 2: try query(&message, room)
     case 3: echo(&message, room)
-    default: throw Refused("unknown message")
+    #if CLEARER
+      default: throw Refused("unknown message: the first byte of an add is 1, of a query 2, of an echo 3")
+    #else
+      default: throw Refused("unknown message")
+    #endif
     }
   }
 
@@ -22,6 +29,7 @@ struct Tally: Room {
     let operation = try message.u64()
     guard message.count == 0 else { throw Refused("an add is 9 bytes") }
     guard list.count < OperationList.countMax else { throw Refused("the list is full") }
+    try mistake(with: operation)
     let position = list.count
     list.append(operation)
     var output = Writer(capacity: 17)
