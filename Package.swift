@@ -65,6 +65,7 @@ var targets: [Target] = [
   library("ClientMessages", [protobuf]),
   library("Journal", ["Core", "CHost"]),
   library("SimulatedFiles", ["Core"]),
+  library("Artifacts", path: "Sources/Releases/Artifacts", ["Core", crypto]),
 
   // What decides: pure cores, no NIO, no Foundation.
   library("WorkerCore", path: "Sources/Worker/Core", ["Core", "Wire"]),
@@ -75,9 +76,9 @@ var targets: [Target] = [
   // What acts.
   .systemLibrary(name: "CWasmtime", path: "Sources/CWasmtime"),
   .target(
-    name: "Sandbox", dependencies: ["Core", "CWasmtime"], path: "Sources/Sandbox",
+    name: "Sandbox", dependencies: ["Core", "Artifacts", "CWasmtime"], path: "Sources/Sandbox",
     swiftSettings: strict, linkerSettings: wasmtimeLibrary),
-  library("ModuleBuilder", ["Core", "Sandbox"]),
+  library("ModuleBuilder", ["Core", "Artifacts", "Sandbox"]),
   library(
     "WorkerShell", path: "Sources/Worker/Shell",
     ["Core", "CHost", "Wire", "Journal", "WorkerCore", "WorkerStore", "Sandbox"]),
@@ -88,7 +89,7 @@ var targets: [Target] = [
       protobuf,
     ]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CHost", "Wire", "SupervisionCore"]),
-  library("Control", ["Core", "Wire", hummingbird, nio, nioPosix, logging]),
+  library("Control", ["CHost", "Core", "Wire", hummingbird, nio, nioPosix, logging]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
   library(
     "OneUpClient", path: "Sources/OneUpClient/Shell",
@@ -105,7 +106,8 @@ var targets: [Target] = [
   program(
     "oneup",
     [
-      "CHost", "Core", "Wire", "Journal", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore", "GatewayShell",
+      "CHost", "Core", "Wire", "Journal", "Artifacts", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore",
+      "GatewayShell",
       "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
@@ -113,8 +115,8 @@ var targets: [Target] = [
   library(
     "Fuzzing", path: "Fuzz/Sources/Fuzzing",
     [
-      "Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "GatewayCore", "GatewayShell", "ClientMessages",
-      "Sandbox", "SupervisionShell", "Simulation", protobuf,
+      "Core", "Wire", "Journal", "Artifacts", "SimulatedFiles", "WorkerCore", "GatewayCore", "GatewayShell",
+      "ClientMessages", "Sandbox", "SupervisionShell", "Simulation", protobuf,
     ]),
   program("oneup-fuzz", path: "Fuzz/Sources/oneup-fuzz", ["Fuzzing"]),
 
@@ -129,7 +131,10 @@ var targets: [Target] = [
   .testTarget(
     name: "JournalTests", dependencies: ["Core", "Journal", "SimulatedFiles"], exclude: ["golden"],
     swiftSettings: strict),
-  tests("SandboxTests", ["Core", "Sandbox", "ModuleBuilder"]),
+  tests("SandboxTests", ["Core", "Artifacts", "Sandbox", "ModuleBuilder"]),
+  .testTarget(
+    name: "ArtifactsTests", dependencies: ["Core", "Journal", "SimulatedFiles", "Artifacts"], exclude: ["golden"],
+    swiftSettings: strict),
   tests("OneUpRoomTests", ["OneUpRoom"]),
   module("TallyTests", "Modules/tally"),
   module("FaultyTests", "Modules/faulty"),

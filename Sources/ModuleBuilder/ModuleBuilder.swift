@@ -1,7 +1,8 @@
 // From a module's directory to WebAssembly and its manifest: what `oneup build PATH` does.
+package import Artifacts
 internal import Core
 internal import Foundation
-package import Sandbox
+internal import Sandbox
 
 /// Something that keeps a module from being built, with what helps. Compilers' own words are passed on as they are.
 package struct BuildError: Error, Sendable, CustomStringConvertible {
@@ -10,7 +11,7 @@ package struct BuildError: Error, Sendable, CustomStringConvertible {
 }
 
 package struct BuiltModule: Sendable {
-  package var manifest: ModuleManifest
+  package var manifest: Manifest
   /// The paths of `name.wasm` and `name.json`.
   package var module: String
   package var manifestPath: String
@@ -70,13 +71,13 @@ package enum ModuleBuilder {
     do throws(ModuleRefusal) { _ = try ModuleShape(checking: bytes) } catch {
       throw BuildError("the module was built but no server would take it: \(error)")
     }
-    let manifest = ModuleManifest(name: description.name, version: description.version, module: bytes)
-    let schema = try ModuleSchema(of: bytes, manifest)
+    var manifest = Manifest(name: description.name, version: description.version, module: bytes)
+    manifest.schema = try ModuleSchema.ask(bytes, manifest)
     try makeDirectory(output)
     let base = output + "/" + description.name
     try copyPage(from: directory + "/Page", to: base + ".page")
     try write(bytes, to: base + ".wasm")
-    try write(schema.put(into: manifest.json()), to: base + ".json")
+    try write(manifest.json(), to: base + ".json")
     return BuiltModule(manifest: manifest, module: base + ".wasm", manifestPath: base + ".json")
   }
 

@@ -1,7 +1,6 @@
 // module.json in a module's directory.
-internal import Core
+internal import Artifacts
 internal import Foundation
-internal import Sandbox
 
 /// `{"name": "tally", "version": "1.0.0", "room": "Tally"}`: `room` is the type that is the room.
 struct ModuleDescription: Decodable {
@@ -19,7 +18,7 @@ struct ModuleDescription: Decodable {
       throw BuildError(
         "\(path) is not right; it should look like {\"name\": \"tally\", \"version\": \"1.0.0\", \"room\": \"Tally\"}")
     }
-    do throws(EngineError) { try ModuleManifest.check(name: name, version: version) } catch {
+    do throws(ArtifactError) { try Manifest.check(name: name, version: version) } catch {
       throw BuildError("\(path): \(error)")
     }
     // It becomes part of Swift source.

@@ -1,7 +1,7 @@
 // A module's own tests: what `oneup test` runs.
+internal import Artifacts
 internal import Core
 internal import Foundation
-internal import Sandbox
 
 /// A Swift package made for the module: the SDK, and the module's Sources and Tests as one target, so that game code needs
 /// no `public`. It lives in the cache, so that a second run compiles only what changed.

@@ -1,7 +1,7 @@
 // The room SDK, compiled for WebAssembly once and kept, so that a module's own build stays short.
+internal import Artifacts
 internal import Core
 internal import Foundation
-internal import Sandbox
 
 struct SDK {
   let builtDirectory: String

@@ -1,7 +1,6 @@
 // A new module's folder: what `oneup new NAME` makes.
-internal import Core
+internal import Artifacts
 internal import Foundation
-internal import Sandbox
 
 /// A game that can be built, tested and played as it is.
 package struct Scaffold: Sendable {
@@ -28,7 +27,7 @@ package struct Scaffold: Sendable {
     guard name.contains(where: { $0.isLetter || $0.isNumber }), !name.hasPrefix("-") else {
       throw BuildError("\"\(wanted)\" is no name for a module: give it letters and digits, like `oneup new meadow`.")
     }
-    do throws(EngineError) { try ModuleManifest.check(name: name, version: Scaffold.version) } catch {
+    do throws(ArtifactError) { try Manifest.check(name: name, version: Scaffold.version) } catch {
       throw BuildError("\(error).")
     }
     self.name = name

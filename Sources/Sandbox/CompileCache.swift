@@ -1,5 +1,6 @@
 // Compiled code, kept per host. It is run as it is, so it is never taken from anywhere but a directory that only this
 // user can enter.
+internal import Artifacts
 internal import CWasmtime
 internal import Core
 

@@ -1,4 +1,5 @@
 // One room's place in the engine: a store, an instance in it, and everything about it that a call would else look up.
+internal import Artifacts
 internal import CWasmtime
 internal import Core
 

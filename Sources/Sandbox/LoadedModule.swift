@@ -1,11 +1,12 @@
 // A module that rooms can be made of.
+internal import Artifacts
 internal import CWasmtime
 internal import Core
 
 final class LoadedModule {
   let hash: ModuleHash
   let shape: ModuleShape
-  let manifest: ModuleManifest
+  let manifest: Manifest
   /// Compiled, and with its imports resolved.
   let compiled: OpaquePointer
   let prepared: OpaquePointer
@@ -17,7 +18,7 @@ final class LoadedModule {
   var startPages: [Int] = []
 
   init(
-    _ manifest: ModuleManifest, hash: ModuleHash, shape: ModuleShape, compiled: OpaquePointer, machine: Machine,
+    _ manifest: Manifest, hash: ModuleHash, shape: ModuleShape, compiled: OpaquePointer, machine: Machine,
     limits: RoomLimits
   ) throws(EngineError) {
     var prepared: OpaquePointer?

@@ -1,4 +1,5 @@
 // wasmtime itself, configured so that the same module does the same everywhere.
+internal import Artifacts
 internal import CWasmtime
 internal import Core
 

@@ -1,5 +1,6 @@
 // Which modules are accepted: those whose whole mutable state can be reached, and that ask for nothing but the host's
 // documented functions (protocol §5.2). Types of instructions are the engine's to validate; this looks at what it allows.
+internal import Artifacts
 
 /// What the sandbox needs to know of an accepted module.
 package struct ModuleShape: Hashable, Sendable {
@@ -15,7 +16,7 @@ package struct ModuleShape: Hashable, Sendable {
 
   /// Checks a module's bytes. Never traps, whatever they are.
   package init(checking bytes: UnsafeRawBufferPointer) throws(ModuleRefusal) {
-    guard bytes.count <= SandboxLimits.moduleBytesMax else { throw .tooLarge(bytes: bytes.count) }
+    guard bytes.count <= ArtifactLimits.moduleBytesMax else { throw .tooLarge(bytes: bytes.count) }
     var check = ModuleCheck()
     try check.sections(of: WasmReader(bytes))
     try check.finish(&self)

@@ -1,4 +1,5 @@
 // How modules get into the engine, and how old rooms find the builds they were made with.
+package import Artifacts
 internal import CWasmtime
 package import Core
 
@@ -42,14 +43,14 @@ extension WasmEngine {
 
   /// nil: it is the newest of its name already.
   private func loadPair(_ path: String) throws(EngineError) -> ModuleSettings? {
-    guard let json = try Files.read(path + ".json", bytesMax: SandboxLimits.manifestBytesMax) else {
+    guard let json = try Files.read(path + ".json", bytesMax: ArtifactLimits.manifestBytesMax) else {
       throw EngineError("\(path).json is gone")
     }
-    let manifest = try ModuleManifest(json: json)
-    if let hash = ModuleHash(hex: manifest.sha256), newest[manifest.name] == hash, modules[hash]?.manifest == manifest {
+    let manifest = try manifest(json)
+    if newest[manifest.name] == manifest.hash, modules[manifest.hash]?.manifest == manifest {
       return nil
     }
-    guard let bytes = try Files.read(path + ".wasm", bytesMax: SandboxLimits.moduleBytesMax) else {
+    guard let bytes = try Files.read(path + ".wasm", bytesMax: ArtifactLimits.moduleBytesMax) else {
       throw EngineError("there is no \(path).wasm beside its manifest")
     }
     return try load(bytes, manifest)
@@ -57,7 +58,7 @@ extension WasmEngine {
 
   /// Accepts a module, keeps a copy, and makes it the newest of its name.
   @discardableResult
-  package func load(_ bytes: [UInt8], _ manifest: ModuleManifest) throws(EngineError) -> ModuleSettings {
+  package func load(_ bytes: [UInt8], _ manifest: Manifest) throws(EngineError) -> ModuleSettings {
     let module = try accept(bytes, manifest)
     if let kept = options.keptDirectory { try keep(module, bytes, in: kept) }
     modules[module.hash] = module
@@ -69,18 +70,22 @@ extension WasmEngine {
   func loaded(_ hash: ModuleHash) throws(EngineError) -> LoadedModule {
     if let module = modules[hash] { return module }
     guard let kept = options.keptDirectory,
-      let json = try Files.read("\(kept)/\(hash).json", bytesMax: SandboxLimits.manifestBytesMax),
-      let bytes = try Files.read("\(kept)/\(hash).wasm", bytesMax: SandboxLimits.moduleBytesMax)
+      let json = try Files.read("\(kept)/\(hash).json", bytesMax: ArtifactLimits.manifestBytesMax),
+      let bytes = try Files.read("\(kept)/\(hash).wasm", bytesMax: ArtifactLimits.moduleBytesMax)
     else { throw EngineError("the module \(hash) is not here any more; push that build again") }
-    let module = try accept(bytes, try ModuleManifest(json: json))
+    let module = try accept(bytes, try manifest(json))
     guard module.hash == hash else { throw EngineError("the kept module \(hash) has been changed on disk") }
     modules[hash] = module
     return module
   }
 
+  private func manifest(_ json: [UInt8]) throws(EngineError) -> Manifest {
+    do throws(ArtifactError) { return try Manifest(json: json) } catch { throw EngineError(error.description) }
+  }
+
   private func keep(_ module: LoadedModule, _ bytes: [UInt8], in directory: String) throws(EngineError) {
     let path = "\(directory)/\(module.hash)"
-    if try Files.read(path + ".json", bytesMax: SandboxLimits.manifestBytesMax) == module.manifest.json() { return }
+    if try Files.read(path + ".json", bytesMax: ArtifactLimits.manifestBytesMax) == module.manifest.json() { return }
     try writeWhole(bytes, path + ".wasm")
     try writeWhole(module.manifest.json(), path + ".json")
   }
@@ -92,11 +97,11 @@ extension WasmEngine {
   }
 
   /// Checks, compiles and asks the module for its settings.
-  private func accept(_ bytes: [UInt8], _ manifest: ModuleManifest) throws(EngineError) -> LoadedModule {
+  private func accept(_ bytes: [UInt8], _ manifest: Manifest) throws(EngineError) -> LoadedModule {
     let hash = ModuleHash(of: bytes)
-    guard manifest.sha256.lowercased() == hash.description else {
+    guard manifest.hash == hash else {
       throw EngineError(
-        "the module's bytes are not those of its manifest (\(hash), not \(manifest.sha256)): build or copy it again")
+        "the module's bytes are not those of its manifest (\(hash), not \(manifest.hash)): build or copy it again")
     }
     guard manifest.abi == roomABIVersion else {
       throw EngineError(

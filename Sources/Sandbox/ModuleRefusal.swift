@@ -1,4 +1,5 @@
 // Why a module is not accepted.
+internal import Artifacts
 
 /// Each case is one rule of the room interface; the description says which, and what helps.
 package enum ModuleRefusal: Error, Hashable, Sendable, CustomStringConvertible {
@@ -24,7 +25,7 @@ package enum ModuleRefusal: Error, Hashable, Sendable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .malformed(let what): "the module \(what): it is not valid WebAssembly"
-    case .tooLarge(let bytes): "the module has \(bytes) bytes; \(SandboxLimits.moduleBytesMax) are allowed"
+    case .tooLarge(let bytes): "the module has \(bytes) bytes; \(ArtifactLimits.moduleBytesMax) are allowed"
     case .unknownSection(let id):
       "the module has a section \(id) that rooms may not have: compile for WebAssembly 2.0 without exceptions"
     case .startFunction: "the module has a start function: do the work in oneup_create instead"

@@ -1,6 +1,5 @@
 // The room interface of docs/room-abi.md: which functions a module exports and may import, and their types.
 
-package let roomABIVersion: UInt32 = 1
 /// The only module name that imports may have.
 package let hostModuleName = "oneup"
 

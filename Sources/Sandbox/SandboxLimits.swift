@@ -20,9 +20,6 @@ package enum SandboxLimits {
   /// Far above what `fuel` can take, so that it trips for the environment's sake only.
   package static let watchdogTicks: UInt64 = 50
 
-  /// A module's bytes.
-  package static let moduleBytesMax = 32 * 1_048_576
-  package static let manifestBytesMax = 65_536
   package static let ticksPerSecondMax: UInt32 = 240
   /// A member's place is kept for a day at most.
   package static let graceSecondsMax: UInt32 = 86_400

@@ -1,4 +1,5 @@
 // A room's state on its way to another build: `save` on a copy, `restore` in a fresh instance.
+internal import Artifacts
 internal import CWasmtime
 package import Core
 

@@ -1,4 +1,5 @@
 // Looking at a room without touching it: on a throw-away copy.
+internal import Artifacts
 internal import CWasmtime
 package import Core
 

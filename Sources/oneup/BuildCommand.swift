@@ -1,5 +1,6 @@
 // `oneup build`: from a module's sources to what a server loads.
 import ArgumentParser
+import Artifacts
 import Foundation
 import ModuleBuilder
 import Sandbox

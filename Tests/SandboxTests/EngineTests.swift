@@ -1,3 +1,4 @@
+import Artifacts
 import Core
 import Foundation
 import Sandbox
@@ -90,7 +91,7 @@ import Testing
   @Test("Modules are found in a directory; older builds stay for their rooms") func loading() throws {
     let directory = try TestModules.directory("modules")
     let options = EngineOptions(roomsMax: 1, keptDirectory: try TestModules.directory("kept"))
-    func put(_ name: String, _ module: (bytes: [UInt8], manifest: ModuleManifest)) throws {
+    func put(_ name: String, _ module: (bytes: [UInt8], manifest: Manifest)) throws {
       try Data(module.bytes).write(to: URL(fileURLWithPath: "\(directory)/\(name).wasm"))
       try Data(module.manifest.json()).write(to: URL(fileURLWithPath: "\(directory)/\(name).json"))
     }
@@ -101,11 +102,11 @@ import Testing
     #expect(try engine.load(directory: directory).loaded.isEmpty)
     // Another build: a custom section more.
     let newBytes = old.bytes + [0, 2, 1, 0x78]
-    let new = (bytes: newBytes, manifest: ModuleManifest(name: "tally", version: "1.0.1", module: newBytes))
+    let new = (bytes: newBytes, manifest: Manifest(name: "tally", version: "1.0.1", module: newBytes))
     try put("tally", new)
     #expect(try engine.load(directory: directory).loaded.map(\.version) == ["1.0.1"])
     #expect(engine.module(named: "tally")?.version == "1.0.1")
-    let oldHash = try #require(ModuleHash(hex: old.manifest.sha256))
+    let oldHash = old.manifest.hash
     #expect(engine.module(oldHash)?.version == "1.0.0")
 
     let later = try WasmEngine(options)

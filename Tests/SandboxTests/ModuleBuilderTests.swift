@@ -1,3 +1,4 @@
+import Artifacts
 import Core
 import Foundation
 import ModuleBuilder
@@ -56,7 +57,7 @@ import Testing
         """))
     #expect(built.manifest.name == "dice" && built.manifest.version == "0.1.0")
     let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: built.module)))
-    let manifest = try ModuleManifest(json: Array(try Data(contentsOf: URL(fileURLWithPath: built.manifestPath))))
+    let manifest = try Manifest(json: Array(try Data(contentsOf: URL(fileURLWithPath: built.manifestPath))))
     #expect(manifest == built.manifest)
     let room = try TestRoom((bytes, manifest))
     #expect(room.settings.ticksWhenEmpty && room.settings.ticksPerSecond == 5)

@@ -1,3 +1,4 @@
+import Artifacts
 import Core
 import Sandbox
 import Testing
@@ -15,7 +16,7 @@ import Testing
   @Test("The smallest room is accepted and runs") func smallest() throws {
     let bytes = HandMade().bytes
     let engine = try WasmEngine(EngineOptions(roomsMax: 1))
-    let settings = try engine.load(bytes, ModuleManifest(name: "least", version: "1", module: bytes))
+    let settings = try engine.load(bytes, Manifest(name: "least", version: "1", module: bytes))
     #expect(settings.membersMax == 10)
     let instance = try engine.make(settings.hash, limits: settings.limits)
     #expect(
@@ -33,7 +34,7 @@ import Testing
     // suspended(slot): five += slot, six += 1.
     module.functions.append((5, [0, 0x23, 0, 0x20, 0, 0x6A, 0x24, 0, 0x23, 1, 0x42, 1, 0x7C, 0x24, 1, 0x0B]))
     let bytes = module.bytes
-    let room = try TestRoom((bytes, ModuleManifest(name: "globals", version: "1", module: bytes)))
+    let room = try TestRoom((bytes, Manifest(name: "globals", version: "1", module: bytes)))
     #expect(room.call(.suspended(Slot(37))).isApplied)
     let image = room.image()
     let expected: [UInt64] = [42, 7, UInt64((1.5 as Float).bitPattern), (1.5 as Double).bitPattern]
@@ -136,7 +137,7 @@ import Testing
       var module = HandMade()
       change(&module)
       let bytes = module.bytes
-      return try TestRoom((bytes, ModuleManifest(name: "bad", version: "1", module: bytes)))
+      return try TestRoom((bytes, Manifest(name: "bad", version: "1", module: bytes)))
     }
     // Settings, and then the buffer, outside of the memory.
     #expect(throws: EngineError.self) { try load { $0.functions[1].body = [0, 0x41, 0x7F, 0x0B] } }

@@ -1,3 +1,4 @@
+import Artifacts
 import Core
 import Foundation
 import Sandbox
@@ -26,7 +27,7 @@ import Testing
     #expect(shell.terminationStatus == 0)
 
     let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: directory + "/counter.wasm")))
-    let room = try TestRoom((bytes, ModuleManifest(name: "counter", version: "1", module: bytes)))
+    let room = try TestRoom((bytes, Manifest(name: "counter", version: "1", module: bytes)))
     #expect(room.message([40]).isApplied)
     #expect(room.message([2]).isApplied)
     #expect(room.sent == [[42, 0, 0, 0]])

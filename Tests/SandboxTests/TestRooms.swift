@@ -1,4 +1,5 @@
 // What the sandbox's tests share: the two modules, built once, and an engine with one room in it.
+import Artifacts
 import Core
 import Foundation
 import ModuleBuilder
@@ -18,7 +19,7 @@ enum TestModules {
   static let faulty = build("faulty")
   static let arena = build("arena")
 
-  private static func build(_ name: String) -> (bytes: [UInt8], manifest: ModuleManifest) {
+  private static func build(_ name: String) -> (bytes: [UInt8], manifest: Manifest) {
     do {
       let built = try ModuleBuilder.build(directory: root + "/Modules/" + name, output: output)
       return (Array(try Data(contentsOf: URL(fileURLWithPath: built.module))), built.manifest)
@@ -42,7 +43,7 @@ final class TestRoom {
   var instance: any RoomInstance
 
   init(
-    _ module: (bytes: [UInt8], manifest: ModuleManifest), _ options: EngineOptions = EngineOptions(roomsMax: 4),
+    _ module: (bytes: [UInt8], manifest: Manifest), _ options: EngineOptions = EngineOptions(roomsMax: 4),
     create: Bool = true
   ) throws {
     engine = try WasmEngine(options)

@@ -1,4 +1,5 @@
 // Modules that no compiler made, and images that no room left.
+import Artifacts
 import Core
 import Sandbox
 
@@ -38,7 +39,7 @@ private final class ImageBench: @unchecked Sendable {
     do {
       engine = try WasmEngine(EngineOptions(roomsMax: 4, reservesLittle: true))
       module = try engine.load(
-        HandMadeModule.bytes, ModuleManifest(name: "tiny", version: "1", module: HandMadeModule.bytes))
+        HandMadeModule.bytes, Manifest(name: "tiny", version: "1", module: HandMadeModule.bytes))
     } catch { preconditionFailure("the bench's own module is not accepted: \(error)") }
   }
 

@@ -1,6 +1,5 @@
 // Small files: what a crash leaves, what a data directory says, what a module says of itself.
 import Core
-import Sandbox
 import SupervisionShell
 import WorkerCore
 
@@ -54,18 +53,6 @@ extension FuzzTarget {
         precondition(BootID(text: boot.description) == boot, "a boot id is not its text")
       }
       _ = try? values.number("shards") as UInt16
-    })
-
-  static let moduleManifest = FuzzTarget(
-    name: "module-manifest", bytesMax: 1_024,
-    seeds: {
-      let manifest = ModuleManifest(name: "tally", version: "1.0.0", module: [1, 2, 3])
-      return [manifest.json(), Array(#"{"name":"a","version":"1","sha256":"","abi":1,"bytes":-1}"#.utf8)]
-    },
-    run: { bytes in
-      guard let manifest = try? ModuleManifest(json: Array(bytes)) else { return }
-      precondition(
-        (try? ModuleManifest(json: manifest.json())) == manifest, "a manifest written anew says something else")
     })
 }
 
