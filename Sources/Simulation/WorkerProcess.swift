@@ -330,7 +330,7 @@ final class WorkerProcess {
         world.tell("\(world.name(room)): the member of slot \(slot) is removed")
       case .adopted(let shard, let rooms, let active):
         world.trace.note(world.time, "served", UInt64(shard.rawValue), UInt64(rooms), UInt64(active))
-      case .frozen: break
+      case .frozen, .rebuilt: break
       case .failed(let room, let text):
         world.fail("I-7", "room \(room): \(text)")
       }

@@ -8,12 +8,27 @@ enum Settlement {
   case applied
   case refused
   case quarantined(RoomFault.Kind)
+  /// The version whose outcome stands was not called at all.
+  case nothing
+}
+
+/// Why an event is not settled yet.
+enum Trouble {
+  /// Nothing of it may stand.
+  case failed(RoomFault, Spoils)
+  /// Of two versions the one that speaks failed.
+  case speakerFailed(RoomFault, Settled)
+  case twinFailed(RoomFault, Settled)
+  /// What it needs is not here.
+  case missing(WakeError)
 }
 
 extension Worker {
-  /// Executes one durable event of a room that is ready, and starts a repair where its code fails.
+  /// Executes one durable event of a room that is ready, and starts a repair where its code fails. `verdict`: what the
+  /// record says of a decided one.
   mutating func perform(
-    _ room: Room, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, budget: RoomBudget
+    _ room: Room, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, budget: RoomBudget,
+    verdict: Annotation? = nil
   ) {
     var reader = ByteReader(bytes)
     guard let (head, event) = try? reader.takeEvent() else {
@@ -22,77 +37,121 @@ extension Worker {
     let store = shards[Int(room.shard.rawValue)]!.store
     if budget != .decided { store.enter(room.id, head.seq) }
     isMuted = budget != .live
-    let fault = run(room, head, event, batch, time, budget, bytes)
+    isFollowing = budget == .decided
+    let trouble = run(room, Step(head: head, event: event, bytes: bytes, batch: batch, time: time), budget, verdict)
     if budget != .decided { store.leave() }
-    counters.events += 1
-    if let fault { beginRepair(room, bytes, time, fault, budget) }
+    if !room.isGhost { counters.events += 1 }
+    isFollowing = false
+    if let trouble { beginRepair(room, bytes, batch, time, trouble, budget) }
   }
 
-  /// Nil, or the fault, with the instance spoiled and nothing settled.
-  private mutating func run(
-    _ room: Room, _ head: EventHead, _ event: RoomEvent, _ batch: BatchNumber, _ time: Int64, _ budget: RoomBudget,
-    _ bytes: UnsafeRawBufferPointer
-  ) -> RoomFault? {
-    if case .created(let creation) = event {
-      let isFirstTry = room.secondTry == nil
-      if budget == .live, isFirstTry { creating -= 1 }
-      room.host = RoomHost(creation, time: time)
-      room.settings = engine.module(creation.module)
-      if room.instance == nil {
-        do throws(EngineError) {
-          room.instance = try engine.make(creation.module, limits: creation.limits)
-        } catch {
-          return RoomFault(kind: .memory, text: error.description)
-        }
-      }
-      if isFirstTry { awaken(room) }
+  /// One event on its way through the guest.
+  struct Step {
+    var head: EventHead
+    var event: RoomEvent
+    var bytes: UnsafeRawBufferPointer
+    var batch: BatchNumber
+    var time: Int64
+  }
+
+  /// Nil, or what is wrong, with the instance spoiled and nothing settled.
+  private mutating func run(_ room: Room, _ given: Step, _ budget: RoomBudget, _ verdict: Annotation?) -> Trouble? {
+    var step = given
+    if case .created(let creation) = step.event, let fault = make(room, creation, step.time, budget) {
+      return .failed(fault, Spoils(speaker: true, twin: false))
     }
-    let eventTime = max(room.awake.time, time)
-    let outcome = callGuest(room, event, eventTime, budget)
-    switch outcome {
-    case .none:
-      room.watch.note(head.seq, event, bytes[0], eventTime, 0)
-      settle(room, head.seq, event, eventTime, .applied)
-    case .applied(let fuel):
-      if engine.effectCount > Limits.outputsPerEventMax {
-        return RoomFault(kind: .output, text: "one event sent more than \(Limits.outputsPerEventMax) messages")
-      }
-      if case .signal = event, Self.reply(engine.effects).count > Limits.signalReplyBytesMax {
-        return RoomFault(
-          kind: .output, text: "a signal was answered with more than \(Limits.signalReplyBytesMax) bytes")
-      }
-      room.watch.note(head.seq, event, bytes[0], eventTime, fuel)
-      remember(room, bytes, batch, eventTime, fuel)
-      settle(room, head.seq, event, eventTime, .applied)
-    case .refused(let fuel):
-      room.watch.note(head.seq, event, bytes[0], eventTime, fuel)
-      remember(room, bytes, batch, eventTime, fuel)
-      settle(room, head.seq, event, eventTime, .refused)
-    case .failed(let fault): return fault
+    if case .upgraded(let upgrade) = step.event, room.candidate == nil, let error = prepare(room, upgrade) {
+      return .missing(error)
+    }
+    step.time = max(room.awake.time, step.time)
+    if room.awake.twin != nil { return runBoth(room, step, budget, verdict) }
+    switch checked(callGuest(room, step, budget), step.event) {
+    case nil: finish(room, step, .applied, 0)
+    case .applied(let fuel): finish(room, step, .applied, fuel)
+    case .refused(let fuel): finish(room, step, .refused, fuel)
+    case .failed(let fault): return .failed(fault, Spoils(speaker: true, twin: false))
     }
     return nil
   }
 
+  mutating func finish(_ room: Room, _ step: Step, _ settlement: Settlement, _ fuel: UInt64, verdict: Annotation? = nil) {
+    room.watch.note(step.head.seq, step.event, step.bytes[0], step.time, fuel)
+    remember(room, step.bytes, step.batch, step.time, fuel, verdict)
+    settle(room, step.head.seq, step.event, step.time, settlement)
+  }
+
+  private mutating func make(
+    _ room: Room, _ creation: RoomEvent.Creation, _ time: Int64, _ budget: RoomBudget
+  ) -> RoomFault? {
+    let isFirstTry = room.secondTry == nil
+    if budget == .live, isFirstTry { creating -= 1 }
+    room.host = RoomHost(creation, time: time)
+    room.settings = engine.module(creation.module)
+    if room.instance == nil {
+      do throws(EngineError) {
+        room.instance = try engine.make(creation.module, limits: creation.limits)
+      } catch {
+        return RoomFault(kind: .memory, text: error.description)
+      }
+    }
+    if isFirstTry { awaken(room) }
+    return nil
+  }
+
+  /// What a room may not do at one event is a failure, too.
+  func checked(_ outcome: RoomOutcome?, _ event: RoomEvent) -> RoomOutcome? {
+    guard case .applied? = outcome else { return outcome }
+    if engine.effectCount > Limits.outputsPerEventMax {
+      return .failed(
+        RoomFault(kind: .output, text: "one event sent more than \(Limits.outputsPerEventMax) messages"))
+    }
+    if case .signal = event, Self.reply(engine.effects).count > Limits.signalReplyBytesMax {
+      return .failed(
+        RoomFault(kind: .output, text: "a signal was answered with more than \(Limits.signalReplyBytesMax) bytes"))
+    }
+    return outcome
+  }
+
   /// The guest call of an event, with the context of the room; nil where the event is none of the guest's business.
-  private mutating func callGuest(
-    _ room: Room, _ event: RoomEvent, _ time: Int64, _ budget: RoomBudget
-  ) -> RoomOutcome? {
+  mutating func callGuest(_ room: Room, _ step: Step, _ budget: RoomBudget) -> RoomOutcome? {
     let host = room.awake
     engine.context = RoomContext(
-      time: time, tick: event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
-    let outcome = engine.deliver(event, to: room.instance!, returns: event.returns(in: room), budget: budget)
+      time: step.time, tick: step.event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
+    if !host.strangers.isEmpty, let slot = step.event.addressee, host.strangers.contains(slot) {
+      return refuseStranger()
+    }
+    let outcome =
+      if case .wake = step.event {
+        engine.fire(host.timers.due(at: step.time), in: room.instance!, budget: budget)
+      } else {
+        engine.deliver(step.event, to: room.instance!, returns: step.event.returns(in: room), budget: budget)
+      }
     // An event that is none of the guest's business asks for nothing: what the last call asked for is not its own.
     if outcome == nil { engine.effects.reset() }
     return outcome
   }
 
-  private mutating func remember(
-    _ room: Room, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, _ fuel: UInt64
+  /// The version that speaks never took this member, who is about to be told.
+  private mutating func refuseStranger() -> RoomOutcome {
+    engine.effects.reset()
+    engine.effects.bytes = Array("the room went back to a version that does not know this member".utf8)
+    engine.effects.commands = [.refuse(reason: 0..<engine.effects.bytes.count)]
+    return .refused(fuelUsed: 0)
+  }
+
+  mutating func remember(
+    _ room: Room, _ bytes: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, _ fuel: UInt64,
+    _ verdict: Annotation? = nil
   ) {
-    TailItem.put(batch, time, bytes, into: &room.tail)
     let cost =
       fuel + RoomCost.fuelPerEvent + UInt64(bytes.count) * RoomCost.fuelPerByte
       + UInt64(engine.effectCount * room.awake.memberCount) * RoomCost.fuelPerRecipient
+    guard !room.isGhost else {
+      room.ghostCost = cost
+      return
+    }
+    TailItem.put(batch, time, bytes, into: &room.tail)
+    if let verdict { room.tailAnnotations[verdict.event] = verdict }
     room.tailCost += cost
     tailCost += cost
   }
@@ -143,6 +202,13 @@ extension Worker {
       room.awake.timers.removeAll { $0.id == id }
       room.stagedTimers.removeAll { $0 == id }
       if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+    case .wake:
+      if host.timers.due(at: time) != nil { host.timers.removeFirst() }
+      if room.stagedWakes > 0 { room.stagedWakes -= 1 }
+      if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+    case .upgraded(let upgrade): settleUpgraded(room, seq, upgrade, time)
+    case .back(let reason): settleBack(room, seq, reason)
+    case .twinEnded(let why): settleTwinEnded(room, why)
     case .frozen(let reason): settleFrozen(room, reason)
     case .signal(let key, _): settleSignal(room, key, outcome)
     case .ended(let reason): settleEnded(room, reason, time)
@@ -163,11 +229,11 @@ extension Worker {
       for case .refuse(let range) in effects.commands { reason = Array(effects.bytes[range]) }
       verdict(
         room, slot, InputVerdict(seq: number, kind: .refused), String(decoding: reason, as: UTF8.self))
-    case .quarantined:
+    case .quarantined, .nothing:
       verdict(
         room, slot, InputVerdict(seq: number, kind: .quarantined), "it made the room's code fail and was undone")
     }
-    counters.inputs += 1
+    if !room.isGhost { counters.inputs += 1 }
     if number.rawValue > 0 { oweAck(room, slot) }
   }
 
@@ -193,7 +259,7 @@ extension Worker {
         reason = String(decoding: effects.bytes[range], as: UTF8.self)
       }
       if let pending { refuse(pending, room.shard, .byRoom, reason) }
-    case .quarantined:
+    case .quarantined, .nothing:
       if let pending { refuse(pending, room.shard, .failed, "joining made the room's code fail and was undone") }
     }
   }
@@ -250,7 +316,9 @@ extension Worker {
     for c in room.claims.indices where room.claims[c].link >= 0 {
       notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is frozen: \(reason)")
     }
-    reports.append(.frozen(room: room.id, reason, text: "its state is intact; it takes no more events"))
+    if !room.isGhost {
+      reports.append(.frozen(room: room.id, reason, text: "its state is intact; it takes no more events"))
+    }
   }
 
   /// The cumulative acknowledgement goes out after everything else of this turn that belongs before it.
@@ -287,8 +355,13 @@ extension RoomEvent {
       .removed(let slot, _), .rejected(let slot, _, _):
       slot
     case .joined(let joining): joining.slot
-    case .created, .tick, .timer, .frozen, .signal, .ended, .locked, .dropped: nil
+    case .created, .tick, .timer, .frozen, .signal, .ended, .locked, .dropped, .upgraded, .back, .twinEnded, .wake: nil
     }
+  }
+  /// The member that a guest call of this event is about, who must be one already.
+  var addressee: Slot? {
+    if case .joined = self { return nil }
+    return blamed
   }
   /// A signal comes from the game's own backend: its failure is nobody's in the room, nor the room's.
   var isBlamed: Bool {
@@ -321,7 +394,14 @@ extension RoomEngine {
       return call(instance, .tick(number: number, skipped: skipped), payload: nothing, budget: budget)
     case .timer(let id, let payload): return call(instance, .timer(id), payload: payload, budget: budget)
     case .signal(_, let payload): return call(instance, .signal, payload: payload, budget: budget)
-    case .rejected, .frozen, .ended, .locked, .dropped: return nil
+    case .rejected, .frozen, .ended, .locked, .dropped, .upgraded, .back, .twinEnded: return nil
+    case .wake: preconditionFailure("a wake fires a timer")
     }
+  }
+
+  /// A timer that is due; nil: there is none.
+  func fire(_ timer: RoomTimer?, in instance: any RoomInstance, budget: RoomBudget) -> RoomOutcome? {
+    guard let timer else { return nil }
+    return timer.payload.withUnsafeBytes { call(instance, .timer(timer.id), payload: $0, budget: budget) }
   }
 }

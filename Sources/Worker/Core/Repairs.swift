@@ -61,7 +61,9 @@ extension Worker {
     return CrashBundle(
       room: room.id, shard: room.shard, module: room.host?.module ?? ModuleHash(Array(repeating: 0, count: 32)),
       moduleName: String(decoding: room.host?.name ?? [], as: UTF8.self),
-      key: String(decoding: room.host?.key ?? [], as: UTF8.self), event: event, fault: repair.fault,
+      key: String(decoding: room.host?.key ?? [], as: UTF8.self), event: event,
+      time: max(room.host?.time ?? 0, repair.time),
+      tick: Self.decode(repair.culprit)?.1.tickNumber ?? room.host?.tick ?? 0, fault: repair.fault,
       engine: engine.identity, snapshot: room.snapshot.flatMap { try? shards[s]!.store.read(at: $0) } ?? [],
       tail: room.tail, culprit: repair.culprit)
   }
@@ -187,6 +189,7 @@ extension Worker {
         dissolve(room)
         return
       }
+      reportRebuilt(room, head.seq)
       settle(room, head.seq, event, max(room.awake.time, repair.time), .quarantined(repair.fault.kind))
       if repair.raisesTimeline { raiseTimeline(room) }
     }

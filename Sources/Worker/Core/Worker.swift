@@ -13,10 +13,16 @@ package typealias LinkBusy = LinkToGateway.Busy
 /// What the worker's owner is told beside the links' bytes.
 package enum WorkerReport: Sendable {
   case quarantined(room: RoomID, event: EventSeq, fault: RoomFault, bundle: CrashBundle)
+  /// The room stands where it stood before the event that was quarantined: `image` is its state there.
+  case rebuilt(room: RoomID, event: EventSeq, image: [UInt8])
   case frozen(room: RoomID, RoomEvent.FreezeReason, text: String)
   case removedMember(room: RoomID, slot: Slot)
   case adopted(ShardID, rooms: Int, active: Int)
   case failed(room: RoomID, text: String)
+  case upgraded(room: RoomID, event: EventSeq, from: String, to: String, onProbation: Bool)
+  /// `effects`: what the version that was left asked for and the other one did not, while both ran.
+  case wentBack(room: RoomID, event: EventSeq, from: String, to: String, why: String, effects: [String])
+  case twinEnded(room: RoomID, why: String)
 }
 
 struct Link {
@@ -113,6 +119,13 @@ package struct Worker {
   var moduleCounters: [String: [String: Int64]] = [:]
   /// A replay is under way: what it would count was counted.
   var isMuted = false
+  /// What runs now was decided: it follows the record and is no news.
+  var isFollowing = false
+  /// The effects of whichever of two versions is not being settled; kept for its storage.
+  var otherEffects = RoomEffects()
+  var pendingUpgrades: [PendingUpgrade] = []
+  /// What carrying rooms to other builds may still take of this turn, in bytes of their images.
+  var upgradeBytesLeft = Limits.upgradeBytesPerTurn
   /// Rooms whose judgement found no space in the log.
   var unjudged: [Room] = []
   /// Something that waits for nothing else found no space in the log in this turn: the next need not come at once.
@@ -144,7 +157,9 @@ package struct Worker {
     precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
     self.now = now
     isShortOfSpace = false
+    upgradeBytesLeft = Limits.upgradeBytesPerTurn
     for s in shards.indices where shards[s] != nil { askForSpace(s) }
+    beginUpgrades()
   }
 
   /// What is staged from here on need not ask for itself, up to this much.

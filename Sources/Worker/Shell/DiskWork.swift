@@ -19,6 +19,7 @@ enum DiskWork {
     case prepared(ShardID, PreparedSegment<FS>)
     case preparationFailed(ShardID, FileError)
     case removed
+    case noted
   }
 
   static func sync(_ shard: ShardID, _ work: SyncWork<FS>) -> Result {
@@ -92,7 +93,7 @@ extension WorkerProcess {
               "shard \(shard): no next segment could be made: \(error). Inputs and joins are refused until it can; "
                 + "free space on the disk of \(configuration.data)")
           }
-        case .removed: break
+        case .removed, .noted: break
         }
       } catch { throw StoreError("\(error)") }
     }

@@ -26,6 +26,8 @@ package final class WorkerProcess {
 
   let configuration: WorkerConfiguration
   private let crashes: CrashFiles
+  /// Bundles whose rooms are being rebuilt.
+  private var openCrashes: [RoomID: (event: EventSeq, name: String)] = [:]
   let engine: WasmEngine
   var worker: Worker
   /// The same that the core writes to, for what waits for the disk.
@@ -295,7 +297,14 @@ package final class WorkerProcess {
       switch report {
       case .quarantined(let room, let event, let fault, let bundle):
         let name = crashes.write(bundle, time: now.wall)
+        openCrashes[room] = (event, name)
         log("quarantined", "event \(event) of room \(room) was undone: \(fault.text) (crash \(name))")
+      case .rebuilt(let room, let event, let image):
+        guard let crash = openCrashes.removeValue(forKey: room), crash.event == event else { continue }
+        background.run { [crashes] in
+          crashes.note(image, in: crash.name)
+          return .noted
+        }
       case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason): \(text)")
       case .removedMember(let room, let slot):
         log("member-removed", "the member at slot \(slot) of room \(room) kept making its code fail")
