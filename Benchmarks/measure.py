@@ -30,8 +30,8 @@ class Measures:
         tasks = pathlib.Path(f"/proc/{pid}/task")
         nanoseconds = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir())
         io = dict(line.split(": ") for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines())
-        # What only this process keeps in memory.
-        kept = re.findall(r"^Private_(?:Clean|Dirty): +(\d+) kB", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+        # What only this process keeps in memory, without the kernel's pages of its files.
+        kept = re.findall(r"^Anonymous: +(\d+) kB", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
         return {
             "cpu": nanoseconds / 1000, "reads": int(io["syscr"]), "writes": int(io["syscw"]),
             "kib": sum(int(kib) for kib in kept)}

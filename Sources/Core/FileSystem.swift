@@ -64,6 +64,9 @@ package protocol FileSystem: Sendable {
   func read(_ file: File, into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int
   /// Writes all, or throws (`shortWrite`: a prefix is there). Returned: survives this process, not the machine.
   func write(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError)
+  /// As `write`, for bytes within a file that `createZeroFilled` has made, of which more come above. A kill in its midst
+  /// leaves a prefix.
+  func fill(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError)
   /// What was written to the file before is durable. After an error, never try again: the kernel forgets the pages.
   func sync(_ file: File) throws(FileError)
   func size(_ file: File) throws(FileError) -> Int
@@ -82,6 +85,10 @@ package protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
+  package func fill(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+    try write(file, bytes, at: offset)
+  }
+
   /// The whole file, or an error if it is longer than `limit` bytes.
   package func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
     let file = try open(path, .read)
@@ -106,6 +113,13 @@ extension FileSystem {
     var failure: FileError?
     bytes.withUnsafeBytes { buffer in
       do throws(FileError) { try write(file, buffer, at: offset) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+  package func fillBytes(_ file: File, _ bytes: [UInt8], at offset: Int) throws(FileError) {
+    var failure: FileError?
+    bytes.withUnsafeBytes { buffer in
+      do throws(FileError) { try fill(file, buffer, at: offset) } catch { failure = error }
     }
     if let failure { throw failure }
   }

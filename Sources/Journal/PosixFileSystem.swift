@@ -8,6 +8,8 @@ package struct PosixFileSystem: FileSystem {
   package final class File: Sendable {
     let descriptor: Int32
     let path: String
+    /// Of the thread that writes the file.
+    nonisolated(unsafe) fileprivate var window = MappedWindow()
     init(descriptor: Int32, path: String) {
       self.descriptor = descriptor
       self.path = path
@@ -53,6 +55,11 @@ package struct PosixFileSystem: FileSystem {
     while count < 0 && errno == EINTR { count = pwrite(file.descriptor, base, bytes.count, off_t(offset)) }
     guard count >= 0 else { throw FileError(.write, file.path, code: errno) }
     guard count == bytes.count else { throw FileError(.write, file.path, code: FileError.shortWrite) }
+  }
+
+  package func fill(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+    if try file.window.store(bytes, at: offset, of: file.descriptor, path: file.path) { return }
+    try write(file, bytes, at: offset)
   }
 
   package func sync(_ file: File) throws(FileError) {

@@ -84,7 +84,13 @@ extension ShardJournal {
   private mutating func put() throws(JournalError) {
     let segment = segments[segments.count - 1]
     do throws(FileError) {
-      try fileSystem.writeBytes(segment.file, buffer, at: segment.offset(of: written.position))
+      let offset = segment.offset(of: written.position)
+      // After each sync a page that is stored into costs a fault: more than a write.
+      if identity.durability == .process {
+        try fileSystem.fillBytes(segment.file, buffer, at: offset)
+      } else {
+        try fileSystem.writeBytes(segment.file, buffer, at: offset)
+      }
     } catch { throw fail(error) }
     written = LogPoint(position: nextPosition, check: chain)
     writtenCheckpoint = lastCheckpoint

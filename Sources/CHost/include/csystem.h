@@ -5,3 +5,4 @@
 #include "process.h"
 #include "event.h"
 #include "clock.h"
+#include "store.h"

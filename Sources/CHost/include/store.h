@@ -1,0 +1,12 @@
+// Storing into a mapped file as `write` would: a prefix when the process is killed, an error where the disk fails.
+#pragma once
+#include <stddef.h>
+
+/// Maps `count` bytes of a file from `offset` (a multiple of the page size) on, for reading and writing, shared. NULL on failure.
+void *oneup_map_window(int fd, size_t offset, size_t count);
+void oneup_unmap_window(void *window, size_t count);
+
+/// Copies upwards, so that a kill at any instruction leaves a prefix. 0, or EIO where a page of the file cannot be had,
+/// with a prefix stored. Only for mapped files: it takes SIGBUS for the disk's error, on this thread and in this range
+/// alone; any other goes where it went before.
+int oneup_store_upwards(void *to, const void *from, size_t count);

@@ -1,0 +1,74 @@
+#define _GNU_SOURCE
+#include "csystem.h"
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+void *oneup_map_window(int fd, size_t offset, size_t count) {
+  void *window = mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+  return window == MAP_FAILED ? NULL : window;
+}
+void oneup_unmap_window(void *window, size_t count) { munmap(window, count); }
+
+// Where a store that fails goes on, and what it stores into; NULL while this thread stores nothing.
+struct guard {
+  sigjmp_buf back;
+  const char *start, *end;
+};
+static _Thread_local struct guard *volatile guarded;
+static struct sigaction previous;
+static pthread_once_t installed = PTHREAD_ONCE_INIT;
+
+static void on_sigbus(int signal, siginfo_t *info, void *context) {
+  struct guard *guard = guarded;
+  const char *address = info->si_addr;
+  if (guard && address >= guard->start && address < guard->end) siglongjmp(guard->back, 1);
+  // Not ours: as if this handler were not there. Without a handler before it, the instruction faults again and ends us.
+  if (previous.sa_flags & SA_SIGINFO) {
+    previous.sa_sigaction(signal, info, context);
+  } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
+    previous.sa_handler(signal);
+  } else {
+    sigaction(SIGBUS, &previous, NULL);
+  }
+}
+
+static void install(void) {
+  // Not blocked while it runs: it is left by a jump.
+  struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGBUS, &action, &previous);
+}
+
+// Volatile, so that no store is moved before another, merged with it, or left to memcpy, which may go downwards.
+static void copy(char *to, const char *from, size_t count) {
+  while (count > 0 && (uintptr_t)to % 8 != 0) {
+    *(volatile char *)to++ = *from++;
+    count--;
+  }
+  while (count >= 8) {
+    uint64_t word;
+    memcpy(&word, from, 8);
+    *(volatile uint64_t *)to = word;
+    to += 8;
+    from += 8;
+    count -= 8;
+  }
+  while (count-- > 0) *(volatile char *)to++ = *from++;
+}
+
+int oneup_store_upwards(void *to, const void *from, size_t count) {
+  pthread_once(&installed, install);
+  struct guard guard = {.start = to, .end = (char *)to + count};
+  if (sigsetjmp(guard.back, 0) != 0) {
+    guarded = NULL;
+    return EIO;
+  }
+  guarded = &guard;
+  copy(to, from, count);
+  guarded = NULL;
+  return 0;
+}
