@@ -81,7 +81,7 @@ class Server(Program):
     def __init__(self, program, options, place=None, environment=None):
         self.directory = tempfile.mkdtemp(prefix="oneup-bench-", dir=place)
         self.words = [
-            program, "serve", "--data", f"{self.directory}/data", "--modules", MODULES, "--listen", "127.0.0.1:0",
+            program, "serve", "--dev", "--data", f"{self.directory}/data", "--modules", MODULES, "--listen", "127.0.0.1:0",
             "--http", "127.0.0.1:0", *options]
         self.environment = environment
         self.start()

@@ -29,7 +29,8 @@ static void child_fail(int report) {
 
 // Runs between fork and exec: async-signal-safe calls only.
 static void child_run(
-    const char *path, char *const argv[], char *const envp[], const int *fds, size_t fd_count, int report, pid_t parent) {
+    const char *path, char *const argv[], char *const envp[], const int *fds, size_t fd_count, int output, int report,
+    pid_t parent) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) child_fail(report);
   // The parent may have died before the line above; then nobody would kill us.
   if (getppid() != parent) _exit(127);
@@ -50,7 +51,7 @@ static void child_run(
     if (parked[i] < 0) child_fail(parked_report);
   }
   int null = open("/dev/null", O_RDONLY);
-  if (null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0) child_fail(parked_report);
+  if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0) child_fail(parked_report);
   for (size_t i = 0; i < fd_count; i++) {
     if (dup2(parked[i], first_given + (int)i) < 0) child_fail(parked_report);
   }
@@ -60,13 +61,14 @@ static void child_run(
   child_fail(parked_report);
 }
 
-pid_t oneup_spawn(const char *path, char *const argv[], char *const envp[], const int *fds, size_t fd_count, int *pidfd) {
+static pid_t spawn(
+    const char *path, char *const argv[], char *const envp[], const int *fds, size_t fd_count, int output, int *pidfd) {
   if (fd_count > given_max) return -EINVAL;
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) return -errno;
   pid_t parent = getpid();
   pid_t pid = fork();
-  if (pid == 0) child_run(path, argv, envp, fds, fd_count, report[1], parent);
+  if (pid == 0) child_run(path, argv, envp, fds, fd_count, output, report[1], parent);
   int fork_error = errno;
   close(report[1]);
   if (pid < 0) {
@@ -90,6 +92,14 @@ pid_t oneup_spawn(const char *path, char *const argv[], char *const envp[], cons
     return -error;
   }
   return pid;
+}
+
+pid_t oneup_spawn(const char *path, char *const argv[], char *const envp[], const int *fds, size_t fd_count, int *pidfd) {
+  return spawn(path, argv, envp, fds, fd_count, 2, pidfd);
+}
+
+pid_t oneup_spawn_reading(const char *path, char *const argv[], char *const envp[], int output, int *pidfd) {
+  return spawn(path, argv, envp, NULL, 0, output, pidfd);
 }
 
 int oneup_pidfd_signal(int pidfd, int signal) {

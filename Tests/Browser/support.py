@@ -45,7 +45,7 @@ class Server:
     def __init__(self, *settings, listen="127.0.0.1:0", http="127.0.0.1:0"):
         self.data = tempfile.mkdtemp(prefix="oneup-browser-")
         self.log = open(os.path.join(self.data, "log"), "w+")
-        self.command = [program, "serve", "--data", self.data, "--listen", listen, "--http", http,
+        self.command = [program, "serve", "--dev", "--data", self.data, "--listen", listen, "--http", http,
                         "--modules", modules, "--web", str(root / "Web"), *settings]
         self.start()
 

@@ -49,7 +49,7 @@ final class RunningServer {
     process.executableURL = Self.program
     process.arguments =
       [
-        "serve", "--data", directory + "/data", "--modules", directory + "/modules", "--listen", "127.0.0.1:0",
+        "serve", "--dev", "--data", directory + "/data", "--modules", directory + "/modules", "--listen", "127.0.0.1:0",
         "--http",
         "127.0.0.1:0", "--workers", "2", "--shards", "4",
       ] + extra

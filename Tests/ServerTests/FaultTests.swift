@@ -15,7 +15,7 @@ import Testing
 
   @Test func everyFaultIsUndoneAndReported() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "2", "--dev"])
+    let server = try Server(data: scratch.path + "/data", ["--shards", "2"])
     let neighbour = try Player(server)
     _ = try neighbour.enter("room", of: "faulty")
     let other = try Player(server)

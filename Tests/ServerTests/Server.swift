@@ -77,7 +77,10 @@ final class Server {
     let output = Pipe()
     process.executableURL = Program.oneup
     process.arguments =
-      ["serve", "--data", data, "--modules", modules, "--listen", listen, "--http", "127.0.0.1:0", "--workers", "1"]
+      [
+        "serve", "--dev", "--data", data, "--modules", modules, "--listen", listen, "--http", "127.0.0.1:0",
+        "--workers", "1",
+      ]
       + extra
     process.standardOutput = output
     process.standardError = log

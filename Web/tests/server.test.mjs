@@ -74,7 +74,7 @@ test("a real server, its processes killed under load: nothing lost, nothing doub
 });
 
 test("code that fails is undone, and its sender told", async (t) => {
-  const server = await Server.start("--dev");
+  const server = await Server.start();
   t.after(() => server.stop());
   const oneup = await connect({ url: server.url, WebSocket, name: "Ada" });
   t.after(() => oneup.close());

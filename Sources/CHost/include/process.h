@@ -10,6 +10,10 @@
 /// process descriptor. Returns the pid, or -errno of what failed, the exec included.
 pid_t oneup_spawn(const char *path, char *const argv[], char *const envp[], const int *fds, size_t fd_count, int *pidfd);
 
+/// The same without descriptors, and what it writes to standard output goes to `output`, the writing end of a pipe that is
+/// not one of the standard descriptors.
+pid_t oneup_spawn_reading(const char *path, char *const argv[], char *const envp[], int output, int *pidfd);
+
 /// Sends a signal through a process descriptor: never to a stranger that got the pid later. 0 or -errno.
 int oneup_pidfd_signal(int pidfd, int signal);
 

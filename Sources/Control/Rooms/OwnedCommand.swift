@@ -8,6 +8,10 @@ enum OwnedCommand: Sendable {
   case kick(RoomID, Slot, reason: [UInt8])
   case lock(RoomID, Bool)
   case end(RoomID, reason: [UInt8])
+  case upgrade(RoomID, to: ModuleHash, probationEvents: UInt32, probationSeconds: UInt32)
+  case back(RoomID, reason: [UInt8])
+  case settle(RoomID)
+  case offer(ModuleHash)
 
   /// Whether a second one does no more than the first. Slots are given away again, so a kick may hit somebody else.
   var isSafeToRepeat: Bool {
@@ -26,6 +30,11 @@ enum OwnedCommand: Sendable {
     case .kick(let room, let slot, let reason): Self.with([reason]) { body(.kick(room, slot, reason: $0[0])) }
     case .lock(let room, let isLocked): body(.lock(room, isLocked))
     case .end(let room, let reason): Self.with([reason]) { body(.end(room, reason: $0[0])) }
+    case .upgrade(let room, let module, let events, let seconds):
+      body(.upgrade(room, to: module, probationEvents: events, probationSeconds: seconds))
+    case .back(let room, let reason): Self.with([reason]) { body(.back(room, reason: $0[0])) }
+    case .settle(let room): body(.settle(room))
+    case .offer(let module): body(.offer(module))
     }
   }
 

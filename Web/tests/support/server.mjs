@@ -14,7 +14,7 @@ export class Server {
   static start(...settings) {
     return new Promise((resolve, reject) => {
       const data = mkdtempSync(path.join(tmpdir(), "oneup-web-"));
-      const child = spawn(program, ["serve", "--data", data, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
+      const child = spawn(program, ["serve", "--dev", "--data", data, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
         "--modules", modules, ...settings], { stdio: ["ignore", "pipe", "pipe"] });
       let log = "", out = "";
       child.stderr.on("data", (text) => { log += text; });
