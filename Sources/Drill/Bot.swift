@@ -40,6 +40,8 @@ final class Bot {
   var waitingHead = 0
   var firstNumber: UInt64 = 1
   var samples: [WaitSample] = []
+  /// The adds among its inputs by their numbers, kept while a build is on trial that may be taken back.
+  var decided: [UInt64: UInt64] = [:]
   /// Answers to queries, in order.
   var replies: [[UInt8]] = []
 
@@ -63,6 +65,15 @@ final class Bot {
   }
   var openCount: Int { waiting.count - waitingHead }
   var isReady: Bool { hasState && membership.map(client.isAttached) ?? false }
+
+  /// The add that has this number, if it is one.
+  func operation(number: UInt64) -> UInt64? {
+    if let known = decided[number] { return known }
+    guard number >= firstNumber, number - firstNumber < UInt64(openCount),
+      case .add(let operation, _) = waiting[waitingHead + Int(number - firstNumber)]
+    else { return nil }
+    return operation
+  }
 
   func takeWaiting() -> Waiting {
     precondition(waitingHead < waiting.count, "an acknowledgement of more than was sent")

@@ -10,6 +10,9 @@ struct ControlClient: Sendable {
   let group: any EventLoopGroup
   static let timeout = TimeAmount.seconds(10)
 
+  /// Nothing came back; whether it was done is not known.
+  struct NoAnswer: Error, CustomStringConvertible { var description: String }
+
   struct Room: Decodable, Sendable {
     var module: String
     var key: String
@@ -35,18 +38,34 @@ struct ControlClient: Sendable {
     return view.processes.filter { $0.role == "worker" }.map { Set($0.shards ?? []) }.filter { !$0.isEmpty }
   }
 
+  /// The process that answers here.
+  func controlPID() async throws -> Int? {
+    struct View: Decodable {
+      struct Process: Decodable {
+        var role: String
+        var pid: Int
+      }
+      var processes: [Process]
+    }
+    let view: View = try await get("/v1/processes")
+    return view.processes.first { $0.role == "control" }?.pid
+  }
+
   func fault(_ kind: FaultKind) async throws -> [Killed] {
     let body = Array(#"{"kind":"\#(kind.rawValue)"}"#.utf8)
     let answer: Killed.Answer = try await decode(try await request(.POST, "/v1/faults", body), "POST /v1/faults")
     return answer.killed
   }
 
-  private func get<T: Decodable>(_ path: String) async throws -> T {
+  func get<T: Decodable>(_ path: String) async throws -> T {
     try await decode(try await request(.GET, path, []), "GET \(path)")
+  }
+  func post<T: Decodable>(_ path: String, _ json: some Encodable) async throws -> T {
+    try await decode(try await request(.POST, path, Array(try JSONEncoder().encode(json))), "POST \(path)")
   }
 
   private func decode<T: Decodable>(_ answer: ResponseCollector.Response, _ what: String) async throws -> T {
-    guard answer.status == 200 else {
+    guard answer.status == 200 || answer.status == 202 else {
       throw DrillError(
         "\(what) on \(address) was answered \(answer.status): \(String(decoding: answer.body, as: UTF8.self))")
     }
@@ -88,7 +107,7 @@ struct ControlClient: Sendable {
     } catch {
       timeout.cancel()
       promise.fail(error)
-      throw DrillError("\(method) \(path) on \(address) failed: \(error)")
+      throw NoAnswer(description: "\(method) \(path) on \(address) failed: \(error)")
     }
   }
 }

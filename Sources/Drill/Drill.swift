@@ -88,19 +88,27 @@ struct Drill {
     let (rate, length) = (options.rate, Int64(options.seconds) * 1_000_000)
     try await fleet.on { $0.beginLoad(at: start, rate: rate, microseconds: length) }
     var marks: [FaultMark] = []
+    var releases = ReleaseRuns(control: control, usesGates: options.usesGates, rooms: options.rooms)
     for (kind, at) in FaultPlan.schedule(options.faults, seconds: options.seconds) {
       let due = start + at * 1_000
+      // One at a time: the next waits until the last is over.
+      if kind.build != nil { try await releases.finish(&marks, fleet) }
       try await wait(until: due - Self.probeLeadMicroseconds, start, progress)
-      marks.append(try await make(kind, due, places))
       progress.faults += 1
-      try await watchProbes(marks[marks.count - 1], start, progress)
+      if let build = kind.build {
+        marks.append(try await releases.begin(kind, build, markNumber: marks.count, due, start + length, fleet))
+      } else {
+        marks.append(try await make(kind, due, places))
+        try await watchProbes(marks[marks.count - 1], start, progress)
+      }
     }
     try await wait(until: start + length, start, progress)
+    try await releases.finish(&marks, fleet)
     await drain(start, progress)
     let end = Fleet.now()
     try await readLists(progress)
     progress.clear()
-    let report = try await judge(marks, start: start, end: end)
+    let report = try await judge(marks, releases.courses, start: start, end: end)
     try await fleet.on { $0.stop() }
     return report
   }
@@ -170,6 +178,8 @@ struct Drill {
     if let command = kind.command {
       try await fleet.on { $0.trouble(0, command: command) }
       affected = try await places.neighbours(of: "drill-faulty-0", control)
+    } else if kind == .controlKill {
+      try await killControl()
     } else {
       do {
         let killed = try await control.fault(kind)
@@ -182,6 +192,19 @@ struct Drill {
     let hit = affected
     try await fleet.on { $0.probe(hit) }
     return FaultMark(kind: kind, at: at, affected: affected)
+  }
+
+  /// Until another process answers in its place.
+  private func killControl() async throws {
+    let before = try await control.controlPID()
+    let deadline = Fleet.now() + 10_000_000
+    // It is control itself that dies, so that the answer is often lost; whether it was done shows below.
+    _ = try? await control.fault(.controlKill)
+    while true {
+      if let now = try? await control.controlPID(), now != before { return }
+      guard Fleet.now() < deadline else { throw DrillError("control-kill: no other control answers 10 s later") }
+      try await Task.sleep(for: .milliseconds(10))
+    }
   }
 
   private func restart() async throws {
@@ -198,8 +221,7 @@ struct Drill {
     while Fleet.now() < deadline, try await !fleet.on({ $0.settleProbes(at: Fleet.now()) }) {
       try await Task.sleep(for: .milliseconds(20))
     }
-    let none = Array(repeating: false, count: options.rooms)
-    try await fleet.on { $0.probe(none) }
+    try await fleet.on { $0.rest() }
   }
 
   // MARK: The verdict
@@ -233,7 +255,9 @@ struct Drill {
     }
   }
 
-  private func judge(_ marks: [FaultMark], start: Int64, end: Int64) async throws -> DrillReport {
+  private func judge(
+    _ marks: [FaultMark], _ courses: [ReleaseCourse], start: Int64, end: Int64
+  ) async throws -> DrillReport {
     let options = options
     return try await fleet.on { fleet in
       let verdict = fleet.oracle.judge()
@@ -244,8 +268,10 @@ struct Drill {
       (report.lost, report.duplicated, report.reordered) = (verdict.lost, verdict.duplicated, verdict.reordered)
       (report.outputsLost, report.outputsDoubled) = (verdict.outputsLost, verdict.outputsDoubled)
       (report.resets, report.errors, report.notes) = (verdict.resets, verdict.errors, verdict.notes)
+      (report.changed, report.untold) = (verdict.changed, verdict.untold)
       report.disconnects = fleet.disconnects
       fleet.measure(marks, start: start, end: end, seconds: options.seconds, into: &report)
+      report.releases = courses.map { fleet.release($0, marks, start: start) }
       return report
     }
   }

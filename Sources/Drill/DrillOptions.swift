@@ -22,6 +22,8 @@ package struct DrillOptions: Sendable {
   package var rate = 5.0
   package var seconds = 10
   package var faults: [FaultPlan] = []
+  /// Releases go the whole way, by rehearsal and step by step, not to all rooms at once.
+  package var usesGates = false
   /// Where one updating line of progress goes, if anywhere.
   package var showsProgress = false
 
@@ -44,6 +46,9 @@ package struct DrillOptions: Sendable {
         throw DrillError(
           "--fault \(plan.kind.rawValue): never happens: the first is after its period, and none in the last 5 s; use more --seconds or a shorter period"
         )
+      }
+      if plan.kind.build != nil, faults.count(where: { $0.kind == plan.kind }) > 1 {
+        throw DrillError("--fault \(plan.kind.rawValue) is given twice: a build is released once")
       }
       if plan.kind == .allKill, case .running = target {
         throw DrillError("--fault all-kill needs a server that the drill can start again: leave --server out")

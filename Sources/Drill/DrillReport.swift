@@ -15,6 +15,37 @@ package struct DrillReport: Sendable {
       self.pause = pause
     }
   }
+  /// What came of a release. Times are milliseconds.
+  package struct Release: Sendable {
+    package var version: String
+    package var atSeconds: Double
+    /// `done`, `rolledBack`, `refused`; `running` or `paused`: not by the end of the drill.
+    package var ended: String
+    package var why: String
+    package var rooms: Int
+    /// So many ran it, at most.
+    package var roomsReached: Int
+    /// From the push to the first room that ran it, and from there to all of them.
+    package var firstRoomMilliseconds: Double?
+    package var allRoomsMilliseconds: Double?
+    /// From its first trap, or else from the first room that ran it, to the last room back.
+    package var backMilliseconds: Double?
+    package var traps: Int
+    package var backs: Int
+    package var disconnects: Int
+    package var isAsExpected: Bool
+    package init(
+      version: String, atSeconds: Double, ended: String, why: String, rooms: Int, roomsReached: Int,
+      firstRoomMilliseconds: Double?, allRoomsMilliseconds: Double?, backMilliseconds: Double?, traps: Int, backs: Int,
+      disconnects: Int, isAsExpected: Bool
+    ) {
+      (self.version, self.atSeconds, self.ended, self.why) = (version, atSeconds, ended, why)
+      (self.rooms, self.roomsReached) = (rooms, roomsReached)
+      (self.firstRoomMilliseconds, self.allRoomsMilliseconds) = (firstRoomMilliseconds, allRoomsMilliseconds)
+      (self.backMilliseconds, self.traps, self.backs) = (backMilliseconds, traps, backs)
+      (self.disconnects, self.isAsExpected) = (disconnects, isAsExpected)
+    }
+  }
   /// A stretch of the drill, for the charts.
   package struct Moment: Sendable {
     package var acked = 0
@@ -40,12 +71,16 @@ package struct DrillReport: Sendable {
   package var outputsLost = 0
   package var outputsDoubled = 0
   package var resets = 0
+  /// Adds whose outcome became another when a build was taken back, with and without their senders' being told.
+  package var changed = 0
+  package var untold = 0
   package var disconnects = 0
   package var errors = 0
   package var throughputPerSecond = 0.0
   package var latency = Spread()
   package var pause = Spread()
   package var faults: [Fault] = []
+  package var releases: [Release] = []
   /// The first findings in words.
   package var notes: [String] = []
   package var moments: [Moment] = []
@@ -53,9 +88,11 @@ package struct DrillReport: Sendable {
 
   package init() {}
 
-  /// Nothing that was acknowledged or shown is missing, doubled or out of order, and nothing is open.
+  /// Nothing that was acknowledged or shown is missing, doubled or out of order, nothing is open, and each release ended
+  /// as it should.
   package var isClean: Bool {
     unacked == 0 && lost == 0 && duplicated == 0 && reordered == 0 && outputsLost == 0 && outputsDoubled == 0
+      && untold == 0 && releases.allSatisfy(\.isAsExpected)
   }
 
   /// One object; the names are a promise. Ends with a newline.
@@ -79,6 +116,22 @@ private struct JSON: Encodable {
     var affected: Int
     var pause_ms: Pause
   }
+  struct Release: Encodable {
+    var version: String
+    var at_s: Double
+    var ended, why: String
+    var rooms, rooms_reached: Int
+    var first_room_ms, all_rooms_ms, back_ms: Double?
+    var traps, backs, disconnects: Int
+    var as_expected: Bool
+    init(_ r: DrillReport.Release) {
+      (version, at_s, ended, why) = (r.version, rounded(r.atSeconds), r.ended, r.why)
+      (rooms, rooms_reached) = (r.rooms, r.roomsReached)
+      (first_room_ms, all_rooms_ms) = (r.firstRoomMilliseconds.map(rounded), r.allRoomsMilliseconds.map(rounded))
+      (back_ms, traps, backs) = (r.backMilliseconds.map(rounded), r.traps, r.backs)
+      (disconnects, as_expected) = (r.disconnects, r.isAsExpected)
+    }
+  }
   var players, rooms: Int
   var rate: Double
   var seconds: Int
@@ -87,7 +140,9 @@ private struct JSON: Encodable {
   var throughput_per_s: Double
   var latency_ms: Latency
   var pause_ms: Pause
+  var changed, untold: Int
   var faults: [Fault]
+  var releases: [Release]
   var notes: [String]
 
   init(_ r: DrillReport) {
@@ -102,6 +157,8 @@ private struct JSON: Encodable {
     faults = r.faults.map {
       Fault(kind: $0.kind.rawValue, at_s: rounded($0.atSeconds), affected: $0.affected, pause_ms: Pause($0.pause))
     }
+    (changed, untold) = (r.changed, r.untold)
+    releases = r.releases.map { Release($0) }
     notes = r.notes
   }
 }

@@ -11,17 +11,52 @@ package enum FaultKind: String, Sendable, CaseIterable {
   case trap
   /// A room of the module `faulty` loops without end; its neighbours are judged.
   case spin
+  /// The process that serves HTTP and runs rollouts.
+  case controlKill = "control-kill"
+  // Another build of `tally` is released: one to stay, and others to be taken back, for what each does wrong.
+  case goodRelease = "good-release"
+  /// Traps at some adds.
+  case badRelease = "bad-release"
+  /// Keeps another number than it tells: only `check()` sees it.
+  case wrongRelease = "wrong-release"
+  case slowRelease = "slow-release"
+  case leakyRelease = "leaky-release"
+  /// Refuses some adds that the build before it takes.
+  case refusingRelease = "refusing-release"
 
   /// Every connection is hit, not just some rooms.
   var hitsConnections: Bool { self == .gatewayKill || self == .allKill }
-  /// The byte that makes a room of `faulty` do it; nil: done by the server's control.
+  /// The byte that makes a room of `faulty` do it; nil: done otherwise.
   var command: UInt8? {
     switch self {
     case .trap: 0x01
     case .spin: 0x04
-    case .workerKill, .workerStop, .gatewayKill, .spareKill, .allKill: nil
+    default: nil
     }
   }
+  /// What the fault releases; nil: it is no release.
+  var build: ReleasedBuild? {
+    switch self {
+    case .goodRelease: ReleasedBuild(number: 1, stays: true)
+    case .badRelease: ReleasedBuild(number: 2)
+    case .wrongRelease: ReleasedBuild(number: 3)
+    case .slowRelease: ReleasedBuild(number: 4)
+    case .leakyRelease: ReleasedBuild(number: 5)
+    case .refusingRelease: ReleasedBuild(number: 6, changesOutcomes: true)
+    default: nil
+    }
+  }
+}
+
+/// One of tally's variants, as it lies on the server's shelf.
+package struct ReleasedBuild: Sendable, Hashable {
+  var number: Int
+  /// It must become the one that all rooms run; else it must be gone from all of them.
+  package var stays = false
+  /// What it decides differs from what the build before it would have: going back changes what players were told.
+  package var changesOutcomes = false
+  package var version: String { "hotfix-1.0.0-v\(number)" }
+  package var file: String { "tally-\(version)" }
 }
 
 /// A kind of fault, first after one period, then every period.
@@ -72,6 +107,8 @@ package struct FaultPlan: Sendable, Hashable {
       var at = plan.periodMilliseconds
       while at <= end {
         all.append((plan.kind, at))
+        // A build is released once.
+        if plan.kind.build != nil { break }
         at += plan.periodMilliseconds
       }
     }

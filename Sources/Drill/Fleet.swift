@@ -24,6 +24,10 @@ final class Fleet: @unchecked Sendable {
   private var unopened = 0
   private var load: Load?
   private var probing: [Bool]
+  /// Which probes go on between faults, while a release is under way.
+  private var resting: [Bool]
+  /// Which number was which add is remembered.
+  private(set) var keepsNumbers = false
   private var isProbing = false
   private var nextProbe: Int64 = 0
   private var random = SystemRandomNumberGenerator()
@@ -59,6 +63,7 @@ final class Fleet: @unchecked Sendable {
     }
     self.bots = bots
     probing = Array(repeating: false, count: rooms)
+    resting = probing
   }
 
   func on<T: Sendable>(_ body: @escaping @Sendable (Fleet) throws -> T) async throws -> T {
@@ -99,6 +104,19 @@ final class Fleet: @unchecked Sendable {
     if !isProbing { nextProbe = tickOrigin + (ticks + 1) * 1_000 }
     probing = wanted
     isProbing = wanted.contains(true)
+  }
+
+  /// As it is between faults.
+  func rest() { probe(resting) }
+  func rest(_ wanted: [Bool]) {
+    resting = wanted
+    probe(wanted)
+  }
+
+  /// A build comes that may decide otherwise than the one before it.
+  func expectChanges() {
+    keepsNumbers = true
+    oracle.expectsRefusals = true
   }
 
   /// Ends the probing of rooms that answer again: nothing of more than 100 ms ago is open. True: of all.
@@ -282,6 +300,16 @@ final class Fleet: @unchecked Sendable {
         member: bot.index, timeline: s.timeline.rawValue, asOf: s.asOf.rawValue, payload: frame.payload)
     case .attached(let a):
       oracle.attached(member: bot.index, slot: a.slot.rawValue, timeline: a.timeline.rawValue)
+    case .notice(_, let kind, let text): noticed(bot, kind, text)
+    default: break
+    }
+  }
+
+  /// `Notice.Kind` of the client protocol: 4 another build, 5 back to the one before.
+  private func noticed(_ bot: Bot, _ kind: UInt32, _ text: String) {
+    switch kind {
+    case 4: oracle.upgraded(member: bot.index)
+    case 5: oracle.wentBack(member: bot.index, BackNotice.numbers(in: text).compactMap(bot.operation(number:)))
     default: break
     }
   }
@@ -325,6 +353,7 @@ final class Fleet: @unchecked Sendable {
     let now = Self.now()
     while bot.firstNumber <= through, bot.openCount > 0 {
       guard case .add(let operation, let scheduled) = bot.takeWaiting() else { continue }
+      if keepsNumbers { bot.decided[bot.firstNumber - 1] = operation }
       oracle.acknowledge(operation)
       let latency = UInt32(clamping: now - scheduled)
       bot.samples.append(WaitSample(scheduled: scheduled, latency: latency))

@@ -25,6 +25,24 @@ extension Fleet {
     report.moments = moments(start, seconds)
   }
 
+  /// One release's figures. A release alone disconnects nobody.
+  func release(_ course: ReleaseCourse, _ marks: [FaultMark], start: Int64) -> DrillReport.Release {
+    func milliseconds(_ from: Int64?, _ to: Int64?) -> Double? {
+      guard let from, let to else { return nil }
+      return Double(to - from) / 1_000
+    }
+    let isBlameless = !marks.contains { $0.kind.hitsConnections }
+    let disconnects = disconnectTimes.count { course.pushedAt <= $0 && $0 <= course.endedAt + 1_000_000 }
+    return DrillReport.Release(
+      version: course.build.version, atSeconds: Double(course.pushedAt - start) / 1_000_000, ended: course.state,
+      why: course.why, rooms: course.rooms, roomsReached: course.roomsReached,
+      firstRoomMilliseconds: milliseconds(course.pushedAt, course.firstRoomAt),
+      allRoomsMilliseconds: milliseconds(course.firstRoomAt, course.allRoomsAt),
+      backMilliseconds: course.backMicroseconds.map { Double($0) / 1_000 },
+      traps: course.traps, backs: course.backs, disconnects: disconnects,
+      isAsExpected: course.isAsExpected && (disconnects == 0 || !isBlameless))
+  }
+
   private func moments(_ start: Int64, _ seconds: Int) -> [DrillReport.Moment] {
     let width = Int64(DrillReport.momentMilliseconds) * 1_000
     var latencies = [[UInt32]](repeating: [], count: seconds * 1_000 / DrillReport.momentMilliseconds)

@@ -20,25 +20,50 @@ package struct Oracle {
     var isGone = false
     // The numbering: what the frames say of themselves.
     var timeline: UInt64 = 0
+    /// Of the timeline in its room's `histories`.
+    var history = 0
     var lastOut: UInt64 = 0
     var lastIsState = false
     var awaitsState = true
     var gaps = 0
     var numbersDoubled = 0
     // The positions: what the room says in its outputs.
-    var states: [(total: UInt32, hash: UInt64)] = []
+    var states: [(total: UInt32, hash: UInt64, history: Int)] = []
     var next: UInt32 = 0
     var missing: Set<UInt32> = []
     var positionsDoubled = 0
     var contradictions = 0
+    /// It was told that its room's build has changed; the next state says where.
+    var awaitsFork = false
+  }
+  /// What members were told on one timeline.
+  private struct History {
+    let timeline: UInt64
+    /// The operation at `base + i`, as the first member to see it was told; 0: nobody yet.
+    var order: [UInt64] = []
+    /// Where the build came in that was taken back on this timeline: from this position on the list may be another.
+    var retoldFrom: UInt32?
   }
   private struct Room {
     /// The list's length before the drill's first add.
     var base: UInt32?
-    /// The operation at `base + i`, as the first member to see it was told; 0: nobody yet.
-    var order: [UInt64] = []
+    var histories: [History] = []
+    /// The list's length, as the newest timeline tells it.
+    var (newest, end): (UInt64, UInt32) = (0, 0)
+    /// Where the build came in that is on trial.
+    var fork: UInt32?
     var acknowledged = 0
     var list: [UInt64]?
+
+    mutating func history(of timeline: UInt64) -> Int {
+      if let known = histories.lastIndex(where: { $0.timeline == timeline }) { return known }
+      histories.append(History(timeline: timeline))
+      return histories.count - 1
+    }
+    mutating func tell(_ length: UInt32, on timeline: UInt64) {
+      if timeline > newest { (newest, end) = (timeline, length) }
+      if timeline == newest { end = max(end, length) }
+    }
   }
 
   private var members: [Member]
@@ -47,6 +72,10 @@ package struct Oracle {
   package private(set) var acknowledged = 0
   package private(set) var errors = 0
   package private(set) var notes: [String] = []
+  /// A build is on trial that refuses adds: that alone is no finding. What became of them is judged in the end.
+  package var expectsRefusals = false
+  /// Adds whose senders were told that another outcome stands now.
+  private var corrected: Set<UInt64> = []
   static let notesMax = 30
   private static let positionMax: UInt32 = 16_000_000
 
@@ -67,7 +96,7 @@ package struct Oracle {
   /// Decided otherwise, and the sender told so.
   package mutating func refuse(_ operation: UInt64, _ reason: String) {
     settle(operation, .refused)
-    complain("add \(name(operation)) was not applied: \(reason)")
+    if !expectsRefusals { complain("add \(name(operation)) was not applied: \(reason)") }
   }
   private mutating func settle(_ operation: UInt64, _ fate: Fate) {
     let (member, index) = (Int(operation >> 32), Int(operation & 0xFFFF_FFFF) - 1)
@@ -91,6 +120,15 @@ package struct Oracle {
 
   // MARK: What players receive
 
+  /// The room runs another build from the next state on.
+  package mutating func upgraded(member: Int) { members[member].awaitsFork = true }
+  /// The room is back on the build before, whose outcome of these adds of the member's is another.
+  package mutating func wentBack(member m: Int, _ operations: [UInt64]) {
+    corrected.formUnion(operations)
+    guard let fork = rooms[members[m].room].fork, !rooms[members[m].room].histories.isEmpty else { return }
+    rooms[members[m].room].histories[members[m].history].retoldFrom = fork
+  }
+
   package mutating func attached(member: Int, slot: UInt32, timeline: UInt64) {
     members[member].slot = slot
     if members[member].timeline != timeline { members[member].awaitsState = true }
@@ -101,16 +139,25 @@ package struct Oracle {
     guard payload.count == 12 else { return complain("a state of \(payload.count) bytes for member \(m)") }
     let total = UInt32(littleEndian: payload.loadUnaligned(fromByteOffset: 0, as: UInt32.self))
     let hash = UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt64.self))
+    let r = members[m].room
+    let before = members[m].history
     members[m].timeline = timeline
+    members[m].history = rooms[r].history(of: timeline)
+    rooms[r].tell(total, on: timeline)
+    if members[m].awaitsFork {
+      // The first to hear of it may have a longer list already than the next.
+      rooms[r].fork = min(total, rooms[r].fork ?? total)
+      members[m].awaitsFork = false
+    }
     members[m].awaitsState = false
     members[m].lastOut = asOf
     members[m].lastIsState = true
     if members[m].states.isEmpty {
       if rooms[members[m].room].base == nil { rooms[members[m].room].base = total }
-    } else if total < members[m].next {
+    } else if total < members[m].next, rooms[r].histories[before].retoldFrom == nil {
       complain("member \(m) got a state of \(total) adds after having seen \(members[m].next)")
     }
-    members[m].states.append((total, hash))
+    members[m].states.append((total, hash, members[m].history))
     members[m].missing = members[m].missing.filter { $0 >= total }
     members[m].next = total
   }
@@ -173,19 +220,21 @@ package struct Oracle {
   private mutating func record(_ m: Int, _ position: UInt32, _ operation: UInt64) {
     let r = members[m].room
     guard let base = rooms[r].base, position >= base, position < Self.positionMax else { return }
-    let i = Int(position - base)
-    if i == rooms[r].order.count {
-      rooms[r].order.append(operation)
-    } else if i < rooms[r].order.count {
-      if rooms[r].order[i] == 0 {
-        rooms[r].order[i] = operation
-      } else if rooms[r].order[i] != operation {
+    rooms[r].tell(position + 1, on: members[m].timeline)
+    let (i, h) = (Int(position - base), members[m].history)
+    guard h < rooms[r].histories.count else { return }
+    let count = rooms[r].histories[h].order.count
+    if i < count {
+      let known = rooms[r].histories[h].order[i]
+      if known == 0 {
+        rooms[r].histories[h].order[i] = operation
+      } else if known != operation {
         members[m].contradictions += 1
-        note("member \(m) saw \(name(operation)) at position \(position), another saw \(name(rooms[r].order[i]))")
+        note("member \(m) saw \(name(operation)) at position \(position), another saw \(name(known))")
       }
     } else {
-      rooms[r].order.append(contentsOf: repeatElement(0, count: i - rooms[r].order.count))
-      rooms[r].order.append(operation)
+      rooms[r].histories[h].order.append(contentsOf: repeatElement(0, count: i - count))
+      rooms[r].histories[h].order.append(operation)
     }
   }
 
@@ -193,10 +242,8 @@ package struct Oracle {
   package private(set) var outputsSeen = 0
   /// Every add was told, and every member has seen all that any has.
   package var isCaughtUp: Bool {
-    rooms.allSatisfy { $0.order.count >= $0.acknowledged }
-      && members.allSatisfy {
-        $0.isGone || $0.next == (rooms[$0.room].base ?? 0) + UInt32(rooms[$0.room].order.count)
-      }
+    rooms.allSatisfy { Int($0.end) - Int($0.base ?? 0) >= $0.acknowledged }
+      && members.allSatisfy { $0.isGone || $0.next == rooms[$0.room].end }
   }
 
   // MARK: In the end
@@ -239,11 +286,21 @@ package struct Oracle {
       }
       latest[member] = max(latest[member] ?? 0, count)
       counts[member][Int(count) - 1] += counts[member][Int(count) - 1] < 2 ? 1 : 0
-      let i = position - base
-      if i < rooms[r].order.count, rooms[r].order[i] != 0, rooms[r].order[i] != operation {
-        verdict.outputsLost += 1
-        note("room \(r) holds \(name(operation)) at \(position), members were told \(name(rooms[r].order[i]))")
-      }
+      judgeTold(r, position, operation, &verdict)
+    }
+  }
+
+  /// On every timeline members must have been told what the list says, but for what a build did that was taken back.
+  private mutating func judgeTold(
+    _ r: Int, _ position: Int, _ operation: UInt64, _ verdict: inout OracleVerdict
+  ) {
+    let i = position - Int(rooms[r].base ?? 0)
+    for history in rooms[r].histories where i < history.order.count {
+      let told = history.order[i]
+      if told == 0 || told == operation { continue }
+      if let from = history.retoldFrom, position >= Int(from) { continue }
+      verdict.outputsLost += 1
+      note("room \(r) holds \(name(operation)) at \(position), members were told \(name(told))")
     }
   }
 
@@ -253,12 +310,19 @@ package struct Oracle {
       switch fate {
       case .open: verdict.unacked += 1
       case .acknowledged:
-        if counts[i] == 0 {
+        if counts[i] == 0, corrected.contains(operation) {
+          verdict.changed += 1
+        } else if counts[i] == 0 {
           verdict.lost += 1
           note("add \(name(operation)) was acknowledged and is not in the room")
         }
       case .refused:
-        if counts[i] > 0 { complain("add \(name(operation)) was refused and is in the room") }
+        if counts[i] > 0, corrected.contains(operation) {
+          verdict.changed += 1
+        } else if counts[i] > 0 {
+          verdict.untold += 1
+          complain("add \(name(operation)) was refused and is in the room")
+        }
       }
     }
   }
@@ -279,12 +343,13 @@ package struct Oracle {
     }
     verdict.outputsLost += max(unseen, members[m].gaps) + members[m].contradictions
     for state in members[m].states.sorted(by: { $0.total < $1.total }) where !isPrefix(state, of: list) {
+      if let from = rooms[members[m].room].histories[state.history].retoldFrom, state.total >= from { continue }
       verdict.outputsLost += 1
       note("member \(m) got a state of \(state.total) adds whose hash is not that of the list")
     }
   }
 
-  private func isPrefix(_ state: (total: UInt32, hash: UInt64), of list: [UInt64]) -> Bool {
+  private func isPrefix(_ state: (total: UInt32, hash: UInt64, history: Int), of list: [UInt64]) -> Bool {
     guard state.total <= list.count else { return false }
     return fnv1a(list.prefix(Int(state.total))) == state.hash
   }
@@ -315,6 +380,10 @@ package struct OracleVerdict: Sendable, Equatable {
   package var outputsLost = 0
   package var outputsDoubled = 0
   package var resets = 0
+  /// Adds whose outcome became another when a build was taken back, and whose senders were told so.
+  package var changed = 0
+  /// The same, but nobody told the sender.
+  package var untold = 0
   package var errors = 0
   /// The first findings in words.
   package var notes: [String] = []

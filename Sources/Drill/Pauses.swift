@@ -6,6 +6,8 @@ package struct FaultMark {
   package var at: Int64
   /// By room: its players were hit.
   package var affected: [Bool]
+  /// When what the fault began was over, for those that say so: all of it is judged, whatever else happens meanwhile.
+  package var end: Int64?
   package init(kind: FaultKind, at: Int64, affected: [Bool]) {
     self.kind = kind
     self.at = at
@@ -60,7 +62,7 @@ package struct PauseJudge {
   package func pauses(_ faults: [FaultMark], _ i: Int) -> [UInt32] {
     let fault = faults[i]
     let next = i + 1 < faults.count ? faults[i + 1].at : Int64.max
-    let until = min(fault.at + Self.windowMicroseconds, next)
+    let until = fault.end ?? min(fault.at + Self.windowMicroseconds, next)
     let byRoom = probes.map { fault.affected[$0.room] ? pause($0, from: fault.at, until: until) : 0 }
     return players.compactMap { player in
       guard fault.affected[player.room] else { return nil }

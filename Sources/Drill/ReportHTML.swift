@@ -24,6 +24,7 @@ extension DrillReport {
     \(chart([("longest", "--second", moments.map(\.max)), ("p99", "--line", moments.map(\.p99))]))
     <p>mean \(fixed(latency.mean, 2)), p50 \(fixed(latency.p50, 2)), p99 \(fixed(latency.p99, 2)), p99.9 \(fixed(latency.p999, 2)), max \(fixed(latency.max, 2)) ms</p>
     \(faultsSection)
+    \(releasesSection)
     \(notesSection)
     </body></html>
 
@@ -34,7 +35,7 @@ extension DrillReport {
     let rows: [(String, Int)] = [
       ("sent", sent), ("acked", acked), ("unacked", unacked), ("lost", lost), ("duplicated", duplicated),
       ("reordered", reordered), ("outputs lost", outputsLost), ("outputs doubled", outputsDoubled), ("resets", resets),
-      ("disconnects", disconnects), ("errors", errors),
+      ("disconnects", disconnects), ("changed", changed), ("untold", untold), ("errors", errors),
     ]
     return "<table>" + rows.map { "<tr><td>\($0.0)</td><td>\($0.1)</td></tr>" }.joined()
       + "<tr><td>acknowledged a second</td><td>\(fixed(throughputPerSecond, 0))</td></tr></table>"
@@ -49,6 +50,18 @@ extension DrillReport {
       <h2>Pauses in ms</h2>
       <table><tr><th>fault</th><th>at, s</th><th>players hit</th><th>p50</th><th>p99</th><th>max</th></tr>\(rows.joined())
       <tr><th>all</th><th></th><th></th><th>\(fixed(pause.p50, 1))</th><th>\(fixed(pause.p99, 1))</th><th>\(fixed(pause.max, 1))</th></tr></table>
+      """
+  }
+
+  private var releasesSection: String {
+    if releases.isEmpty { return "" }
+    func cell(_ milliseconds: Double?) -> String { milliseconds.map { fixed($0, 1) } ?? "" }
+    let rows = releases.map {
+      "<tr><td>\(escaped($0.version))</td><td>\(fixed($0.atSeconds, 1))</td><td>\(escaped($0.ended))</td><td>\($0.roomsReached) of \($0.rooms)</td><td>\(cell($0.firstRoomMilliseconds))</td><td>\(cell($0.allRoomsMilliseconds))</td><td>\($0.traps)</td><td>\(cell($0.backMilliseconds))</td><td>\($0.disconnects)</td><td>\(escaped($0.why))</td></tr>"
+    }
+    return """
+      <h2>Releases, times in ms</h2>
+      <table><tr><th>version</th><th>at, s</th><th>ended</th><th>rooms that ran it</th><th>first room</th><th>all rooms, from there</th><th>traps</th><th>last room back</th><th>disconnects</th><th>why</th></tr>\(rows.joined())</table>
       """
   }
 

@@ -8,7 +8,8 @@ extension DrillReport {
       row("sent", "\(sent)"), row("acked", "\(acked)"), row("unacked", "\(unacked)"), row("lost", "\(lost)"),
       row("duplicated", "\(duplicated)"), row("reordered", "\(reordered)"), row("outputs lost", "\(outputsLost)"),
       row("outputs doubled", "\(outputsDoubled)"), row("resets", "\(resets)"), row("disconnects", "\(disconnects)"),
-      row("errors", "\(errors)"), row("throughput", "\(fixed(throughputPerSecond, 0)) adds/s"),
+      row("changed, untold", "\(changed), \(untold)"), row("errors", "\(errors)"),
+      row("throughput", "\(fixed(throughputPerSecond, 0)) adds/s"),
       row(
         "latency",
         "mean \(ms(latency.mean))  p50 \(ms(latency.p50))  p99 \(ms(latency.p99))  p99.9 \(ms(latency.p999))  max \(ms(latency.max))"
@@ -20,6 +21,7 @@ extension DrillReport {
         row(fault.kind.rawValue, "at \(fixed(fault.atSeconds, 1)) s, \(fault.affected) players: \(spread(fault.pause))")
       )
     }
+    for release in releases { lines.append(row(release.version, text(of: release))) }
     if !notes.isEmpty {
       lines += ["", "Findings:"] + notes.map { "  \($0)" }
     }
@@ -27,6 +29,17 @@ extension DrillReport {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  private func text(of release: Release) -> String {
+    var parts = [
+      "at \(fixed(release.atSeconds, 1)) s: \(release.ended), \(release.roomsReached) of \(release.rooms) rooms ran it"
+    ]
+    if let first = release.firstRoomMilliseconds { parts.append("first room after \(ms(first))") }
+    if let all = release.allRoomsMilliseconds { parts.append("all rooms \(ms(all)) later") }
+    if let back = release.backMilliseconds { parts.append("\(release.traps) traps, last room back after \(ms(back))") }
+    parts.append("\(release.disconnects) disconnects")
+    if !release.isAsExpected { parts.append("NOT AS EXPECTED") }
+    return parts.joined(separator: ", ") + (release.why.isEmpty ? "" : " (\(release.why))")
+  }
   private func row(_ name: String, _ value: String) -> String {
     name + String(repeating: " ", count: max(18 - name.count, 1)) + value
   }

@@ -10,9 +10,12 @@ struct DrillCommand: ParsableCommand {
     abstract: "Load a server, break it on purpose, and count what was lost: nothing, or it fails.",
     discussion: """
       Without --server the drill starts a server of its own and removes it afterwards.
-      Faults: worker-kill, worker-stop, gateway-kill, spare-kill, all-kill, trap, spin; each every PERIOD.
+      Faults, each every PERIOD: worker-kill, worker-stop, gateway-kill, spare-kill, control-kill, all-kill, trap, spin.
+      Releases, each once, after PERIOD: good-release stays; bad-, wrong-, slow-, leaky- and refusing-release must be
+      taken back by the server itself.
 
       oneup drill --players 200 --rooms 20 --seconds 30 --fault worker-kill=5s --fault trap=2s
+      oneup drill --players 100 --rooms 20 --seconds 20 --fault bad-release=5s
       oneup drill --server 127.0.0.1:7777 --http 127.0.0.1:7780 --token-file data/admin-token
 
       Exit status: 0 nothing lost, doubled or out of order; 1 otherwise; 2 the drill itself could not be held.
@@ -23,6 +26,7 @@ struct DrillCommand: ParsableCommand {
   @Option(help: "Numbered inputs a second from each player.") var rate = 5.0
   @Option(help: "How long the load lasts.") var seconds = 10
   @Option(help: "KIND=PERIOD, such as worker-kill=5s; may be given more than once.") var fault: [String] = []
+  @Flag(help: "Releases go by rehearsal and step by step, not to all rooms at once.") var gates = false
   @Option(help: "Drill a running server at HOST:PORT instead of one of its own.") var server: String?
   @Option(help: "The running server's control, HOST:PORT.") var http = "127.0.0.1:7780"
   @Option(help: "The running server's admin-token file.") var tokenFile = "data/admin-token"
@@ -41,6 +45,7 @@ struct DrillCommand: ParsableCommand {
       options.rate = rate
       options.seconds = seconds
       options.faults = try fault.map { try FaultPlan(argument: $0) }
+      options.usesGates = gates
       options.showsProgress = !quiet && isatty(STDERR_FILENO) == 1
       let chosen = options
       report = try waiting { try await runDrill(chosen) }

@@ -32,6 +32,26 @@ import Testing
     #expect(report.sent > 6 * 20 * 7, "probes add more")
   }
 
+  @Test func aGoodBuildStaysAndABadOneGoes() async throws {
+    let plans = [
+      FaultPlan(kind: .goodRelease, periodMilliseconds: 300), FaultPlan(kind: .badRelease, periodMilliseconds: 400),
+    ]
+    let report = try await drill(.none, seconds: 6, faults: plans)
+    #expect(report.isClean, "\(report.text)")
+    #expect(report.releases.map(\.ended) == ["done", "rolledBack"])
+    #expect(report.releases.map(\.version) == ["hotfix-1.0.0-v1", "hotfix-1.0.0-v2"])
+    #expect(report.releases.map(\.roomsReached) == [2, 2] && report.releases[0].allRoomsMilliseconds != nil)
+    #expect(report.releases[1].backMilliseconds == 250)
+    #expect(report.faults.map(\.affected) == [6, 6])
+  }
+
+  @Test func aBadBuildThatIsKeptIsFound() async throws {
+    let report = try await drill(
+      .keepsABadBuild, seconds: 6, faults: [FaultPlan(kind: .badRelease, periodMilliseconds: 300)])
+    #expect(!report.isClean && report.releases.map(\.ended) == ["done"], "\(report.text)")
+    #expect(report.lost == 0)
+  }
+
   @Test func aWithheldOutputIsFound() async throws {
     let report = try await drill(.withholdsAnOutput)
     #expect(report.outputsLost == 2, "\(report.text)")

@@ -16,6 +16,8 @@ final class FakeTally: @unchecked Sendable {
     case appliesTwice
     /// The tenth add is acknowledged and forgotten.
     case forgets
+    /// A build that traps is not taken back.
+    case keepsABadBuild
   }
   struct Room {
     var list: [UInt64] = []
@@ -29,6 +31,7 @@ final class FakeTally: @unchecked Sendable {
   var rooms: [String: Room] = [:]
   var applied: [String: UInt64] = [:]
   var connections: [ObjectIdentifier: FakeConnection] = [:]
+  var rollout: FakeRollout?
 
   init(_ misdeed: Misdeed = .none) {
     self.misdeed = misdeed
@@ -203,33 +206,5 @@ final class FakeConnection: ChannelInboundHandler {
         2,
         [0x08, 1, 0x11] + littleEndian(UInt64(5)) + [0x18] + varint(UInt64(slot)) + [0x20] + varint(next) + [0x29]
           + littleEndian(UInt64(1)) + [0x30] + varint(UInt64(fake.rooms[key]!.outputs.count))))
-  }
-}
-
-final class FakeHTTP: ChannelInboundHandler {
-  typealias InboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
-  private let fake: FakeTally
-  private var request = ""
-
-  init(_ fake: FakeTally) { self.fake = fake }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    request += String(buffer: unwrapInboundIn(data))
-    guard request.contains("\r\n\r\n"), request.hasPrefix("GET") || request.hasSuffix("}") else { return }
-    var status = "200 OK"
-    var body = ""
-    if request.hasPrefix("GET /v1/rooms ") {
-      body = fake.rooms.keys.sorted().map { #"{"module":"tally","key":"\#($0)","shard":0,"id":"1"}"# }.joined(
-        separator: ",")
-      body = "[\(body)]"
-    } else if request.hasPrefix("POST /v1/faults "), request.contains("authorization: Bearer secret") {
-      body = #"{"killed":[{"role":"gateway","instance":1,"pid":1,"shards":[]}]}"#
-      fake.dropAll()
-    } else {
-      status = "404 Not Found"
-    }
-    let answer = "HTTP/1.1 \(status)\r\ncontent-length: \(body.utf8.count)\r\nconnection: close\r\n\r\n\(body)"
-    context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
   }
 }

@@ -27,6 +27,22 @@ import Testing
     #expect(schedule.map(\.kind) == [.trap, .workerKill, .trap, .workerKill, .trap])
   }
 
+  @Test func aBuildIsReleasedOnce() {
+    let plan = FaultPlan(kind: .badRelease, periodMilliseconds: 1_000)
+    #expect(FaultPlan.schedule([plan], seconds: 30).map(\.atMilliseconds) == [1_000])
+    var options = DrillOptions(target: .own(program: "/oneup", durability: .process))
+    options.faults = [plan, plan]
+    #expect(throws: DrillError.self) { try options.check() }
+  }
+
+  @Test(
+    arguments: [
+      ("back on 1.0.0: it trapped: 3, 7, 12", [3, 7, 12]), ("back on 1.0.0: it trapped", []), ("back", []), ("", []),
+    ] as [(String, [UInt64])])
+  func aBackNoticeNamesNumbers(_ text: String, _ numbers: [UInt64]) {
+    #expect(BackNotice.numbers(in: text) == numbers)
+  }
+
   @Test func addressesAreRead() throws {
     #expect(try Address(argument: "127.0.0.1:80") == Address(host: "127.0.0.1", port: 80))
     #expect(try Address(argument: "[::1]:80") == Address(host: "::1", port: 80))

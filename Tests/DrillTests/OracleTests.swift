@@ -179,6 +179,65 @@ import Testing
     #expect(verdict.duplicated == 0 && verdict.outputsLost == 0 && verdict.errors == 0 && verdict.lost == 0)
   }
 
+  /// Both were told that the list is a, c; then the build that refused b was taken back, and the list is a, b, c.
+  func takenBack(telling: Bool, fork: [Int] = [0]) -> OracleVerdict {
+    var history = History()
+    history.oracle.expectsRefusals = true
+    let (a, b, c) = (history.add(0), history.add(0), history.add(1))
+    history.told([a])
+    let before = fork.map { [a, b, c][$0] }
+    for member in 0..<2 {
+      history.oracle.upgraded(member: member)
+      history.state(member, asOf: 1, before)
+      history.output(member, seq: 2, prev: 1, position: 1, c)
+    }
+    history.oracle.refuse(b, "an unlucky number")
+    history.acknowledge(a, c)
+    for member in 0..<2 {
+      history.oracle.wentBack(member: member, telling && member == 0 ? [b] : [])
+      history.oracle.attached(member: member, slot: UInt32(member), timeline: 2)
+      history.state(member, asOf: 2, [a, b, c], timeline: 2)
+    }
+    #expect(history.oracle.isCaughtUp)
+    return history.judge([a, b, c])
+  }
+
+  @Test func anOutcomeThatChangesAndIsToldIsCounted() {
+    let verdict = takenBack(telling: true)
+    #expect(verdict.changed == 1 && verdict.untold == 0 && verdict.errors == 0, "\(verdict.notes)")
+    #expect(verdict.lost == 0 && verdict.outputsLost == 0 && verdict.outputsDoubled == 0 && verdict.resets == 4)
+  }
+
+  @Test func anOutcomeThatChangesUnsaidIsFound() {
+    let verdict = takenBack(telling: false)
+    #expect(verdict.changed == 0 && verdict.untold == 1)
+  }
+
+  @Test func withoutABackTheListMayNotChange() {
+    var history = History()
+    let (a, b) = (history.add(0), history.add(1))
+    history.told([b])
+    for member in 0..<2 { history.state(member, asOf: 1, [a, b], timeline: 2) }
+    history.acknowledge(a, b)
+    #expect(history.judge([a, b]).outputsLost == 1)
+  }
+
+  @Test func whatWasToldBeforeABuildMustStandWhenItIsTakenBack() {
+    var history = History()
+    let (a, b, c) = (history.add(0), history.add(1), history.add(1))
+    history.told([b])
+    for member in 0..<2 {
+      history.oracle.upgraded(member: member)
+      history.state(member, asOf: 1, [b])
+      history.output(member, seq: 2, prev: 1, position: 1, c)
+      history.oracle.wentBack(member: member, [])
+      history.state(member, asOf: 2, [a, b, c], timeline: 2)
+    }
+    history.acknowledge(a, b, c)
+    // Position 0 is from before; and the state of the list [b].
+    #expect(history.judge([a, b, c]).outputsLost == 1)
+  }
+
   @Test func aRoomThatCannotBeReadIsLost() {
     var history = History()
     let a = history.add(0)
@@ -213,8 +272,8 @@ struct History {
     let payload = addOutput(position: position, operation, slot: UInt32(truncatingIfNeeded: operation >> 32))
     payload.withUnsafeBytes { oracle.output(member: member, seq: seq, prev: prev, payload: $0) }
   }
-  mutating func state(_ member: Int, asOf: UInt64, _ list: [UInt64]) {
-    tallyState(list).withUnsafeBytes { oracle.state(member: member, timeline: 1, asOf: asOf, payload: $0) }
+  mutating func state(_ member: Int, asOf: UInt64, _ list: [UInt64], timeline: UInt64 = 1) {
+    tallyState(list).withUnsafeBytes { oracle.state(member: member, timeline: timeline, asOf: asOf, payload: $0) }
   }
   mutating func judge(_ list: [UInt64]) -> OracleVerdict {
     oracle.list(room: 0, list)

@@ -15,6 +15,12 @@ import Testing
     report.pause = report.faults[0].pause
     report.moments = Array(repeating: DrillReport.Moment(), count: 60)
     report.notes = ["a < b & c"]
+    report.releases = [
+      .init(
+        version: "hotfix-1.0.0-v2", atSeconds: 5, ended: "rolledBack", why: "it traps", rooms: 2, roomsReached: 2,
+        firstRoomMilliseconds: 900, allRoomsMilliseconds: nil, backMilliseconds: 250, traps: 3, backs: 2,
+        disconnects: 0, isAsExpected: true)
+    ]
     return report
   }
 
@@ -26,12 +32,15 @@ import Testing
         "players", "rooms", "rate", "seconds", "durability", "sent", "acked", "unacked", "lost", "duplicated",
         "reordered",
         "outputs_lost", "outputs_doubled", "resets", "disconnects", "errors", "throughput_per_s", "latency_ms",
-        "pause_ms", "faults", "notes",
+        "pause_ms", "faults", "changed", "untold", "releases", "notes",
       ])
     #expect(object["sent"] as? Int == 600)
     #expect((object["latency_ms"] as? [String: Double]) == ["mean": 2, "p50": 2, "p99": 3, "p999": 3, "max": 3])
     let faults = try #require(object["faults"] as? [[String: Any]])
     #expect(faults.count == 1 && faults[0]["kind"] as? String == "worker-kill" && faults[0]["affected"] as? Int == 5)
+    let releases = try #require(object["releases"] as? [[String: Any]])
+    #expect(releases[0]["ended"] as? String == "rolledBack" && releases[0]["back_ms"] as? Double == 250)
+    #expect(releases[0]["all_rooms_ms"] == nil && releases[0]["as_expected"] as? Bool == true)
     #expect((faults[0]["pause_ms"] as? [String: Double]) == ["p50": 20, "p99": 30, "max": 30])
   }
 
@@ -39,6 +48,7 @@ import Testing
     #expect(Self.example().json == Self.example().json)
     let text = Self.example().text
     #expect(text.contains("worker-kill       at 5.0 s, 5 players: p50 20.0 ms  p99 30.0 ms  max 30.0 ms"))
+    #expect(text.contains("2 of 2 rooms ran it, first room after 900.0 ms, 3 traps, last room back after 250.0 ms"))
     #expect(text.hasSuffix("clean: nothing lost, doubled, out of order or open\n"))
   }
 
@@ -54,13 +64,19 @@ import Testing
 
   @Test(
     arguments: [
-      \DrillReport.unacked, \.lost, \.duplicated, \.reordered, \.outputsLost, \.outputsDoubled,
+      \DrillReport.unacked, \.lost, \.duplicated, \.reordered, \.outputsLost, \.outputsDoubled, \.untold,
     ] as [any WritableKeyPath<DrillReport, Int> & Sendable])
   func eachViolationMakesItUnclean(_ field: any WritableKeyPath<DrillReport, Int> & Sendable) {
     var report = Self.example()
     #expect(report.isClean)
     report[keyPath: field] = 1
     #expect(!report.isClean && report.text.hasSuffix("NOT CLEAN\n"))
+  }
+
+  @Test func aReleaseThatDidNotEndAsItShouldMakesItUnclean() {
+    var report = Self.example()
+    report.releases[0].isAsExpected = false
+    #expect(!report.isClean && report.text.contains("NOT AS EXPECTED"))
   }
 
   @Test func percentilesAreOfTheSamples() {

@@ -1,0 +1,91 @@
+// One release, followed from its push to its end.
+import Core
+
+/// What came of a release, with the times of its steps as they were seen. Microseconds of the monotonic clock.
+struct ReleaseCourse: Sendable {
+  var build: ReleasedBuild
+  var pushedAt: Int64
+  /// The control's words; "running" where it had not ended in time.
+  var state = "running"
+  var why = ""
+  var rooms = 0
+  /// At most so many ran it at once.
+  var roomsReached = 0
+  /// Some room ran it.
+  var firstRoomAt: Int64?
+  /// All of them did.
+  var allRoomsAt: Int64?
+  var endedAt: Int64
+  /// Where it was taken back: from its first trap, or else from the first room that ran it, to the last room back.
+  var backMicroseconds: Int64?
+  var traps = 0
+  var backs = 0
+
+  var isAsExpected: Bool {
+    build.stays ? state == "done" && roomsReached == rooms : state == "rolledBack" && roomsReached > 0
+  }
+}
+
+struct ReleaseWatch: Sendable {
+  let control: ControlClient
+  let build: ReleasedBuild
+  let usesGates: Bool
+  private static let everyMicroseconds: Int64 = 20_000
+
+  /// Throws where the release is not taken. `deadline`: when the watch ends, whatever has come of it.
+  func follow(until deadline: Int64) async throws -> ReleaseCourse {
+    let pushedAt = Fleet.now()
+    let id = try await push(until: deadline).id
+    var course = ReleaseCourse(build: build, pushedAt: pushedAt, endedAt: pushedAt)
+    while true {
+      // Control may be dead just now: what it had begun goes on when it is back.
+      if let rollout = try? await control.rollout(id) { note(rollout, in: &course) }
+      course.endedAt = Fleet.now()
+      let isOver = course.state != "running" && course.state != "paused"
+      if isOver || course.endedAt >= deadline { break }
+      try await Task.sleep(for: .microseconds(Self.everyMicroseconds))
+    }
+    await readStatistics(into: &course)
+    return course
+  }
+
+  /// Again and again where control does not answer at all: it may have been killed.
+  private func push(until deadline: Int64) async throws -> RolloutView {
+    while true {
+      do {
+        return try await control.push(build, now: !usesGates)
+      } catch let error as ControlClient.NoAnswer {
+        guard Fleet.now() < deadline else { throw error }
+        try await Task.sleep(for: .milliseconds(50))
+      }
+    }
+  }
+
+  private func note(_ rollout: RolloutView, in course: inout ReleaseCourse) {
+    let now = Fleet.now()
+    course.why = rollout.why ?? ""
+    if let rooms = rollout.rooms {
+      course.rooms = max(course.rooms, rooms.total)
+      course.roomsReached = max(course.roomsReached, rooms.new)
+      if rooms.new > 0, course.firstRoomAt == nil { course.firstRoomAt = now }
+      if rooms.new >= rooms.total, rooms.new > 0, course.allRoomsAt == nil { course.allRoomsAt = now }
+      // It is over when no room runs it any more.
+      if rollout.state == "rolledBack", rooms.new > 0 { return }
+    }
+    course.state = rollout.state
+  }
+
+  private func readStatistics(into course: inout ReleaseCourse) async {
+    guard let version = try? await control.version(build) else { return }
+    course.traps = version.traps ?? 0
+    course.backs = version.backs ?? 0
+    // A room can go back before any look at the rollout has seen it.
+    course.roomsReached = max(course.roomsReached, min(course.backs, course.rooms))
+    guard course.state == "rolledBack" else { return }
+    if let first = version.firstTrapAt, let last = version.lastBackAt, last >= first {
+      course.backMicroseconds = last - first
+    } else {
+      course.backMicroseconds = course.endedAt - (course.firstRoomAt ?? course.pushedAt)
+    }
+  }
+}
