@@ -13,7 +13,7 @@ struct OneUp: ParsableCommand {
     abstract: "A game server with extra lives: rooms that survive crashes, kills and bugs.",
     discussion: """
       Start a server:        oneup serve --data ./data
-      Make a game:           oneup new meadow && cd meadow && oneup build && oneup serve
+      Make a game:           oneup new meadow && oneup dev meadow
       Look at a server:      oneup top · oneup ps · oneup why tally/hello · oneup doctor
       Prove it to yourself:  oneup drill --players 100 --seconds 20 --fault worker-kill=3s
 
@@ -22,7 +22,8 @@ struct OneUp: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      ServeCommand.self, NewCommand.self, BuildCommand.self, TestCommand.self, DrillCommand.self, JournalCommand.self,
+      ServeCommand.self, NewCommand.self, DevCommand.self, BuildCommand.self, TestCommand.self, DrillCommand.self,
+      JournalCommand.self,
       SettingsCommand.self,
       PsCommand.self, TopCommand.self, WhyCommand.self, DoctorCommand.self,
       WorkerCommand.self, GatewayCommand.self, ControlCommand.self,

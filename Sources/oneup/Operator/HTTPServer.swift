@@ -38,23 +38,34 @@ struct HTTPServer {
   }
 
   /// Whatever the server answers.
-  func answer(to path: String) throws(HTTPFailure) -> Answer {
-    var stream = try open(path)
+  func answer(to path: String) throws(HTTPFailure) -> Answer { try whole(open(path)) }
+
+  /// Whatever the server answers to a POST of JSON.
+  func post(_ path: String, json: [UInt8]) throws(HTTPFailure) -> Answer { try whole(open(path, posting: json)) }
+
+  private func whole(_ opened: consuming HTTPStream) throws(HTTPFailure) -> Answer {
+    var stream = opened
     var body = Data()
     while let piece = try stream.next() { body.append(contentsOf: piece) }
     return Answer(status: stream.status, head: stream.head, body: body)
   }
 
-  /// An answer that is read as it comes.
-  func open(_ path: String) throws(HTTPFailure) -> HTTPStream {
+  /// An answer that is read as it comes. With a body it is a POST of JSON.
+  func open(_ path: String, posting body: [UInt8]? = nil) throws(HTTPFailure) -> HTTPStream {
     let fd = try connected()
     let authorization = token.map { "Authorization: Bearer \($0)\r\n" } ?? ""
+    let kind = body.map { "Content-Type: application/json\r\nContent-Length: \($0.count)\r\n" } ?? ""
     let request =
-      "GET \(path) HTTP/1.1\r\nHost: \(endpoint)\r\nConnection: close\r\n\(authorization)\r\n"
-    let bytes = Array(request.utf8)
-    guard send(fd, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
-      close(fd)
-      throw HTTPFailure("The server at \(endpoint) closed the connection.")
+      "\(body == nil ? "GET" : "POST") \(path) HTTP/1.1\r\nHost: \(endpoint)\r\nConnection: close\r\n"
+      + "\(authorization)\(kind)\r\n"
+    let bytes = Array(request.utf8) + (body ?? [])
+    var sent = 0
+    while sent < bytes.count {
+      let count = bytes.withUnsafeBytes { send(fd, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL)) }
+      if count < 0, errno == EINTR { continue }
+      // A server that refuses a long body may have answered already.
+      guard count > 0 else { break }
+      sent += count
     }
     return try HTTPStream(fd, endpoint)
   }

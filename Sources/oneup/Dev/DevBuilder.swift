@@ -1,0 +1,79 @@
+// Builds on a thread of its own, one after another, so that Ctrl-C and further saves are seen meanwhile.
+import Artifacts
+import CHost
+import Foundation
+import ModuleBuilder
+import Synchronization
+
+final class DevBuilder: Sendable {
+  struct Result: Sendable {
+    var files: [String]
+    var outcome: DevRelease.Outcome
+    /// From the save that was seen to the rooms that have it.
+    var took: String
+  }
+  private struct State {
+    var release: DevRelease?
+    var versions = DevVersions(first: "")
+    var name = ""
+    var isBusy = false
+    var results: [Result] = []
+  }
+  private let state = Mutex(State())
+  /// Readable when there are results.
+  let descriptor = oneup_wake_create()
+
+  var isBusy: Bool { state.withLock { $0.isBusy } }
+
+  /// `built` is what the server has begun with.
+  func begin(_ release: DevRelease, after built: BuiltModule) {
+    state.withLock {
+      $0.release = release
+      $0.name = built.manifest.name
+      $0.versions = DevVersions(first: built.manifest.version)
+    }
+  }
+
+  /// Precondition: not busy.
+  func build(_ change: SourceWatch.Change) {
+    let start = Date()
+    state.withLock { $0.isBusy = true }
+    Thread.detachNewThread { [self] in
+      let (release, name, before) = state.withLock { ($0.release, $0.name, $0.versions) }
+      guard let release else { preconditionFailure("saves are built when the server runs") }
+      var versions = before
+      let outcome = release.make(&versions)
+      let took = seconds(since: start)
+      tell(outcome, change, name, release)
+      state.withLock {
+        $0.versions = versions
+        $0.isBusy = false
+        $0.results.append(Result(files: change.files, outcome: outcome, took: took))
+      }
+      oneup_wake(descriptor)
+    }
+  }
+
+  private func tell(_ outcome: DevRelease.Outcome, _ change: SourceWatch.Change, _ name: String, _ release: DevRelease)
+  {
+    switch outcome {
+    case .live:
+      let reloads = change.files.contains { $0.hasPrefix("Page/") }
+      release.tell(name: name, isGood: true, text: "", reloads: reloads)
+    case .failed(let text), .refused(let text): release.tell(name: name, isGood: false, text: text, reloads: false)
+    }
+  }
+
+  /// The page has changed, and nothing else.
+  func reload(_ name: String) {
+    state.withLock { $0.release }?.tell(name: name, isGood: true, text: "", reloads: true)
+  }
+
+  func results() -> [Result] {
+    oneup_wake_clear(descriptor)
+    return state.withLock { state in
+      defer { state.results = [] }
+      return state.results
+    }
+  }
+}
