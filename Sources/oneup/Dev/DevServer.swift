@@ -16,8 +16,8 @@ struct DevServer: ~Copyable {
 
   /// Must be called on the thread that lives as long as the server is to.
   init(_ place: DevPlace, listen: String, http: String) throws(HTTPFailure) {
-    var pipe: [Int32] = [0, 0]
-    guard pipe2(&pipe, O_CLOEXEC) == 0 else { throw HTTPFailure("No pipe can be made: \(systemText(errno)).") }
+    var ends: [Int32] = [0, 0]
+    guard pipe(&ends) == 0 else { throw HTTPFailure("No pipe can be made: \(systemText(errno)).") }
     let log = open(place.log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard log >= 0 else { throw HTTPFailure("\(place.log) cannot be written: \(systemText(errno)).") }
     let words = [
@@ -25,14 +25,14 @@ struct DevServer: ~Copyable {
       "--modules", place.modules, "--listen", listen, "--http", http, "--workers", "1",
     ]
     var process: Int32 = -1
-    let pid = Self.spawn(words, output: pipe[1], log: log, &process)
-    close(pipe[1])
+    let pid = Self.spawn(words, output: ends[1], log: log, &process)
+    close(ends[1])
     close(log)
-    defer { close(pipe[0]) }
+    defer { close(ends[0]) }
     guard pid > 0 else { throw HTTPFailure("The server cannot be started: \(systemText(-pid)).") }
     descriptor = process
     do throws(HTTPFailure) {
-      ready = try Self.firstLine(pipe[0], place)
+      ready = try Self.firstLine(ends[0], place)
       let token = FileManager.default.contents(atPath: place.data + "/admin-token")
       guard let endpoint = Endpoint(ready.http), let token else {
         throw HTTPFailure("The server has no address or wrote no admin token; its log is \(place.log).")
