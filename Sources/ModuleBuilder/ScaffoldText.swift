@@ -215,9 +215,9 @@ enum ScaffoldText {
 
     A game for OneUp, a server with extra lives.
 
-        oneup build      Sources to modules/«name».wasm, and Page beside it
-        oneup serve      then play at http://127.0.0.1:7780/play/«name»/
+        oneup dev        a server with the game; what you save goes live in the running rooms
         oneup test       the tests in Tests
+        oneup build      Sources to modules/«name».wasm, and Page beside it, for a server that stays: oneup serve
 
     | | |
     |---|---|
@@ -227,8 +227,8 @@ enum ScaffoldText {
     | `module.json` | name, version and the type that is the room |
 
     Next:
-    1. While the server runs, change something in `Sources/«Type».swift`, give it a new version in `module.json`, and
-       `oneup build` again. A server takes new builds when it starts; new rooms are made with the newest.
+    1. While `oneup dev` runs and somebody plays, change the 120 in `Sources/«Type».swift` and save: seconds later
+       everybody is faster, and the flowers are still there.
     2. Give `Plant` a field (`hue`, say), send it from the page with `room.send("Plant", { hue: 20 })`.
     3. Break something on purpose (`walkers[Slot(99)]`): only that one message is undone, everybody plays on.
 

@@ -8,7 +8,7 @@ struct NewCommand: ParsableCommand {
     discussion: """
       A name is made of a-z, 0-9, - and _; capital letters become small ones and spaces become dashes.
 
-      Example:  oneup new meadow && cd meadow && oneup build && oneup serve
+      Example:  oneup new meadow && cd meadow && oneup dev
       """)
 
   @Argument(help: "The game's name, and its folder's.") var name: String
@@ -23,8 +23,7 @@ struct NewCommand: ParsableCommand {
         \(place)/ is ready: the game in Sources/\(scaffold.type).swift, the page in Page/index.html.
 
           cd \(place)
-          oneup build      about five seconds; the first time twice that, for the SDK
-          oneup serve      then play at http://127.0.0.1:7780/play/\(scaffold.name)/
+          oneup dev        builds it and starts a server; what you save then goes live in the running game
           oneup test       the game's own tests
         """)
     }

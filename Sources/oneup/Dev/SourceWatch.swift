@@ -1,5 +1,6 @@
 // What is saved in a module's folder. The kernel says that something happened; what has changed is found by looking.
 import Foundation
+import SupervisionShell
 
 struct SourceWatch {
   /// What a save makes necessary.
@@ -23,7 +24,7 @@ struct SourceWatch {
 
   init(module: String) throws(HTTPFailure) {
     self.module = module
-    descriptor = inotify_init1(Int32(IN_NONBLOCK.rawValue) | Int32(IN_CLOEXEC.rawValue))
+    descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
     guard descriptor >= 0 else { throw HTTPFailure("Files cannot be watched: \(systemText(errno)).") }
     known = look()
   }
