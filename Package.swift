@@ -80,8 +80,10 @@ var targets: [Target] = [
     swiftSettings: strict, linkerSettings: wasmtimeLibrary),
   library("ModuleBuilder", ["Core", "Artifacts", "Sandbox"]),
   library(
+    "Rehearsal", path: "Sources/Releases/Rehearsal", ["Core", "CHost", "Wire", "Artifacts", "WorkerCore", "Sandbox"]),
+  library(
     "WorkerShell", path: "Sources/Worker/Shell",
-    ["Core", "CHost", "Wire", "Journal", "WorkerCore", "WorkerStore", "Sandbox"]),
+    ["Core", "CHost", "Wire", "Journal", "Artifacts", "WorkerCore", "WorkerStore", "Sandbox"]),
   library(
     "GatewayShell", path: "Sources/Gateway/Shell",
     [
@@ -106,8 +108,8 @@ var targets: [Target] = [
   program(
     "oneup",
     [
-      "CHost", "Core", "Wire", "Journal", "Artifacts", "Sandbox", "ModuleBuilder", "WorkerShell", "GatewayCore",
-      "GatewayShell",
+      "CHost", "Core", "Wire", "Journal", "Artifacts", "Sandbox", "ModuleBuilder", "Rehearsal", "WorkerShell",
+      "GatewayCore", "GatewayShell",
       "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
     ]),
@@ -135,6 +137,10 @@ var targets: [Target] = [
   .testTarget(
     name: "ArtifactsTests", dependencies: ["Core", "Journal", "SimulatedFiles", "Artifacts"], exclude: ["golden"],
     swiftSettings: strict),
+  .testTarget(
+    name: "RehearsalTests",
+    dependencies: ["Core", "Wire", "Artifacts", "WorkerCore", "Sandbox", "ModuleBuilder", "Rehearsal"],
+    exclude: ["golden"], swiftSettings: strict),
   tests("OneUpRoomTests", ["OneUpRoom"]),
   module("TallyTests", "Modules/tally"),
   module("FaultyTests", "Modules/faulty"),

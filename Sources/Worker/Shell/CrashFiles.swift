@@ -1,7 +1,7 @@
 // Crash bundles on disk: `<time>-<room>-<event>.json` to read and `.bundle` to replay, the newest kept.
+internal import Artifacts
 internal import Core
 internal import Glibc
-internal import Sandbox
 internal import WorkerCore
 
 struct CrashFiles: Sendable {

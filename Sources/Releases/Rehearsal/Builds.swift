@@ -1,0 +1,73 @@
+// The builds that a replay or a rehearsal runs, found by their hashes.
+package import Artifacts
+package import Core
+internal import FoundationEssentials
+package import Sandbox
+
+/// An engine of its own, that keeps nothing of what it is given, and where its builds come from. One thread's.
+package final class Builds {
+  package let engine: WasmEngine
+  /// The server's data directory: its kept builds.
+  private let data: String?
+  private var manifests: [ModuleHash: Manifest] = [:]
+
+  /// `cache`: where compiled code is taken from and put, so that workers find it; nil: compiled each time. A room is made
+  /// and thrown away for every look at one, hence `roomsMax`.
+  package init(data: String?, cache: String? = nil, roomsMax: Int = 8) throws(RehearsalError) {
+    self.data = data
+    do throws(EngineError) {
+      engine = try WasmEngine(EngineOptions(roomsMax: roomsMax, cacheDirectory: cache))
+    } catch { throw RehearsalError("the engine does not start: \(error)") }
+  }
+
+  @discardableResult
+  package func load(_ build: CrashCase.Build) throws(RehearsalError) -> ModuleSettings {
+    do throws(EngineError) {
+      let settings = try engine.load(build.module, build.manifest)
+      manifests[settings.hash] = build.manifest
+      return settings
+    } catch { throw RehearsalError("\(build.manifest.name) \(build.manifest.version) cannot be loaded: \(error)") }
+  }
+
+  /// From what is loaded, else from the data directory's kept builds.
+  @discardableResult
+  package func load(_ hash: ModuleHash) throws(RehearsalError) -> ModuleSettings {
+    if let settings = engine.module(hash) { return settings }
+    return try load(try kept(hash))
+  }
+
+  package func manifest(_ hash: ModuleHash) -> Manifest? { manifests[hash] }
+
+  package func kept(_ hash: ModuleHash) throws(RehearsalError) -> CrashCase.Build {
+    guard let data else { throw RehearsalError("the build \(hash) is not in the file: export the crash again") }
+    let path = "\(data)/modules/\(hash)"
+    guard FileManager.default.fileExists(atPath: path + ".json") else {
+      throw RehearsalError(
+        "the build \(hash) is not in \(data)/modules any more: copy its files there, named by that hash")
+    }
+    return try Self.read(manifest: path + ".json")
+  }
+
+  /// `NAME.wasm`, with its manifest beside it.
+  package static func read(module path: String) throws(RehearsalError) -> CrashCase.Build {
+    guard path.hasSuffix(".wasm") || path.hasSuffix(".so") else {
+      throw RehearsalError("\(path) is no module: name NAME.wasm, with NAME.json beside it")
+    }
+    return try read(manifest: path[..<path.lastIndex(of: ".")!] + ".json")
+  }
+
+  private static func read(manifest path: String) throws(RehearsalError) -> CrashCase.Build {
+    guard let json = FileManager.default.contents(atPath: path) else {
+      throw RehearsalError("\(path) cannot be read; `oneup build` writes it beside the module")
+    }
+    let manifest: Manifest
+    do throws(ArtifactError) { manifest = try Manifest(json: [UInt8](json)) } catch {
+      throw RehearsalError("\(path): \(error)")
+    }
+    let module = path.dropLast("json".count) + manifest.format.fileExtension
+    guard let bytes = FileManager.default.contents(atPath: String(module)) else {
+      throw RehearsalError("\(module) cannot be read")
+    }
+    return CrashCase.Build(manifest: manifest, module: [UInt8](bytes))
+  }
+}
