@@ -76,7 +76,7 @@ struct DevLoop: ~Copyable {
       \(built.manifest.name) \(built.manifest.version) runs after \(seconds(since: start)).
 
         Play         \(page)
-        Look inside  http://\(server.ready.http)/dashboard/#token=\(server.http.token ?? "")
+        Look inside  http://\(server.ready.http)/dashboard#token=\(server.http.token ?? "")
 
       What you save in Sources, Page or module.json goes live in the running rooms. Ctrl-C stops it all.
 
