@@ -65,6 +65,18 @@ package enum Limits {
   /// Inputs one worker takes in one batch.
   package static let inputsPerBatchMax = 8_192
 
+  // MARK: Changing versions
+  /// Images of rooms that are carried to another build in one turn; one room is always taken. Beyond, they wait.
+  package static let upgradeBytesPerTurn = 2 * 1_048_576
+  /// What carrying a room costs besides its image, in bytes.
+  package static let upgradeCostsBytes = 65_536
+  /// Upgrades that wait for their turn in one worker; beyond, `busy`.
+  package static let pendingUpgradesMax = 8_192
+  /// Inputs of one room that are remembered as decided otherwise by its silent version; the oldest are forgotten.
+  package static let twinDifferencesMax = 64
+  /// Differing effects of a room that are remembered for the audit log.
+  package static let twinEffectsMax = 32
+
   // MARK: The ring of numbered outputs
   package static let ringEntriesMax = 1_024
   package static let ringBytesMax = 1_048_576

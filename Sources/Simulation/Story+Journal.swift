@@ -18,7 +18,7 @@ extension World {
     case WorkerCore.RecordKind.annotations:
       while !r.isAtEnd, let a = try? Annotation(&r) {
         tell(
-          "\(name(a.room)): event \(a.event) is annotated: \(a.fault)\(a.raisesTimeline ? ", the timeline rises" : "")")
+          "\(name(a.room)): event \(a.event) is annotated: \(a.words)\(a.raisesTimeline ? ", the timeline rises" : "")")
       }
     case WorkerCore.RecordKind.snapshot:
       guard let snapshot = try? RoomSnapshot(bytes) else { return }
@@ -48,6 +48,20 @@ extension World {
     case .ended: tell(subject, "ended")
     case .locked(let isLocked): tell(subject, isLocked ? "locked" : "unlocked")
     case .dropped: tell(subject, "dropped")
+    case .upgraded: tell(subject, "upgraded")
+    case .back: tell(subject, "back")
+    case .twinEnded(let why): tell(subject, "twin ended, \(why)")
+    case .wake: tell(subject, "wake")
+    }
+  }
+}
+
+extension Annotation {
+  fileprivate var words: String {
+    switch verdict {
+    case .quarantined: "\(fault)"
+    case .back: "\(fault), back"
+    case .twinUndone: "\(fault) of the silent version"
     }
   }
 }

@@ -23,6 +23,10 @@ package enum ClientNotice: UInt8, Sendable {
   case frozen = 1
   case thawed = 2
   case recovered = 3
+  /// Another version of the module runs the room.
+  case upgraded = 4
+  /// The version before the last one runs the room again.
+  case back = 5
 }
 
 package struct WelcomeFrame {

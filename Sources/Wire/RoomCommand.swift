@@ -12,6 +12,15 @@ package enum RoomCommand {
   case kick(RoomID, Slot, reason: UnsafeRawBufferPointer)
   case lock(RoomID, Bool)
   case end(RoomID, reason: UnsafeRawBufferPointer)
+  /// Switches the room to another build of its module. Until so many events and seconds have passed, the old version goes
+  /// on beside it in silence; both 0: it does not.
+  case upgrade(RoomID, to: ModuleHash, probationEvents: UInt32, probationSeconds: UInt32)
+  /// Switches the room to the version that is silent in it.
+  case back(RoomID, reason: UnsafeRawBufferPointer)
+  /// Probation is over: the silent version ends.
+  case settle(RoomID)
+  /// To every worker: new rooms of its name are made with this build.
+  case offer(ModuleHash)
 }
 
 /// Given once what was asked for is durable and decided.
@@ -56,6 +65,22 @@ extension RoomCommand {
       out.append(5)
       out.put(room)
       out.putBlob(reason)
+    case .upgrade(let room, let module, let events, let seconds):
+      out.append(6)
+      out.put(room)
+      out.append(contentsOf: module.bytes)
+      out.put(events)
+      out.put(seconds)
+    case .back(let room, let reason):
+      out.append(7)
+      out.put(room)
+      out.putBlob(reason)
+    case .settle(let room):
+      out.append(8)
+      out.put(room)
+    case .offer(let module):
+      out.append(9)
+      out.append(contentsOf: module.bytes)
     }
   }
 
@@ -72,6 +97,13 @@ extension RoomCommand {
       guard flag <= 1 else { throw DecodingError("locks by \(flag)") }
       self = .lock(room, flag == 1)
     case 5: self = .end(try r.take(), reason: try r.takeBlob())
+    case 6:
+      self = .upgrade(
+        try r.take(), to: ModuleHash(Array(try r.take(bytes: 32))), probationEvents: try r.take(),
+        probationSeconds: try r.take())
+    case 7: self = .back(try r.take(), reason: try r.takeBlob())
+    case 8: self = .settle(try r.take())
+    case 9: self = .offer(ModuleHash(Array(try r.take(bytes: 32))))
     default: throw DecodingError("has an unknown command")
     }
   }

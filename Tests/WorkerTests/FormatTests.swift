@@ -48,10 +48,12 @@ struct FormatTests {
     let room = try #require(script.worker.room(script.room()))
     let bytes = script.worker.encodeSnapshot(room)
     let image = try bytes.withUnsafeBytes { Array(try RoomSnapshot($0).image) }
-    // An empty label, unlocked, no properties, not ended, no signals.
-    let later = bytes.count - image.count - 4 - 8
-    #expect(bytes[later..<later + 8].allSatisfy { $0 == 0 })
-    let first = [1] + bytes[1..<later] + bytes[(later + 8)...]
+    // An empty label, unlocked, no properties, not ended, no signals; no strangers, no second version.
+    let later = bytes.count - image.count - 4 - 11
+    #expect(bytes[later..<later + 11].allSatisfy { $0 == 0 })
+    let first = [1] + bytes[1..<later] + bytes[(later + 11)...]
+    let second = [2] + bytes[1..<later + 8] + bytes[(later + 11)...]
+    try second.withUnsafeBytes { #expect(try RoomSnapshot($0).host.eventSeq == room.host?.eventSeq) }
     #expect(Self.hex(first) == Self.first)
     try first.withUnsafeBytes { bytes in
       let snapshot = try RoomSnapshot(bytes)

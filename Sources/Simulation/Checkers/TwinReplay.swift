@@ -158,7 +158,7 @@ struct TwinReplay {
     case .tick(let number, let skipped): outcome = run(.tick(number: number, skipped: skipped), nothing)
     case .timer(let id, let payload): outcome = run(.timer(id), payload)
     case .signal(_, let payload): outcome = run(.signal, payload)
-    case .rejected, .frozen, .ended, .locked, .dropped: return nil
+    case .rejected, .frozen, .ended, .locked, .dropped, .upgraded, .back, .twinEnded, .wake: return nil
     }
     if case .applied = outcome {
       twin.random = engine.context.random
@@ -219,6 +219,7 @@ struct TwinReplay {
       twin.members = [:]
       twin.timers = []
     case .locked(let isLocked): twin.isLocked = isLocked
+    case .upgraded, .back, .twinEnded, .wake: break
     case .dropped: preconditionFailure("answered above")
     }
   }

@@ -56,16 +56,13 @@ extension Worker {
     guard awakeRooms.count + creating < Limits.liveRoomsMax else { return wakeLater(room) }
     do throws(WakeError) {
       if let position = room.snapshot {
-        let (host, instance) = try restore(room, position)
-        room.host = host
-        room.instance = instance
-        room.settings = engine.module(host.module)
-        room.stagedEvent = host.eventSeq
+        try restore(room, position)
         awaken(room)
       }
       room.phase = .ready
       try replay(room)
     } catch {
+      discardInstances(room)
       if let reason = error.reason { stop(room, reason, error.text) } else { wakeLater(room) }
     }
   }
@@ -80,6 +77,7 @@ extension Worker {
   }
 
   mutating func awaken(_ room: Room) {
+    guard !room.isGhost else { return }
     awakeRooms.append(room)
     room.idleSince = now.monotonic
     if room.host?.memberCount == 0, room.emptySince == nil { room.emptySince = now.monotonic }
@@ -108,25 +106,27 @@ extension Worker {
           room.backlog.append(.event(bytes: Array(item.event), batch: item.batch, time: item.time))
           continue
         }
+        guard room.replayTrouble == nil else { return }
         guard event.follows(head, room.id, room.host) else {
           stop(room, .diverged, "event \(head.seq) of its record cannot follow what is before it")
           continue
         }
-        if let annotation = annotations[head.seq] {
-          if case .created = event {
-            // Creating it failed and it never was: nothing behind this counts.
-            room.phase = .stopped
-            shards[s]!.rooms[room.id] = nil
-            return
-          }
-          settle(room, head.seq, event, max(room.awake.time, item.time), .quarantined(annotation.fault))
-          if annotation.raisesTimeline { room.awake.ownTimeline += 1 }
-        } else if head.seq > undecided {
+        if let annotation = annotations[head.seq], annotation.verdict == .quarantined, case .created = event {
+          // Creating it failed and it never was: nothing behind this counts.
+          room.phase = .stopped
+          shards[s]!.rooms[room.id] = nil
+          return
+        }
+        if annotations[head.seq] == nil, head.seq > undecided {
           decide(room, head, item)
         } else {
-          perform(room, item.event, item.batch, item.time, budget: .decided)
+          follow(room, item, annotations)
         }
       }
+    }
+    if let trouble = room.replayTrouble.take() {
+      unwind(room, found, annotations)
+      throw trouble
     }
     if room.phase == .ready, room.host == nil { stop(room, .diverged, "its record has no beginning") }
     if room.phase == .stopped {
@@ -135,6 +135,20 @@ extension Worker {
     }
     guard room.phase == .ready else { return }
     finishWaking(room)
+  }
+
+  /// As it was before it was woken.
+  private mutating func unwind(_ room: Room, _ found: [UInt8], _ annotations: [EventSeq: Annotation]) {
+    discardInstances(room)
+    awakeRooms.removeAll { $0 === room }
+    tailCost -= room.tailCost
+    room.tailCost = 0
+    room.tail = []
+    room.tailAnnotations = [:]
+    room.claims = []
+    room.host = nil
+    room.found = found
+    room.foundAnnotations = annotations
   }
 
   /// A place for a room whose record begins with its creation: having none is no verdict on it.
@@ -165,6 +179,7 @@ extension Worker {
         if room.claims[c].link < 0 { room.claims[c].unclaimedSince = now.monotonic }
       }
     }
+    if room.ordersPending == 0, !room.awake.strangers.isEmpty { expelStrangers(room) }
     judge(room)
     schedule(room)
     admitWaiting(room)
@@ -177,8 +192,10 @@ extension Worker {
     room.isDeciding = true
     if shards[s]!.suspect == suspect, shards[s]!.previousSuspect == suspect {
       beginRepair(
-        room, item.event, item.time, RoomFault(kind: .death, text: "the worker died at this event twice in a row"),
-        .deciding, isSpoiled: false)
+        room, item.event, item.batch, item.time,
+        .failed(
+          RoomFault(kind: .death, text: "the worker died at this event twice in a row"),
+          Spoils(speaker: false, twin: false)), .deciding)
     } else {
       perform(room, item.event, item.batch, item.time, budget: .deciding)
     }
@@ -213,27 +230,42 @@ extension Worker {
     }
   }
 
-  mutating func restore(_ room: Room, _ position: LogPosition) throws(WakeError) -> (RoomHost, any RoomInstance) {
+  /// The room as a snapshot has it, in both versions where there are two.
+  mutating func restore(_ room: Room, _ position: LogPosition) throws(WakeError) {
     let bytes = try readSnapshot(Int(room.shard.rawValue), position)
-    var result: Result<(RoomHost, any RoomInstance), WakeError>?
+    var failure: WakeError?
     bytes.withUnsafeBytes { buffer in
       guard let snapshot = try? RoomSnapshot(buffer), snapshot.room == room.id else {
-        result = .failure(WakeError(.diverged, "its snapshot does not decode"))
+        failure = WakeError(.diverged, "its snapshot does not decode")
         return
       }
-      guard engine.module(snapshot.host.module) != nil else {
-        result = .failure(WakeError(.moduleMissing, "the module build \(snapshot.host.module) is not here"))
-        return
-      }
-      do throws(EngineError) {
-        let instance = try engine.restore(
-          snapshot.host.module, limits: snapshot.host.limits, image: snapshot.image)
-        result = .success((snapshot.host, instance))
+      let host = snapshot.host
+      do throws(WakeError) {
+        room.instance = try restore(host.module, host.limits, snapshot.image)
+        if let twin = host.twin, let image = snapshot.twinImage {
+          room.twin = try restore(twin.module, twin.limits, image)
+          room.twinSettings = engine.module(twin.module)
+        }
       } catch {
-        result = .failure(WakeError(nil, error.description))
+        failure = error
+        return
       }
+      room.host = host
+      room.settings = engine.module(host.module)
+      room.stagedEvent = host.eventSeq
     }
-    return try result!.get()
+    if let failure { throw failure }
+  }
+
+  private mutating func restore(
+    _ module: ModuleHash, _ limits: RoomLimits, _ image: UnsafeRawBufferPointer
+  ) throws(WakeError) -> any RoomInstance {
+    guard engine.module(module) != nil else {
+      throw WakeError(.moduleMissing, "the module build \(module) is not here")
+    }
+    do throws(EngineError) { return try engine.restore(module, limits: limits, image: image) } catch {
+      throw WakeError(nil, error.description)
+    }
   }
 
   mutating func make(_ module: ModuleHash, _ limits: RoomLimits) throws(WakeError) -> any RoomInstance {

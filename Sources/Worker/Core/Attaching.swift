@@ -282,8 +282,14 @@ extension Worker {
       room.shard, epoch(room.shard), timeline, asOf: host.outSeq, routes: routes, frame: room.described!.frame)
   }
 
-  mutating func notice(_ room: Room, to routes: [Route], _ link: Int, _ text: String) {
-    links[link].out.putNotice(
-      room.shard, epoch(room.shard), routes: routes, kind: ClientNotice.frozen.rawValue, text: text)
+  mutating func notice(
+    _ room: Room, to routes: [Route], _ link: Int, _ text: String, _ kind: ClientNotice = .frozen
+  ) {
+    links[link].out.putNotice(room.shard, epoch(room.shard), routes: routes, kind: kind.rawValue, text: text)
+  }
+  mutating func noticeAll(_ room: Room, _ kind: ClientNotice, _ text: String) {
+    for c in room.claims.indices where room.claims[c].link >= 0 {
+      notice(room, to: [room.claims[c].route], room.claims[c].link, text, kind)
+    }
   }
 }

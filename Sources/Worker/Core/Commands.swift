@@ -28,6 +28,10 @@ extension Worker {
     guard command.fits else {
       return .refused("a name, key, reason or payload is too long, or the idempotency key empty")
     }
+    if case .offer(let module) = command {
+      do throws(EngineError) { try engine.offer(module) } catch { return .refused(error.description) }
+      return .done(RoomID(0), reply: [])
+    }
     let id = command.room(in: map)
     let shard = map.shard(of: id)
     guard let owned = shards[Int(shard.rawValue)] else { return .notMine(shard) }
@@ -78,6 +82,9 @@ extension Worker {
     if let frozen = host.frozen {
       guard case .end = command else { return .refused("the room is frozen (\(frozen))") }
     }
+    if case .upgrade(_, let module, let events, let seconds) = command {
+      return beginUpgrade(room, host, module, events, seconds, waits)
+    }
     if let answer = stage(room, command) { return answer }
     waits.event = room.stagedEvent
     room.commands.append(waits)
@@ -88,7 +95,19 @@ extension Worker {
   private mutating func stage(_ room: Room, _ command: RoomCommand) -> CommandAnswer? {
     let busy = CommandAnswer.busy(retryMilliseconds: Limits.retryBusyMilliseconds)
     switch command {
-    case .create: preconditionFailure("answered above")
+    case .create, .upgrade, .offer: preconditionFailure("answered above")
+    case .back(_, let reason):
+      guard room.host?.twin != nil else {
+        return .refused("no older version is silent in the room: going back is an upgrade to it")
+      }
+      guard fitsReserve(room, reason.count) else { return busy }
+      room.isTwinChanging = true
+      stage(room, .back(reason: reason))
+    case .settle:
+      guard room.host?.twin != nil else { return .done(room.id, reply: []) }
+      guard fitsReserve(room, 0) else { return busy }
+      room.isTwinChanging = true
+      stage(room, .twinEnded(.settled))
     case .signal(_, _, let key, let payload):
       guard room.busy == nil, fits(room, key.count + payload.count) else { return busy }
       stage(room, .signal(idempotencyKey: key, payload: payload))
@@ -141,7 +160,7 @@ extension Worker {
     room.commands = []
   }
 
-  private mutating func say(_ command: PendingCommand, _ answer: CommandAnswer) {
+  mutating func say(_ command: PendingCommand, _ answer: CommandAnswer) {
     guard links[command.link].isOpen, links[command.link].life == command.linkLife else { return }
     links[command.link].out.putCommanded(request: command.request, answer)
   }
@@ -157,7 +176,7 @@ extension Worker {
       answer.verdict = .refused
       let effects = engine.effects
       for case .refuse(let range) in effects.commands { answer.reply = Array(effects.bytes[range].prefix(256)) }
-    case .quarantined:
+    case .quarantined, .nothing:
       answer.verdict = .quarantined
     }
     let host = room.awake
@@ -185,7 +204,10 @@ extension RoomCommand {
   func room(in map: ShardMap) -> RoomID {
     switch self {
     case .create(let module, let key, _), .signal(let module, let key, _, _): map.room(module: module, key: key)
-    case .kick(let room, _, _), .lock(let room, _), .end(let room, _): room
+    case .kick(let room, _, _), .lock(let room, _), .end(let room, _), .upgrade(let room, _, _, _), .back(let room, _),
+      .settle(let room):
+      room
+    case .offer: RoomID(0)
     }
   }
   var fits: Bool {
@@ -196,8 +218,8 @@ extension RoomCommand {
     case .signal(let module, let key, let idempotencyKey, let payload):
       module.count <= Limits.moduleNameBytesMax && key.count <= Limits.roomKeyBytesMax && !idempotencyKey.isEmpty
         && idempotencyKey.count <= Limits.idempotencyKeyBytesMax && payload.count <= Limits.inputBytesMax
-    case .kick(_, _, let reason), .end(_, let reason): reason.count <= Limits.reasonBytesMax
-    case .lock: true
+    case .kick(_, _, let reason), .end(_, let reason), .back(_, let reason): reason.count <= Limits.reasonBytesMax
+    case .lock, .upgrade, .settle, .offer: true
     }
   }
 }

@@ -30,7 +30,7 @@ package struct CrashBundle: Sendable, Hashable {
   /// The events since then, as `TailItem`s.
   package var tail: [UInt8]
   /// Verdicts on events of the tail, as `Annotation`s. Since format 2.
-  package var annotations: [UInt8]
+  package var annotations: [Annotation]
   /// The event that failed.
   package var culprit: [UInt8]
 
@@ -54,7 +54,7 @@ package struct CrashBundle: Sendable, Hashable {
     out.putText(engine)
     out.putBlob(snapshot)
     out.putBlob(tail)
-    out.putBlob(annotations)
+    out.putBlob([UInt8](annotations: annotations))
     out.putBlob(culprit)
     return out
   }
@@ -62,7 +62,7 @@ package struct CrashBundle: Sendable, Hashable {
   package init(
     room: RoomID, shard: ShardID, module: ModuleHash, moduleName: String, key: String, event: EventSeq,
     time: Int64 = 0, tick: UInt64 = 0, fault: RoomFault, engine: String, snapshot: [UInt8], tail: [UInt8],
-    annotations: [UInt8] = [], culprit: [UInt8], stateHash: [UInt8]? = nil
+    annotations: [Annotation] = [], culprit: [UInt8], stateHash: [UInt8]? = nil
   ) {
     self.stateHash = stateHash
     self.room = room
@@ -105,7 +105,11 @@ package struct CrashBundle: Sendable, Hashable {
     engine = try r.takeText()
     snapshot = Array(try r.takeBlob())
     tail = Array(try r.takeBlob())
-    annotations = version >= 2 ? Array(try r.takeBlob()) : []
+    annotations = []
+    if version >= 2 {
+      var verdicts = ByteReader(try r.takeBlob())
+      while !verdicts.isAtEnd { annotations.append(try Annotation(&verdicts)) }
+    }
     culprit = Array(try r.takeBlob())
   }
 
@@ -117,5 +121,12 @@ package struct CrashBundle: Sendable, Hashable {
       "module_sha256":"\(module)","key":\(quoted(key)),"event":\(event),"fault":"\(fault.kind)",\
       "text":\(quoted(fault.text)),"backtrace":[\(frames)],"engine":\(quoted(engine))}
       """
+  }
+}
+
+extension [UInt8] {
+  init(annotations: [Annotation]) {
+    self = []
+    for annotation in annotations { annotation.encode(into: &self) }
   }
 }

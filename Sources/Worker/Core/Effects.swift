@@ -21,12 +21,11 @@ extension Worker {
         }
       case .after(let id, let milliseconds, let payload):
         guard room.awake.timers.count < Limits.timersMax else { continue }
-        let delay = Int64(clamping: min(milliseconds, 100 * 365 * 86_400_000)) * 1000
-        room.awake.add(RoomTimer(id: id, due: room.awake.time + delay, payload: Array(effects.bytes[payload])))
+        room.awake.add(RoomTimer(id: id, after: milliseconds, room.awake.time, effects.bytes[payload]))
         schedule(room)
       case .cancel(let id): room.awake.timers.removeAll { $0.id == id }
       case .kick(let slot, let reason):
-        guard let membership = room.awake[slot]?.membership else { continue }
+        guard !room.isGhost, let membership = room.awake[slot]?.membership else { continue }
         room.ordersPending += 1
         pendingKicks.append(
           PendingKick(
@@ -37,7 +36,7 @@ extension Worker {
       case .property(let range): room.awake.setProperty(effects.bytes[range])
       case .lock(let isLocked): room.awake.isLocked = isLocked
       case .end(let reason):
-        guard !room.isEnding else { continue }
+        guard !room.isEnding, !room.isGhost else { continue }
         room.isEnding = true
         room.ordersPending += 1
         pendingEnds.append(
@@ -92,7 +91,9 @@ extension Worker {
 
   /// Sends the ring's last output to the recipients that are connected, one record per link.
   private mutating func passOn(_ room: Room, _ seq: OutSeq) {
+    guard !room.isGhost else { return }
     counters.outputs += 1
+    guard !room.isQuiet else { return }
     let epoch = epoch(room.shard)
     room.awake.ring.withLast { recipients, frame in
       let count = recipients.count / OutputRing.recipientBytes
@@ -140,6 +141,7 @@ extension Worker {
     _ room: Room, _ target: SendTarget, _ payload: UnsafeRawBufferPointer
   ) {
     // Fresh or nothing (I-6): a replay has nobody to say it to.
+    guard !room.isQuiet, !room.isGhost else { return }
     for l in links.indices where links[l].isOpen && links[l].loops > 0 {
       let start = links[l].out.beginUnreliable(room.shard, epoch(room.shard), count: 0)
       var sent = 0

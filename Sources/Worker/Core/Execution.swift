@@ -38,7 +38,8 @@ extension Worker {
     if budget != .decided { store.enter(room.id, head.seq) }
     isMuted = budget != .live
     isFollowing = budget == .decided
-    let trouble = run(room, Step(head: head, event: event, bytes: bytes, batch: batch, time: time), budget, verdict)
+    let trouble = run(
+      room, EventStep(head: head, event: event, bytes: bytes, batch: batch, time: time), budget, verdict)
     if budget != .decided { store.leave() }
     if !room.isGhost { counters.events += 1 }
     isFollowing = false
@@ -46,7 +47,7 @@ extension Worker {
   }
 
   /// One event on its way through the guest.
-  struct Step {
+  struct EventStep {
     var head: EventHead
     var event: RoomEvent
     var bytes: UnsafeRawBufferPointer
@@ -55,7 +56,8 @@ extension Worker {
   }
 
   /// Nil, or what is wrong, with the instance spoiled and nothing settled.
-  private mutating func run(_ room: Room, _ given: Step, _ budget: RoomBudget, _ verdict: Annotation?) -> Trouble? {
+  private mutating func run(_ room: Room, _ given: EventStep, _ budget: RoomBudget, _ verdict: Annotation?) -> Trouble?
+  {
     var step = given
     if case .created(let creation) = step.event, let fault = make(room, creation, step.time, budget) {
       return .failed(fault, Spoils(speaker: true, twin: false))
@@ -74,7 +76,9 @@ extension Worker {
     return nil
   }
 
-  mutating func finish(_ room: Room, _ step: Step, _ settlement: Settlement, _ fuel: UInt64, verdict: Annotation? = nil) {
+  mutating func finish(
+    _ room: Room, _ step: EventStep, _ settlement: Settlement, _ fuel: UInt64, verdict: Annotation? = nil
+  ) {
     room.watch.note(step.head.seq, step.event, step.bytes[0], step.time, fuel)
     remember(room, step.bytes, step.batch, step.time, fuel, verdict)
     settle(room, step.head.seq, step.event, step.time, settlement)
@@ -113,7 +117,7 @@ extension Worker {
   }
 
   /// The guest call of an event, with the context of the room; nil where the event is none of the guest's business.
-  mutating func callGuest(_ room: Room, _ step: Step, _ budget: RoomBudget) -> RoomOutcome? {
+  mutating func callGuest(_ room: Room, _ step: EventStep, _ budget: RoomBudget) -> RoomOutcome? {
     let host = room.awake
     engine.context = RoomContext(
       time: step.time, tick: step.event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
@@ -303,6 +307,7 @@ extension Worker {
     }
     room.claims[c] = Claim()
     room.awake.end(slot, reason: gone.rawValue)
+    if !room.awake.strangers.isEmpty { room.awake.strangers.removeAll { $0 == slot } }
     if room.awake.memberCount == 0 {
       room.idleSince = now.monotonic
       room.emptySince = now.monotonic

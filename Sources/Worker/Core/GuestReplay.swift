@@ -35,6 +35,8 @@ package final class GuestReplay {
   package private(set) var context: RoomContext
   /// By (due, id).
   package private(set) var timers: [RoomTimer] = []
+  /// Members whose return is a call.
+  private var suspended: Set<Slot> = []
 
   /// As it was before the first event of the bundle's tail. `build`: what a room that is created in the tail is made
   /// with, instead of what its creation names.
@@ -50,6 +52,7 @@ package final class GuestReplay {
       (module, limits) = (host.module, host.limits)
       context = RoomContext(time: host.time, tick: host.tick, random: host.random, nextTimer: host.nextTimer)
       timers = host.timers
+      for i in host.members.indices where host.members[i]?.suspended == true { suspended.insert(Slot(UInt32(i))) }
       return
     }
     var first = try ReplayEvent.all(of: bundle).first
@@ -77,6 +80,7 @@ package final class GuestReplay {
     limits = settings.limits
     context = other.context
     timers = other.timers
+    suspended = other.suspended
     self.instance = try engine.carry(instance, to: module, limits: limits, context: other.context)
   }
 
@@ -84,6 +88,7 @@ package final class GuestReplay {
   package init(copying other: GuestReplay) throws(ReplayError) {
     engine = other.engine
     (module, limits, context, timers) = (other.module, other.limits, other.context, other.timers)
+    suspended = other.suspended
     guard let image = other.image() else { throw ReplayError("the room's code had failed: there is no state to copy") }
     instance = try Self.restore(image, module, limits, engine)
   }
@@ -98,6 +103,7 @@ package final class GuestReplay {
   ) throws(ReplayError) -> Step {
     guard let instance else { throw ReplayError("the room's code had failed: it takes no more events") }
     var step = Step(event: event.seq, kind: event.kind, time: event.time, outcome: nil, effects: EffectsSummary())
+    let returns = follow(event)
     // Undone in its room: its number alone was used.
     if event.isUndone {
       if let tick = event.tick { context.tick = tick }
@@ -108,7 +114,11 @@ package final class GuestReplay {
       context.time = event.time
       if let tick = decoded.tickNumber ?? event.roomTick { context.tick = tick }
       var own: RoomTimer?
-      if case .timer(let id, _) = decoded {
+      if case .wake = decoded {
+        guard let first = timers.due(at: event.time) else { return nil }
+        own = first
+        timers.removeFirst()
+      } else if case .timer(let id, _) = decoded {
         switch which {
         case .recorded: timers.removeAll { $0.id == id }
         case .own:
@@ -117,14 +127,28 @@ package final class GuestReplay {
         }
       }
       engine.context = context
-      guard let own else { return engine.deliverJudged(decoded, to: instance, budget: budget) }
+      guard let own else { return engine.deliverJudged(decoded, to: instance, returns: returns, budget: budget) }
       return own.payload.withUnsafeBytes { payload in
         decoded = .timer(own.id, payload: payload)
-        return engine.deliverJudged(decoded, to: instance, budget: budget)
+        return engine.deliverJudged(decoded, to: instance, returns: returns, budget: budget)
       }
     }
     settle(&step)
     return step
+  }
+
+  /// Who is suspended, whatever becomes of the event; whether it ends a suspension.
+  private func follow(_ event: ReplayEvent) -> Bool {
+    let returns = try? event.withEvent { decoded in
+      switch decoded {
+      case .suspended(let slot): suspended.insert(slot)
+      case .attached(let slot, _): return suspended.remove(slot) != nil
+      case .leave(let slot, _), .removed(let slot, _): suspended.remove(slot)
+      default: break
+      }
+      return false
+    }
+    return returns ?? false
   }
 
   private func settle(_ step: inout Step) {

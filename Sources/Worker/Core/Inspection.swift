@@ -20,6 +20,11 @@ extension Worker {
       out.add("]")
       return out
     case "counters": return Array(countersText.utf8)
+    case _ where what.hasPrefix("bundle "):
+      guard let id = UInt64(what.dropFirst(7), radix: 16), let room = room(RoomID(id)), room.host != nil else {
+        return []
+      }
+      return bundle(room).encode()
     default:
       guard what.hasPrefix("room "), let id = UInt64(what.dropFirst(5), radix: 16) else {
         return Array(#"{"error":"unknown: ask for rooms, room ID or counters"}"#.utf8)

@@ -81,6 +81,7 @@ extension Worker {
     host.timers = []
     room.stagedTimers = []
     room.isEnding = false
+    endTwin(room, why: "the room is over")
     for i in host.members.indices where i < host.members.count && host.members[i] != nil {
       closeMembership(room, Slot(UInt32(i)), .ended, text: Self.endText(host))
     }
@@ -91,7 +92,7 @@ extension Worker {
 
   /// The room never was, as far as anybody can tell.
   mutating func settleDropped(_ room: Room) {
-    if let instance = room.instance.take() { engine.discard(instance) }
+    discardInstances(room)
     room.phase = .stopped
     room.isEnding = false
     tailCost -= room.tailCost

@@ -5,28 +5,64 @@ import Wire
 
 extension Worker {
   mutating func beginRepair(
-    _ room: Room, _ culprit: UnsafeRawBufferPointer, _ time: Int64, _ fault: RoomFault, _ budget: RoomBudget,
-    isSpoiled: Bool = true
+    _ room: Room, _ culprit: UnsafeRawBufferPointer, _ batch: BatchNumber, _ time: Int64, _ trouble: Trouble,
+    _ budget: RoomBudget
   ) {
-    if isSpoiled, let instance = room.instance.take() { engine.discard(instance) }
-    if budget == .decided {
-      stop(room, .diverged, "an event that was decided fails in replay: \(fault.text)")
+    let (fault, spoils, remedy) = judge(trouble)
+    if spoils.speaker, let instance = room.instance.take() { engine.discard(instance) }
+    if spoils.twin, let twin = room.twin.take() { engine.discard(twin) }
+    if let error = hopeless(trouble, budget) {
+      if room.isGhost {
+        room.ghostTrouble = error
+      } else if let reason = error.reason {
+        stop(room, reason, error.text)
+      } else {
+        room.replayTrouble = error
+      }
       return
     }
     room.phase = .repairing
     let culprit = Array(culprit)
     let isSecondTry = room.secondTry != nil
-    // A slow environment trips the watchdog as often as a bad room does: one more try.
-    let retries = fault.kind == .watchdog && !isSecondTry && !isSecondDeath(room, culprit, budget)
     room.secondTry = nil
-    // A room that is being created has nothing to be rebuilt from, and is made anew by a second try.
-    var isCreation = false
-    if case .created? = Self.decode(culprit)?.1 { isCreation = true }
-    room.repair = Repair(
-      culprit: culprit, time: time, fault: fault, retries: retries,
-      raisesTimeline: budget == .deciding && raisesTimeline(room, fault), isSpoiled: isSpoiled && !isCreation)
+    var repair = Repair(
+      culprit: culprit, batch: batch, time: time, budget: budget, fault: fault, remedy: remedy, spoils: spoils)
+    if case .quarantine = remedy {
+      // A slow environment trips the watchdog as often as a bad room does: one more try.
+      if fault.kind == .watchdog, !isSecondTry, !isSecondDeath(room, culprit, budget) { repair.remedy = .retry }
+      // A room that is being created has nothing to be rebuilt from, and is made anew by a second try.
+      if case .created? = Self.decode(culprit)?.1 { repair.spoils.speaker = false }
+      repair.raisesTimeline = budget == .deciding && raisesTimeline(room, fault)
+    }
+    room.repair = repair
     repairing.append(room)
-    if !retries { annotate(room) }
+    if case .retry = repair.remedy { return }
+    annotate(room)
+  }
+
+  /// What failed, what has to be made anew, and what becomes of the event.
+  private func judge(_ trouble: Trouble) -> (RoomFault, Spoils, Remedy) {
+    switch trouble {
+    case .failed(let fault, let spoils): return (fault, spoils, .quarantine)
+    case .speakerFailed(let fault, let settled):
+      // Its instance is discarded by the switch.
+      return (fault, Spoils(speaker: false, twin: false), .back(settled))
+    case .twinFailed(let fault, let settled):
+      let ends = fault.kind == .watchdog || fault.kind == .death
+      return (fault, Spoils(speaker: false, twin: !ends), .undoTwin(settled))
+    case .missing(let error):
+      return (RoomFault(kind: .memory, text: error.text), Spoils(speaker: false, twin: false), .retry)
+    }
+  }
+
+  /// Why no verdict can help, and no second try.
+  private func hopeless(_ trouble: Trouble, _ budget: RoomBudget) -> WakeError? {
+    switch trouble {
+    case .missing(let error) where error.reason != nil || budget == .decided: error
+    case .failed(let fault, _) where budget == .decided:
+      WakeError(.diverged, "an event that was decided fails in replay: \(fault.text)")
+    default: nil
+    }
   }
 
   /// In recovery a trip of the watchdog counts as a death at that event (protocol §4.5): whether it is the second in a
@@ -45,27 +81,40 @@ extension Worker {
   }
 
   private mutating func annotate(_ room: Room) {
-    guard let repair = room.repair, let (head, _) = Self.decode(repair.culprit) else { return }
+    guard let repair = room.repair, let verdict = repair.verdict(of: room.id),
+      let (head, _) = Self.decode(repair.culprit)
+    else { return }
     let s = Int(room.shard.rawValue)
-    Annotation(room: room.id, event: head.seq, fault: repair.fault.kind, raisesTimeline: repair.raisesTimeline)
-      .encode(into: &shards[s]!.annotations)
+    verdict.encode(into: &shards[s]!.annotations)
     shards[s]!.annotated.append(room)
-    counters.quarantines += 1
+    counters.quarantines += verdict.verdict == .quarantined ? 1 : 0
     room.watch.note(head.seq, "\(repair.fault.kind)", repair.fault.text, now.wall)
     reports.append(
       .quarantined(room: room.id, event: head.seq, fault: repair.fault, bundle: bundle(room, head.seq, repair)))
   }
 
   private func bundle(_ room: Room, _ event: EventSeq, _ repair: Repair) -> CrashBundle {
+    var bundle = bundle(room)
+    bundle.event = event
+    bundle.fault = repair.fault
+    bundle.culprit = repair.culprit
+    bundle.time = max(room.host?.time ?? 0, repair.time)
+    bundle.tick = Self.decode(repair.culprit)?.1.tickNumber ?? room.host?.tick ?? 0
+    if case .undoTwin = repair.remedy, let twin = room.host?.twin { bundle.module = twin.module }
+    return bundle
+  }
+
+  /// The room as it is: without a culprit.
+  func bundle(_ room: Room) -> CrashBundle {
     let s = Int(room.shard.rawValue)
+    let annotations = room.tailAnnotations.values.sorted { $0.event < $1.event }
     return CrashBundle(
       room: room.id, shard: room.shard, module: room.host?.module ?? ModuleHash(Array(repeating: 0, count: 32)),
       moduleName: String(decoding: room.host?.name ?? [], as: UTF8.self),
-      key: String(decoding: room.host?.key ?? [], as: UTF8.self), event: event,
-      time: max(room.host?.time ?? 0, repair.time),
-      tick: Self.decode(repair.culprit)?.1.tickNumber ?? room.host?.tick ?? 0, fault: repair.fault,
-      engine: engine.identity, snapshot: room.snapshot.flatMap { try? shards[s]!.store.read(at: $0) } ?? [],
-      tail: room.tail, culprit: repair.culprit)
+      key: String(decoding: room.host?.key ?? [], as: UTF8.self), event: room.host?.eventSeq ?? EventSeq(0),
+      fault: RoomFault(kind: .trap, text: ""), engine: engine.identity,
+      snapshot: room.snapshot.flatMap { try? shards[s]!.store.read(at: $0) } ?? [], tail: room.tail,
+      annotations: annotations, culprit: [])
   }
 
   /// One slice of every repair: together they hold up the others by a slice and one event's fuel at the most.
@@ -75,10 +124,8 @@ extension Worker {
     let rooms = repairing
     repairing.removeAll(keepingCapacity: true)
     for room in rooms where room.phase == .repairing {
-      if fuel > 0, room.repair!.isSpoiled { fuel -= rebuild(room, fuel) }
-      if let repair = room.repair, !repair.isSpoiled, repair.retries || repair.annotationIsDurable {
-        conclude(room)
-      }
+      if fuel > 0, room.repair!.spoils.any { fuel -= rebuild(room, fuel) }
+      if let repair = room.repair, !repair.spoils.any, repair.isRetry || repair.annotationIsDurable { conclude(room) }
       if room.phase == .repairing { repairing.append(room) }
     }
   }
@@ -87,77 +134,83 @@ extension Worker {
   package var hasUrgentWork: Bool {
     // What was staged after this turn's write (answers after a repair, removals, kicks) waits for nothing else either.
     !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty || !unjudged.isEmpty
+      || !pendingUpgrades.isEmpty
       || shards.contains { !($0?.waking.isEmpty ?? true) }
   }
 
-  /// Replays the tail without effects until the fuel is used up; returns how much was used.
+  /// Plays the tail on a ghost of the room until the fuel is used up; returns how much was used.
   private mutating func rebuild(_ room: Room, _ fuel: Int64) -> Int64 {
-    guard var shadow = room.repair!.shadow ?? beginShadow(room) else { return 0 }
-    room.repair!.shadow = nil
+    guard let ghost = room.repair!.ghost ?? beginGhost(room) else { return 0 }
+    room.repair!.ghost = ghost
     var used: Int64 = 0
     let tail = room.tail
-    let failure: String? = tail.withUnsafeBytes { bytes in
-      var reader = ByteReader(bytes, at: shadow.offset)
+    var offset = room.repair!.offset
+    let trouble: WakeError? = tail.withUnsafeBytes { bytes in
+      var reader = ByteReader(bytes, at: offset)
       while used < fuel, !reader.isAtEnd {
-        guard let item = try? TailItem(&reader) else { return "its tail does not decode" }
-        var event = ByteReader(item.event)
-        guard let (_, decoded) = try? event.takeEvent() else { return "its tail holds no event" }
-        shadow.context.time = item.time
-        if let tick = decoded.tickNumber { shadow.context.tick = tick }
-        engine.context = shadow.context
-        // Only events that called the guest are in the tail, so an `attached` here ended a suspension.
-        switch engine.deliver(decoded, to: shadow.instance!, returns: true, budget: .decided) {
-        case .applied(let fuel):
-          shadow.context.random = engine.context.random
-          shadow.context.nextTimer = engine.context.nextTimer
-          used += Int64(clamping: fuel + RoomCost.fuelPerEvent)
-        case .refused(let fuel): used += Int64(clamping: fuel + RoomCost.fuelPerEvent)
-        case .failed(let fault): return "an event that was applied fails in replay: \(fault.text)"
-        case nil: break
-        }
+        guard let item = try? TailItem(&reader) else { return WakeError(.diverged, "its tail does not decode") }
+        ghost.ghostCost = RoomCost.fuelPerEvent
+        follow(ghost, item, room.tailAnnotations)
+        if let trouble = ghost.ghostTrouble { return trouble }
+        used += Int64(clamping: ghost.ghostCost)
       }
-      shadow.offset = reader.offset
+      offset = reader.offset
       return nil
     }
-    if let failure {
-      stop(room, .diverged, failure)
-    } else if shadow.offset < tail.count {
-      room.repair!.shadow = shadow
-    } else if room.host.map({ shadow.context.random == $0.random && shadow.context.nextTimer == $0.nextTimer }) ?? true
-    {
-      room.instance = shadow.instance.take()
-      room.repair!.isSpoiled = false
-    } else {
-      stop(room, .diverged, "a rebuild drew other random numbers than the record")
+    room.repair!.offset = offset
+    if let trouble {
+      layGhost(room)
+      // Without a place it is tried again from the beginning.
+      if let reason = trouble.reason { stop(room, reason, trouble.text) }
+    } else if offset == tail.count {
+      takeOver(room, ghost)
     }
     return used
   }
 
-  private mutating func beginShadow(_ room: Room) -> Shadow? {
-    let host = room.awake
+  private mutating func beginGhost(_ room: Room) -> Room? {
+    let ghost = Room(id: room.id, shard: room.shard)
+    ghost.isGhost = true
+    ghost.phase = .repairing
     do throws(WakeError) {
       if let position = room.snapshot {
-        let (snapshot, instance) = try restore(room, position)
-        return Shadow(
-          instance: instance,
-          context: RoomContext(
-            time: snapshot.time, tick: snapshot.tick, random: snapshot.random, nextTimer: snapshot.nextTimer))
+        try restore(ghost, position)
+      } else if case .created(let creation)? = Self.decode(firstEvent(room.tail))?.1 {
+        ghost.instance = try make(creation.module, creation.limits)
+      } else {
+        throw WakeError(.diverged, "its tail has no beginning")
       }
-      var reader = ByteReader(UnsafeRawBufferPointer(start: nil, count: 0))
-      let instance = try make(host.module, host.limits)
-      let first = room.tail.isEmpty ? room.repair!.culprit : firstEvent(room.tail)
-      return first.withUnsafeBytes { bytes in
-        reader = ByteReader(bytes)
-        guard case .created(let creation)? = (try? reader.takeEvent())?.1 else { return nil }
-        return Shadow(
-          instance: instance,
-          context: RoomContext(
-            time: host.time, tick: 0, random: RandomState(seed: creation.seed), nextTimer: TimerID(1)))
-      }
+      return ghost
     } catch {
+      discardInstances(ghost)
       if let reason = error.reason { stop(room, reason, error.text) }
       return nil
     }
+  }
+
+  /// The ghost has come to where the room was before the event that failed.
+  private mutating func takeOver(_ room: Room, _ ghost: Room) {
+    guard let old = room.host, let new = ghost.host, old.isLike(new) else {
+      layGhost(room)
+      stop(room, .diverged, "a rebuild drew other random numbers, or set other timers, than the record")
+      return
+    }
+    if room.repair!.spoils.speaker { room.instance = ghost.instance.take() }
+    if room.repair!.spoils.twin { room.twin = ghost.twin.take() }
+    room.repair!.spoils = Spoils(speaker: false, twin: false)
+    layGhost(room)
+  }
+
+  private mutating func layGhost(_ room: Room) {
+    if let ghost = room.repair?.ghost.take() { discardInstances(ghost) }
+    room.repair?.offset = 0
+  }
+
+  func discardInstances(_ room: Room) {
+    for instance in [room.instance.take(), room.twin.take(), room.candidate.take()] {
+      if let instance { engine.discard(instance) }
+    }
+    room.twinSettings = nil
   }
 
   private func firstEvent(_ tail: [UInt8]) -> [UInt8] {
@@ -167,31 +220,65 @@ extension Worker {
     }
   }
 
-  /// The instance is whole and the verdict durable (or a second try is due): settle the culprit and go on.
+  /// One decided event, as the record says that it came out.
+  mutating func follow(_ room: Room, _ item: TailItem, _ annotations: [EventSeq: Annotation]) {
+    var reader = ByteReader(item.event)
+    guard let (head, event) = try? reader.takeEvent() else { return }
+    guard let verdict = annotations[head.seq] else {
+      return perform(room, item.event, item.batch, item.time, budget: .decided)
+    }
+    switch verdict.verdict {
+    case .quarantined:
+      settleQuarantined(room, item, head, event, verdict)
+      if verdict.raisesTimeline { room.awake.ownTimeline += 1 }
+    case .back where room.host?.twin == nil:
+      let error = WakeError(.diverged, "it went back to a version that diverged in replay")
+      if room.isGhost { room.ghostTrouble = error } else { stop(room, .diverged, error.text) }
+    case .back, .twinUndone: perform(room, item.event, item.batch, item.time, budget: .decided, verdict: verdict)
+    }
+  }
+
+  private mutating func settleQuarantined(
+    _ room: Room, _ item: TailItem, _ head: EventHead, _ event: RoomEvent, _ verdict: Annotation
+  ) {
+    let time = max(room.awake.time, item.time)
+    engine.effects.reset()
+    remember(room, item.event, item.batch, time, 0, verdict)
+    settleTwinUndone(room, event, time, ends: false)
+    settle(room, head.seq, event, time, .quarantined(verdict.fault))
+  }
+
+  /// The instances are whole and the verdict durable (or a second try is due): settle the culprit and go on.
   private mutating func conclude(_ room: Room) {
     guard let repair = room.repair, let (head, event) = Self.decode(repair.culprit) else {
       preconditionFailure("room \(room.id) is repaired after an event that does not decode")
     }
     room.repair = nil
     room.phase = .ready
+    if case .quarantine = repair.remedy, case .created = event { return dissolve(room) }
     repair.culprit.withUnsafeBytes { bytes in
-      if repair.retries {
-        room.secondTry = head.seq
-        perform(
-          room, bytes, shards[Int(room.shard.rawValue)]!.executingBatch, repair.time,
-          budget: repair.raisesTimeline ? .deciding : .live)
-        room.secondTry = nil
-        return
-      }
+      let item = TailItem(batch: repair.batch, time: repair.time, event: bytes)
       var reader = ByteReader(bytes)
-      guard (try? reader.takeEvent()) != nil else { return }
-      if case .created = event {
-        dissolve(room)
-        return
+      guard let (_, event) = try? reader.takeEvent() else { return }
+      let step = EventStep(
+        head: head, event: event, bytes: bytes, batch: repair.batch, time: max(room.host?.time ?? 0, repair.time))
+      switch repair.remedy {
+      case .retry:
+        if repair.fault.kind == .watchdog { room.secondTry = head.seq }
+        perform(room, bytes, repair.batch, repair.time, budget: repair.budget)
+        room.secondTry = nil
+      case .quarantine:
+        reportRebuilt(room, head.seq)
+        settleQuarantined(room, item, head, event, repair.verdict(of: room.id)!)
+        if repair.raisesTimeline { raiseTimeline(room) }
+      case .back(let settled):
+        settleSwitch(room, step, settled, repair.verdict(of: room.id)!, repair.fault.text)
+      case .undoTwin(let settled):
+        settleTwinUndone(room, event, step.time, ends: repair.verdict(of: room.id)!.endsTwin)
+        engine.effects = settled.effects
+        engine.context = settled.context
+        finish(room, step, settled.settlement, settled.fuel, verdict: repair.verdict(of: room.id))
       }
-      reportRebuilt(room, head.seq)
-      settle(room, head.seq, event, max(room.awake.time, repair.time), .quarantined(repair.fault.kind))
-      if repair.raisesTimeline { raiseTimeline(room) }
     }
     runBacklog(room)
   }
@@ -280,6 +367,10 @@ extension Worker {
   mutating func raiseTimeline(_ room: Room) {
     room.awake.ownTimeline += 1
     room.described = nil
+    resendState(room)
+  }
+
+  mutating func resendState(_ room: Room) {
     for c in room.claims.indices where room.claims[c].link >= 0 {
       guard let member = room.host?[Slot(UInt32(c))] else { continue }
       let link = room.claims[c].link
@@ -303,7 +394,7 @@ extension Worker {
     }
     refuseWaiting(room, .failed, "creating the room made its code fail")
     answerCommands(room, .failed("creating the room made its code fail"))
-    if let instance = room.instance.take() { engine.discard(instance) }
+    discardInstances(room)
     room.phase = .stopped
     tailCost -= room.tailCost
     room.host = nil
@@ -313,7 +404,8 @@ extension Worker {
 
   /// The room's record is intact but cannot be served from here.
   mutating func stop(_ room: Room, _ reason: RoomEvent.FreezeReason, _ text: String) {
-    if let instance = room.instance.take() { engine.discard(instance) }
+    layGhost(room)
+    discardInstances(room)
     room.phase = .stopped
     room.repair = nil
     room.host?.frozen = reason
@@ -329,5 +421,38 @@ extension Worker {
     for (_, answer) in room.joining { refuse(answer, room.shard, .frozen, "the room is frozen: \(text)") }
     room.joining = []
     room.backlog = []
+  }
+}
+
+extension Repair {
+  var isRetry: Bool { if case .retry = remedy { true } else { false } }
+  /// Nil: there is none yet.
+  func verdict(of room: RoomID) -> Annotation? {
+    var reader: EventSeq?
+    culprit.withUnsafeBytes { bytes in
+      var r = ByteReader(bytes)
+      reader = (try? r.takeEvent())?.0.seq
+    }
+    guard let event = reader else { return nil }
+    let verdict: Annotation.Verdict
+    switch remedy {
+    case .retry: return nil
+    case .quarantine: verdict = .quarantined
+    case .back: verdict = .back
+    case .undoTwin: verdict = .twinUndone
+    }
+    return Annotation(
+      room: room, event: event, fault: fault.kind, raisesTimeline: raisesTimeline || verdict == .back,
+      verdict: verdict)
+  }
+}
+
+extension RoomHost {
+  /// Whether a replay has drawn the same numbers and set the same timers, in both versions.
+  fileprivate func isLike(_ other: RoomHost) -> Bool {
+    eventSeq == other.eventSeq && outSeq == other.outSeq && module == other.module && random == other.random
+      && nextTimer == other.nextTimer && timers == other.timers && twin?.random == other.twin?.random
+      && twin?.nextTimer == other.twin?.nextTimer && twin?.timers == other.twin?.timers
+      && twin?.module == other.twin?.module
   }
 }

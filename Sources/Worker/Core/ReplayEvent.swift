@@ -15,15 +15,8 @@ package struct ReplayEvent: Sendable {
   /// Of the tail, in order.
   package static func all(of bundle: CrashBundle) throws(ReplayError) -> [ReplayEvent] {
     do throws(DecodingError) {
-      let undone = try bundle.annotations.withUnsafe { (bytes) throws(DecodingError) in
-        var reader = ByteReader(bytes)
-        var undone: Set<EventSeq> = []
-        while !reader.isAtEnd {
-          let annotation = try Annotation(&reader)
-          undone.insert(annotation.event)
-        }
-        return undone
-      }
+      // What was undone in the silent version alone was run by the one that speaks.
+      let undone = Set(bundle.annotations.filter { $0.verdict != .twinUndone }.map(\.event))
       return try bundle.tail.withUnsafe { (bytes) throws(DecodingError) in
         var reader = ByteReader(bytes)
         var events: [ReplayEvent] = []
@@ -174,10 +167,11 @@ package struct EffectsSummary: Sendable, Hashable {
 }
 
 extension RoomEngine {
-  /// `deliver`, and what the host holds against an event that its guest applied. Only events that called the guest are
-  /// in a tail, so an `attached` there ended a suspension.
-  func deliverJudged(_ event: RoomEvent, to instance: any RoomInstance, budget: RoomBudget) -> RoomOutcome? {
-    let outcome = deliver(event, to: instance, returns: true, budget: budget)
+  /// `deliver`, and what the host holds against an event that its guest applied.
+  func deliverJudged(
+    _ event: RoomEvent, to instance: any RoomInstance, returns: Bool, budget: RoomBudget
+  ) -> RoomOutcome? {
+    let outcome = deliver(event, to: instance, returns: returns, budget: budget)
     if case .applied? = outcome, let excess = excess(of: event) { return .failed(excess) }
     return outcome
   }

@@ -47,25 +47,46 @@ enum BacklogItem {
   case answer(PendingAnswer)
 }
 
-/// A room that is being brought back to just before an event that failed.
-struct Repair {
-  var culprit: [UInt8]
-  var time: Int64
-  var fault: RoomFault
-  /// The watchdog fired once: the event gets a second try instead of a verdict.
-  var retries = false
-  var annotationIsDurable = false
-  var raisesTimeline = false
-  /// Nil when the instance was never spoiled, or is whole again.
-  var shadow: Shadow?
-  var isSpoiled = true
+/// How an event came out of one version, kept until it may be settled.
+struct Settled {
+  var settlement: Settlement
+  var effects: RoomEffects
+  var context: RoomContext
+  var fuel: UInt64
 }
 
-/// A replay of a room's tail without effects.
-struct Shadow {
-  var instance: (any RoomInstance)?
-  var context: RoomContext
+/// What is to become of an event at which code failed.
+enum Remedy {
+  /// The watchdog fired once: the event gets a second try instead of a verdict.
+  case retry
+  case quarantine
+  /// The version that speaks failed alone: the silent one's outcome stands.
+  case back(Settled)
+  /// The silent version failed alone: the other one's outcome stands.
+  case undoTwin(Settled)
+}
+
+/// A room that waits for a verdict to be written, or is being brought back to just before an event that failed.
+struct Repair {
+  var culprit: [UInt8]
+  var batch: BatchNumber
+  var time: Int64
+  var budget: RoomBudget
+  var fault: RoomFault
+  var remedy: Remedy
+  var annotationIsDurable = false
+  var raisesTimeline = false
+  /// Which instances are to be made anew.
+  var spoils: Spoils
+  /// Plays the room's tail; nil: not begun.
+  var ghost: Room?
   var offset = 0
+}
+
+struct Spoils {
+  var speaker: Bool
+  var twin: Bool
+  var any: Bool { speaker || twin }
 }
 
 package final class Room {
@@ -76,6 +97,11 @@ package final class Room {
   package internal(set) var host: RoomHost?
   var instance: (any RoomInstance)?
   var settings: ModuleSettings?
+  /// The silent version, while one is on probation: what the host keeps for it is in `host.twin`.
+  var twin: (any RoomInstance)?
+  var twinSettings: ModuleSettings?
+  /// What the staged `upgraded` switches to.
+  var candidate: (any RoomInstance)?
 
   /// Where its last snapshot is.
   var snapshot: LogPosition?
@@ -90,8 +116,9 @@ package final class Room {
   var isDamaged = false
   /// Somebody or something waited in it when it was seen last.
   var wasActive = false
-  /// Awake: the guest calls since the snapshot (`TailItem`s), for a rebuild.
+  /// Awake: the decided events since the snapshot (`TailItem`s) and the verdicts on them, for a rebuild.
   var tail: [UInt8] = []
+  var tailAnnotations: [EventSeq: Annotation] = [:]
   /// Fuel that replaying `tail` takes, and what decoding it costs.
   var tailCost: UInt64 = 0
 
@@ -111,6 +138,24 @@ package final class Room {
   var commands: [PendingCommand] = []
 
   var repair: Repair?
+  /// Stands in for a room that is being repaired and plays its tail: nobody hears it, nothing is written for it.
+  var isGhost = false
+  /// Why a ghost cannot go on.
+  var ghostTrouble: WakeError?
+  /// Why a replay of its record cannot go on just now.
+  var replayTrouble: WakeError?
+  /// What its last event cost, in fuel.
+  var ghostCost: UInt64 = 0
+  /// The end of a probation is staged.
+  var isTwinChanging = false
+  /// Its silent version came out of a replay differently and was given up: going back is impossible until the next upgrade.
+  var hasLostTwin = false
+  /// What its new version asked for and the silent one did not; bounded.
+  var extraEffects: [String] = []
+  /// What it says now nobody hears: everybody gets the full state instead.
+  var isQuiet = false
+  /// Its tail holds an image: a snapshot is to come before anything else of it.
+  var needsSnapshot = false
   /// The event that is tried again after the watchdog fired.
   var secondTry: EventSeq?
   /// Its last batch is being decided anew after a death.
@@ -133,6 +178,7 @@ package final class Room {
   /// The log had no room for its snapshot.
   var snapshotNotBefore: Int64 = 0
   var stagedTimers: [TimerID] = []
+  var stagedWakes = 0
   /// The frame of the last full state and when it was true.
   var described: (event: EventSeq, frame: [UInt8])?
 
@@ -155,6 +201,8 @@ package final class Room {
     while claims.count <= i { claims.append(Claim()) }
     return i
   }
+  /// Whose ticks it has: of the old version until probation ends.
+  var tickSettings: ModuleSettings? { twinSettings ?? settings }
   /// Whether an input may be staged now, or why not.
   var busy: LinkBusy? {
     switch phase {
@@ -175,6 +223,11 @@ struct TailItem {
     out.put(batch)
     out.put(time)
     out.putBlob(event)
+  }
+  init(batch: BatchNumber, time: Int64, event: UnsafeRawBufferPointer) {
+    self.batch = batch
+    self.time = time
+    self.event = event
   }
   init(_ r: inout ByteReader) throws(DecodingError) {
     batch = try r.take()

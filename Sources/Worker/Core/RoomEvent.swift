@@ -23,6 +23,14 @@ package enum RoomEvent {
   case locked(Bool)
   /// The room's record is no more; its key may be used anew.
   case dropped
+  /// Another build speaks from here on, with the state that it made of the room's.
+  indirect case upgraded(Upgrade)
+  /// The silent version speaks again (protocol §9.4). Without one it means nothing.
+  case back(reason: UnsafeRawBufferPointer)
+  /// The silent version is no more.
+  case twinEnded(TwinEnd)
+  /// While there are two versions, each fires its own first timer that is due.
+  case wake
 
   package struct Creation {
     package var module: ModuleHash
@@ -38,6 +46,22 @@ package enum RoomEvent {
     package var generation: Generation
     package var player: UnsafeRawBufferPointer
     package var parameters: UnsafeRawBufferPointer
+  }
+  package struct Upgrade {
+    package var module: ModuleHash
+    package var limits: RoomLimits
+    /// How many events and seconds the old version goes on in silence; both 0: it does not.
+    package var probationEvents: UInt32
+    package var probationSeconds: UInt32
+    /// Of the new build's instance, so that replay runs neither `save` nor `restore`.
+    package var image: UnsafeRawBufferPointer
+    var hasProbation: Bool { probationEvents > 0 || probationSeconds > 0 }
+  }
+  package enum TwinEnd: UInt8, Sendable, Hashable {
+    /// Enough events and time have passed.
+    case probationOver = 1
+    /// It was asked for.
+    case settled = 2
   }
   package enum FreezeReason: UInt8, Sendable, Hashable {
     case ticksFail = 1
@@ -110,7 +134,15 @@ extension [UInt8] {
       putBlob(payload)
     case .ended(let reason): putBlob(reason)
     case .locked(let isLocked): append(isLocked ? 1 : 0)
-    case .dropped: break
+    case .dropped, .wake: break
+    case .upgraded(let u):
+      append(contentsOf: u.module.bytes)
+      putLimits(u.limits)
+      put(u.probationEvents)
+      put(u.probationSeconds)
+      putBlob(u.image)
+    case .back(let reason): putBlob(reason)
+    case .twinEnded(let why): append(why.rawValue)
     }
   }
 
@@ -140,6 +172,10 @@ extension RoomEvent {
     case .ended: 13
     case .locked: 14
     case .dropped: 15
+    case .upgraded: 16
+    case .back: 17
+    case .twinEnded: 18
+    case .wake: 19
     }
   }
 }
@@ -201,6 +237,17 @@ extension ByteReader {
     case 13: return (head, .ended(reason: try takeBlob()))
     case 14: return (head, .locked(try take(UInt8.self) != 0))
     case 15: return (head, .dropped)
+    case 16:
+      return (
+        head,
+        .upgraded(
+          .init(
+            module: try takeHash(), limits: try takeLimits(), probationEvents: try take(), probationSeconds: try take(),
+            image: try takeBlob()))
+      )
+    case 17: return (head, .back(reason: try takeBlob()))
+    case 18: return (head, .twinEnded(try takeCode()))
+    case 19: return (head, .wake)
     default: throw DecodingError("event kind \(kind) is unknown")
     }
   }
@@ -226,7 +273,8 @@ extension RoomEvent {
     case .attached(let slot, _), .input(let slot, _, _, _), .rejected(let slot, _, _), .leave(let slot, _),
       .removed(let slot, _), .suspended(let slot):
       return Int(slot.rawValue) < host.members.count
-    case .tick, .timer, .frozen, .signal, .ended, .locked: return true
+    case .tick, .timer, .frozen, .signal, .ended, .locked, .back, .twinEnded, .wake: return true
+    case .upgraded: return host.twin == nil
     case .dropped: return false
     }
   }
@@ -235,37 +283,67 @@ extension RoomEvent {
     switch self {
     case .input(_, let seq, _, _), .rejected(_, let seq, _), .leave(_, let seq): seq.rawValue
     case .tick(let number, _): number
-    case .created, .joined, .attached, .removed, .suspended, .timer, .frozen, .signal, .ended, .locked, .dropped: 0
+    case .created, .joined, .attached, .removed, .suspended, .timer, .frozen, .signal, .ended, .locked, .dropped,
+      .upgraded, .back, .twinEnded, .wake:
+      0
     }
   }
 }
 
 /// A verdict on an event written earlier; changes no place in the order.
 package struct Annotation: Sendable, Hashable {
+  package enum Verdict: Sendable, Hashable {
+    /// The event was undone.
+    case quarantined
+    /// The version that speaks failed alone: the other one's outcome stands, and it speaks from here on.
+    case back
+    /// The silent version alone was undone. Where the watchdog or a death did it, it is no more.
+    case twinUndone
+  }
   package var room: RoomID
   package var event: EventSeq
   package var fault: RoomFault.Kind
-  /// The event's outputs may have left already: the room's timeline rises with it.
+  /// The event's outputs may have left already, or history changes: the room's timeline rises with it.
   package var raisesTimeline: Bool
+  package var verdict: Verdict
 
-  package init(room: RoomID, event: EventSeq, fault: RoomFault.Kind, raisesTimeline: Bool) {
+  package init(
+    room: RoomID, event: EventSeq, fault: RoomFault.Kind, raisesTimeline: Bool, verdict: Verdict = .quarantined
+  ) {
     self.room = room
     self.event = event
     self.fault = fault
     self.raisesTimeline = raisesTimeline
+    self.verdict = verdict
   }
+  /// What is nobody's fault cannot be told from what is: a silent version is not worth finding out.
+  var endsTwin: Bool { verdict == .twinUndone && (fault == .watchdog || fault == .death) }
   package static let bytes = 18
+  /// Flags: 1 the timeline rises, 2 back, 4 the silent version only.
   package func encode(into out: inout [UInt8]) {
     out.put(room)
     out.put(event)
     out.append(fault.rawValue)
-    out.append(raisesTimeline ? 1 : 0)
+    let verdict: UInt8 =
+      switch verdict {
+      case .quarantined: 0
+      case .back: 2
+      case .twinUndone: 4
+      }
+    out.append((raisesTimeline ? 1 : 0) | verdict)
   }
   package init(_ r: inout ByteReader) throws(DecodingError) {
     room = try r.take()
     event = try r.take()
     fault = try r.takeCode()
-    raisesTimeline = try r.take(UInt8.self) != 0
+    let flags: UInt8 = try r.take()
+    raisesTimeline = flags & 1 != 0
+    switch flags & ~1 {
+    case 0: verdict = .quarantined
+    case 2: verdict = .back
+    case 4: verdict = .twinUndone
+    default: throw DecodingError("has a verdict that does not exist")
+    }
   }
 }
 

@@ -16,6 +16,7 @@ extension Worker {
       if room.phase == .asleep, room.isActive { wake(room) }
       guard room.phase == .ready else { continue }
       stageEndings(room)
+      stageProbation(room)
       stageClaims(room)
       stageTimers(room)
       stageTick(room)
@@ -57,10 +58,13 @@ extension Worker {
     }
     if host.frozen == nil {
       if let timer = host.timers.first { at = min(at, now.monotonic + max(0, timer.due - now.wall)) }
+      if let twin = host.twin { at = min(at, due(of: twin, in: room)) }
       if ticks(room, host) { at = min(at, room.nextTick) }
     }
     if let leaves = leavesAt(room) { at = min(at, leaves) }
-    if host.memberCount == 0, host.timers.isEmpty, room.settings?.ticksWhenEmpty != true || host.ended != nil {
+    if host.memberCount == 0, host.timers.isEmpty, host.twin?.timers.isEmpty != false,
+      room.tickSettings?.ticksWhenEmpty != true || host.ended != nil
+    {
       at = min(at, room.idleSince + Limits.passivateSeconds * 1_000_000)
     }
     guard at != Int64.max, at < room.dueAt || room.dueAt <= now.monotonic else { return }
@@ -69,8 +73,18 @@ extension Worker {
     due.put(room, due: at)
   }
 
+  /// What comes due for the sake of the silent version.
+  private func due(of twin: TwinPart, in room: Room) -> Int64 {
+    var at = Int64.max
+    if let timer = twin.timers.first { at = now.monotonic + max(0, timer.due - now.wall) }
+    if !room.isTwinChanging, room.awake.eventSeq >= twin.endsAtEvent {
+      at = min(at, now.monotonic + max(0, twin.endsAtTime - now.wall))
+    }
+    return at
+  }
+
   private func ticks(_ room: Room, _ host: RoomHost) -> Bool {
-    guard let settings = room.settings, settings.ticksPerSecond > 0, host.ended == nil else { return false }
+    guard let settings = room.tickSettings, settings.ticksPerSecond > 0, host.ended == nil else { return false }
     return host.memberCount > 0 || settings.ticksWhenEmpty
   }
 
@@ -98,7 +112,9 @@ extension Worker {
   }
 
   private mutating func stageTimers(_ room: Room) {
-    guard let host = room.host, let first = host.timers.first, first.due <= now.wall else { return }
+    guard let host = room.host else { return }
+    if let twin = host.twin { return stageWakes(room, host, twin) }
+    guard let first = host.timers.first, first.due <= now.wall else { return }
     guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return hold(room) }
     var fired = 0
     for timer in host.timers {
@@ -111,10 +127,22 @@ extension Worker {
     }
   }
 
+  /// As many as the version with more due timers needs: each fires its own first one at each of them.
+  private mutating func stageWakes(_ room: Room, _ host: RoomHost, _ twin: TwinPart) {
+    let due = max(host.timers.count { $0.due <= now.wall }, twin.timers.count { $0.due <= now.wall })
+    guard due > room.stagedWakes, host.ended == nil else { return }
+    guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return hold(room) }
+    for _ in 0..<min(due - room.stagedWakes, Limits.timersPerTurnMax) {
+      guard fits(room, 0) else { return hold(room) }
+      room.stagedWakes += 1
+      stage(room, .wake)
+    }
+  }
+
   /// A room makes up a few ticks after a gap, then skips and is told how many (protocol §8.2).
   private mutating func stageTick(_ room: Room) {
     guard let host = room.host, ticks(room, host), now.monotonic >= room.nextTick else { return }
-    let period = Int64(1_000_000) / Int64(room.settings!.ticksPerSecond)
+    let period = Int64(1_000_000) / Int64(room.tickSettings!.ticksPerSecond)
     guard room.busy == nil, fits(room, 0) else {
       // The room's clock stands still while it may not run.
       room.nextTick = now.monotonic + period
@@ -134,6 +162,7 @@ extension Worker {
   package mutating func upkeep() throws(StoreError) {
     let budget = UInt64(Limits.replayBudgetMilliseconds) * RoomCost.fuelPerMillisecond
     var taken = 0
+    if snapshotsAreNeeded { try takeNeededSnapshots() }
     while tailCost > budget, taken < Limits.snapshotsPerTurnMax {
       guard let room = costliestToReplay else { break }
       try snapshot(room)
@@ -143,6 +172,15 @@ extension Worker {
       if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
     }
     try passivateIdle()
+  }
+
+  /// Of rooms whose tail holds an image: the next replay shall not need it.
+  private mutating func takeNeededSnapshots() throws(StoreError) {
+    snapshotsAreNeeded = false
+    for room in awakeRooms where room.needsSnapshot {
+      if canSnapshot(room), room.snapshotNotBefore <= now.monotonic { try snapshot(room) }
+      if room.needsSnapshot { snapshotsAreNeeded = true }
+    }
   }
 
   /// Of the rooms that can be snapshot and would gain by it.
@@ -179,7 +217,9 @@ extension Worker {
     try shards[s]!.store.write()
     askForSpace(s)
     room.tailStart = nil
-    room.tail.removeAll(keepingCapacity: true)
+    room.tail.removeAll(keepingCapacity: !room.needsSnapshot)
+    room.tailAnnotations.removeAll()
+    room.needsSnapshot = false
     tailCost -= room.tailCost
     room.tailCost = 0
     counters.snapshots += 1
@@ -193,9 +233,13 @@ extension Worker {
   }
   private func encodeSnapshot(_ room: Room, into bytes: inout [UInt8]) {
     RoomSnapshot.encodeHost(room.id, room.awake, into: &bytes)
+    putImage(room.instance!, into: &bytes)
+    if room.awake.twin != nil { putImage(room.twin!, into: &bytes) }
+  }
+  private func putImage(_ instance: any RoomInstance, into bytes: inout [UInt8]) {
     let length = bytes.count
     bytes.put(UInt32(0))
-    engine.image(of: room.instance!, into: &bytes)
+    engine.image(of: instance, into: &bytes)
     bytes.patch(UInt32(bytes.count - length - 4), at: length)
   }
 
@@ -298,8 +342,8 @@ extension Worker {
   }
 
   private func isIdle(_ room: Room) -> Bool {
-    guard let host = room.host, host.memberCount == 0, host.timers.isEmpty, host.frozen == nil,
-      room.settings?.ticksWhenEmpty != true || host.ended != nil, room.joining.isEmpty,
+    guard let host = room.host, host.memberCount == 0, host.timers.isEmpty, host.twin?.timers.isEmpty != false,
+      host.frozen == nil, room.tickSettings?.ticksWhenEmpty != true || host.ended != nil, room.joining.isEmpty,
       room.snapshotNotBefore <= now.monotonic
     else { return false }
     return now.monotonic - room.idleSince >= Limits.passivateSeconds * 1_000_000
@@ -307,12 +351,13 @@ extension Worker {
 
   private mutating func passivate(_ room: Room) throws(StoreError) {
     if !room.tail.isEmpty || room.tailStart != nil || room.snapshot == nil { try snapshot(room) }
-    guard room.tailStart == nil, let instance = room.instance.take() else { return }
+    guard room.tailStart == nil, room.instance != nil else { return }
     let leaves = leavesAt(room)
-    engine.discard(instance)
+    discardInstances(room)
     room.phase = .asleep
     room.host = nil
     room.tail = []
+    room.tailAnnotations = [:]
     room.claims = []
     room.described = nil
     // It is woken for its end, by the next owner too.

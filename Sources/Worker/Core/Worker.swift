@@ -124,6 +124,8 @@ package struct Worker {
   /// The effects of whichever of two versions is not being settled; kept for its storage.
   var otherEffects = RoomEffects()
   var pendingUpgrades: [PendingUpgrade] = []
+  /// Some room has just been upgraded.
+  var snapshotsAreNeeded = false
   /// What carrying rooms to other builds may still take of this turn, in bytes of their images.
   var upgradeBytesLeft = Limits.upgradeBytesPerTurn
   /// Rooms whose judgement found no space in the log.

@@ -311,6 +311,14 @@ package final class WorkerProcess {
       case .adopted(let shard, let rooms, let active):
         log("shard-served", "shard \(shard): \(rooms) rooms, \(active) of them active")
       case .failed(let room, let text): log("room-failed", "room \(room): \(text)")
+      case .upgraded(let room, let event, let from, let to, let onProbation):
+        log(
+          "upgraded",
+          "room \(room) runs \(to) from event \(event) on, not \(from)\(onProbation ? "; on probation" : "")")
+      case .wentBack(let room, let event, let from, let to, let why, let effects):
+        let extra = effects.isEmpty ? "" : "; asked for by \(from) alone: \(effects.joined(separator: ", "))"
+        log("went-back", "room \(room) is back on \(to) from \(from) at event \(event): \(why)\(extra)")
+      case .twinEnded(let room, let why): log("twin-ended", "room \(room) has one version again: \(why)")
       }
     }
     worker.reports.removeAll(keepingCapacity: true)

@@ -1,0 +1,254 @@
+// Switching a room to another build: aside first, then by one record, and back (protocol §9).
+import Core
+import Wire
+
+/// A room that waits to be carried to another build.
+struct PendingUpgrade {
+  var room: Room
+  var module: ModuleHash
+  var events: UInt32
+  var seconds: UInt32
+  var command: PendingCommand
+}
+
+extension Worker {
+  // MARK: By command
+
+  /// Nil: it waits for its turn, which comes when nothing of the room is staged.
+  mutating func beginUpgrade(
+    _ room: Room, _ host: RoomHost, _ module: ModuleHash, _ events: UInt32, _ seconds: UInt32, _ command: PendingCommand
+  ) -> CommandAnswer? {
+    if let why = whyNot(room, host, module) { return .refused(why) }
+    guard pendingUpgrades.count < Limits.pendingUpgradesMax, !pendingUpgrades.contains(where: { $0.room === room }),
+      room.candidate == nil
+    else { return .busy(retryMilliseconds: Limits.retryBusyMilliseconds) }
+    pendingUpgrades.append(
+      PendingUpgrade(room: room, module: module, events: events, seconds: seconds, command: command))
+    beginUpgrades()
+    return nil
+  }
+
+  private func whyNot(_ room: Room, _ host: RoomHost, _ module: ModuleHash) -> String? {
+    if host.module == module { return "the room runs this build already" }
+    if host.twin != nil { return "the room is on probation already: settle it or send it back first" }
+    guard let settings = engine.module(module) else { return "the build \(module) is not here" }
+    guard Array(settings.name.utf8) == host.name else {
+      return "the build is one of '\(settings.name)', the room one of '\(String(decoding: host.name, as: UTF8.self))'"
+    }
+    return nil
+  }
+
+  /// Carries rooms whose turn it is. Only those of which nothing is staged: what is carried is then their newest state.
+  mutating func beginUpgrades() {
+    guard !pendingUpgrades.isEmpty else { return }
+    let waiting = pendingUpgrades
+    pendingUpgrades = []
+    for upgrade in waiting {
+      guard upgradeBytesLeft > 0, isQuiescent(upgrade.room) else {
+        keepOrRefuse(upgrade)
+        continue
+      }
+      guard let host = upgrade.room.host, whyNot(upgrade.room, host, upgrade.module) == nil, host.ended == nil,
+        host.frozen == nil, !upgrade.room.isEnding
+      else {
+        say(upgrade.command, .refused("the room has changed meanwhile: ask for its state and try again"))
+        continue
+      }
+      if let answer = carry(upgrade, host) { say(upgrade.command, answer) }
+    }
+  }
+
+  private func isQuiescent(_ room: Room) -> Bool {
+    room.phase == .ready && room.stagedCount == 0 && room.ordersPending == 0 && room.host?.strangers.isEmpty == true
+  }
+
+  private mutating func keepOrRefuse(_ upgrade: PendingUpgrade) {
+    switch upgrade.room.phase {
+    case .ready, .repairing: pendingUpgrades.append(upgrade)
+    case .asleep: say(upgrade.command, .busy(retryMilliseconds: Limits.retryBusyMilliseconds))
+    case .stopped: say(upgrade.command, .refused("the room is frozen: its history cannot be replayed by this server"))
+    }
+  }
+
+  /// Makes the room's new instance aside and stages the switch. Nil: it is on its way.
+  private mutating func carry(_ upgrade: PendingUpgrade, _ host: RoomHost) -> CommandAnswer? {
+    let room = upgrade.room
+    let settings = engine.module(upgrade.module)!
+    let instance: any RoomInstance
+    do throws(CarryError) {
+      instance = try engine.carry(
+        room.instance!, to: upgrade.module, limits: settings.limits,
+        context: RoomContext(
+          time: max(host.time, now.wall), tick: host.tick, random: host.random, nextTimer: host.nextTimer))
+    } catch {
+      upgradeBytesLeft -= Limits.upgradeCostsBytes
+      if error.kind == .unavailable { return .refused("no room could be made of the build: \(error.text)") }
+      return .refused(error.text)
+    }
+    var image: [UInt8] = []
+    engine.image(of: instance, into: &image)
+    upgradeBytesLeft -= image.count + Limits.upgradeCostsBytes
+    let size = encodeSnapshot(room).count + image.count
+    guard fits(room, max(image.count, size)) else {
+      engine.discard(instance)
+      guard shards[Int(room.shard.rawValue)]!.batch.isEmpty else {
+        // What else is staged leaves no place in this turn's record.
+        pendingUpgrades.append(upgrade)
+        return nil
+      }
+      return .refused(
+        "the room's state in both versions, \(size) bytes, does not fit into what its journal has free just now")
+    }
+    room.candidate = instance
+    image.withUnsafeBytes { image in
+      stage(
+        room,
+        .upgraded(
+          .init(
+            module: upgrade.module, limits: settings.limits, probationEvents: upgrade.events,
+            probationSeconds: upgrade.seconds, image: image)))
+    }
+    var command = upgrade.command
+    command.event = room.stagedEvent
+    room.commands.append(command)
+    return nil
+  }
+
+  /// The instance that an `upgraded` of the record switches to.
+  mutating func prepare(_ room: Room, _ upgrade: RoomEvent.Upgrade) -> WakeError? {
+    guard engine.module(upgrade.module) != nil else {
+      return WakeError(.moduleMissing, "the module build \(upgrade.module) is not here")
+    }
+    do throws(EngineError) {
+      room.candidate = try engine.restore(upgrade.module, limits: upgrade.limits, image: upgrade.image)
+      return nil
+    } catch { return WakeError(nil, error.description) }
+  }
+
+  // MARK: Settling
+
+  mutating func settleUpgraded(_ room: Room, _ seq: EventSeq, _ upgrade: RoomEvent.Upgrade, _ time: Int64) {
+    let host = room.awake
+    let from = versionText(room.settings)
+    if upgrade.hasProbation {
+      host.twin = TwinPart(host, at: seq, time: time, upgrade)
+      room.twin = room.instance.take()
+      room.twinSettings = room.settings
+    } else if let old = room.instance.take() {
+      engine.discard(old)
+    }
+    host.module = upgrade.module
+    host.limits = upgrade.limits
+    room.instance = room.candidate.take()
+    room.settings = engine.module(upgrade.module)
+    room.described = nil
+    room.needsSnapshot = true
+    if !room.isGhost { snapshotsAreNeeded = true }
+    room.hasLostTwin = false
+    schedule(room)
+    guard !room.isGhost else { return }
+    noticeAll(room, .upgraded, "the room runs \(versionText(room.settings)) now")
+    guard !isFollowing else { return }
+    reports.append(
+      .upgraded(
+        room: room.id, event: seq, from: from, to: versionText(room.settings), onProbation: upgrade.hasProbation))
+  }
+
+  mutating func settleTwinEnded(_ room: Room, _ why: RoomEvent.TwinEnd) {
+    endTwin(room, why: why == .settled ? "it was asked for" : "probation is over")
+    room.isTwinChanging = false
+  }
+
+  mutating func settleBack(_ room: Room, _ seq: EventSeq, _ reason: UnsafeRawBufferPointer) {
+    guard room.host?.twin != nil else {
+      if room.hasLostTwin { stop(room, .diverged, "it went back to a version that diverged in replay") }
+      return
+    }
+    let old = switchVersions(room)
+    announceSwitch(room, seq, old, String(decoding: reason, as: UTF8.self))
+  }
+
+  /// An event at which the version that speaks failed alone: the silent one's outcome stands, and it speaks from here on.
+  mutating func settleSwitch(_ room: Room, _ step: EventStep, _ settled: Settled, _ verdict: Annotation, _ why: String)
+  {
+    let old = switchVersions(room)
+    engine.effects = settled.effects
+    engine.context = settled.context
+    // Everybody gets the full state: what the event says is in it.
+    room.isQuiet = true
+    finish(room, step, settled.settlement, settled.fuel, verdict: verdict)
+    room.isQuiet = false
+    announceSwitch(room, step.head.seq, old, why)
+  }
+
+  /// What is told of a switch once it is made.
+  struct SwitchNews {
+    var from: String
+    var differences: [TwinPart.Difference]
+  }
+
+  private mutating func switchVersions(_ room: Room) -> SwitchNews {
+    let host = room.awake
+    let part = host.twin!
+    let news = SwitchNews(from: versionText(room.settings), differences: part.differences)
+    host.module = part.module
+    host.limits = part.limits
+    host.random = part.random
+    host.nextTimer = part.nextTimer
+    host.timers = part.timers
+    host.strangers = part.lacks.filter { host[$0] != nil }
+    host.twin = nil
+    if let instance = room.instance.take() { engine.discard(instance) }
+    room.instance = room.twin.take()
+    room.settings = room.twinSettings
+    room.twinSettings = nil
+    room.isTwinChanging = false
+    host.ownTimeline += 1
+    room.described = nil
+    return news
+  }
+
+  private mutating func announceSwitch(_ room: Room, _ seq: EventSeq, _ news: SwitchNews, _ why: String) {
+    schedule(room)
+    guard !room.isGhost else { return }
+    expelStrangers(room)
+    resendState(room)
+    let to = versionText(room.settings)
+    for c in room.claims.indices where room.claims[c].link >= 0 {
+      let numbers = news.differences.filter { $0.slot.rawValue == UInt32(c) }.map { "\($0.seq)" }
+      let differing =
+        numbers.isEmpty ? "" : "; what came of your messages \(numbers.joined(separator: ", ")) is different there"
+      notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is back on \(to)\(differing)", .back)
+    }
+    guard !isFollowing else { return }
+    reports.append(
+      .wentBack(room: room.id, event: seq, from: news.from, to: to, why: why, effects: room.extraEffects))
+    room.extraEffects = []
+  }
+
+  /// Members whom the version that speaks never took are removed, by events of their own.
+  mutating func expelStrangers(_ room: Room) {
+    for slot in room.awake.strangers {
+      guard let membership = room.awake[slot]?.membership else { continue }
+      room.ordersPending += 1
+      pendingKicks.append(
+        PendingKick(
+          room: room, slot: slot, membership: membership,
+          reason: Array("the room went back to a version that does not know this member".utf8)))
+    }
+  }
+
+  func versionText(_ settings: ModuleSettings?) -> String { settings.map { "\($0.name) \($0.version)" } ?? "?" }
+
+  // MARK: Probation
+
+  /// Ends when enough events and enough time have passed.
+  mutating func stageProbation(_ room: Room) {
+    guard let host = room.host, let twin = host.twin, host.frozen == nil, host.ended == nil, !room.isEnding,
+      !room.isTwinChanging, host.eventSeq >= twin.endsAtEvent, now.wall >= twin.endsAtTime
+    else { return }
+    guard fitsReserve(room, 0) else { return hold(room) }
+    room.isTwinChanging = true
+    stage(room, .twinEnded(.probationOver))
+  }
+}
