@@ -474,6 +474,8 @@ class Fields {
 export class Schema {
   /** @param {{messages?: any[], state?: any[]}} json */
   constructor(json) {
+    /** Equal for two builds whose states are read alike. */
+    this.stateText = JSON.stringify(json.state ?? []);
     this.state = new Fields(json.state ?? []);
     this.isSynchronised = (json.state ?? []).length > 0;
     /** @type {Map<string, {id: number, name: string, fields: Fields}>} */
@@ -582,24 +584,40 @@ export class SyncedState {
     this.ticks = false;
     this.delay = 0;
     this.viewedAt = 0;
+    /** The state is of an earlier build, whose fields were others, or there is none. */
+    this.isOutdated = true;
+  }
+
+  /** Another build speaks from here on. If its state has other fields, what is there stays only until its first keyframe.
+   * @param {Schema} schema */
+  follow(schema) {
+    const isAlike = schema.stateText === this.schema.stateText;
+    this.schema = schema;
+    if (isAlike) return;
+    this.keyframes = [];
+    this.snapshots = this.snapshots.slice(-1);
+    this.isOutdated = true;
   }
 
   /** @param {Uint8Array} payload of a `State`: a keyframe and the changes since */
   full(payload) {
     const r = new Reader(payload);
     r.take(1);
-    this.keyframes = [];
+    const k = r.number(), value = r.within(r.number(), () => this.schema.state.read(r));
+    this.keyframes = [{ k, value }];
     this.snapshots = [];
-    const k = r.number();
-    this.keyframes.push({ k, value: r.within(r.number(), () => this.schema.state.read(r)) });
     this.changes(r);
   }
   /** @param {Uint8Array} payload of an output with id 250 */
   keyframe(payload) {
     const r = new Reader(payload.subarray(1));
     const k = r.number();
-    this.keyframes = [...this.keyframes.slice(-1), { k, value: this.schema.state.read(r) }];
-    this.state ??= this.keyframes[this.keyframes.length - 1].value;
+    const value = this.schema.state.read(r);
+    this.keyframes = [...this.keyframes.slice(-1), { k, value }];
+    if (!this.isOutdated) return;
+    this.state = value;
+    this.snapshots = [];
+    this.isOutdated = false;
   }
   /** @param {Uint8Array} payload of an output with id 251 @param {boolean} [isNumbered] as in rooms without a clock
    * @returns {boolean} whether it is news */
@@ -616,6 +634,7 @@ export class SyncedState {
     const newest = this.snapshots[this.snapshots.length - 1];
     if (!keyframe || (newest && time < newest.time)) return false;
     this.state = this.schema.state.read(r, keyframe.value);
+    this.isOutdated = false;
     this.tick = tick;
     this.time = time;
     if (newest && newest.time === time) newest.state = this.state;
@@ -752,6 +771,13 @@ class Membership {
     }
     return Math.min(this.askAgainAt, this.heldUntil ?? Infinity);
   }
+  /** Asks for the full state: what came could not be read. */
+  refresh() {
+    if (this.phase !== "attached") return;
+    this.needsState = true;
+    this.phase = "attaching";
+    this.ask();
+  }
   /** The connection is gone. */
   suspend() {
     if (this.phase === "attached") this.phase = "attaching";
@@ -767,7 +793,7 @@ class Membership {
       case "attached": return this.attached(frame);
       case "gone": return this.gone(frame);
       case "error": return this.failed(frame);
-      case "notice": return this.tell.notice(["", "frozen", "thawed", "recovered"][frame.about] ?? "", frame.text);
+      case "notice": return this.tell.notice(["", "frozen", "thawed", "recovered", "upgraded", "back"][frame.about] ?? "", frame.text);
     }
     if (this.phase !== "attached") return;
     switch (frame.kind) {
@@ -950,12 +976,32 @@ class Membership {
 // MARK: What a game sees of a room
 
 const PAUSE_MS = 150; // a room that ticks and is silent for longer, has paused
+const SCHEMA_AGAIN_MS = 5_000; // a schema that nobody had is asked for again, but not more often
+
+/** What a build of a module says of itself; `schema` null: it speaks bytes.
+ * @typedef {{sha256: string, schema: Schema | null}} Build */
 
 /** A joined room. Events: "state" (new state), the names of the module's messages, "raw" (payloads without a schema),
  * "acknowledged" ({name, seq, ms}), "verdict" (a OneUpError: an input was not applied), "notice" ({kind, text}),
- * "recovered" ({kind: "worker" | "connection", ms}), "reset" ({firstLost, lost}), "gone" ({known, reason}). */
+ * "version" ({from, to}: another build of the module runs the room), "recovered" ({kind: "worker" | "connection", ms}), "reset" ({firstLost, lost}), "gone" ({known, reason}). */
 export class Room extends Emitter {
-  #oneup; #membership; #schema; #synced;
+  #oneup; #membership;
+  /** The build whose schema is used; null: not known yet.
+   * @type {Build | null} */
+  #build;
+  /** @type {SyncedState | null} */ #synced;
+  /** The game brought the schema along. */
+  #isFixed;
+  /** While a schema is on its way: what came meanwhile, in order.
+   * @type {(() => void)[] | null} */
+  #unread = null;
+  /** @type {Promise<void> | null} */ #following = null;
+  #askedAt = -Infinity;
+  /** Something came that was not read with the schema of the build that sent it. */
+  #hasGuessed = false;
+  #hasEnded = false;
+  /** Full states that were read. */
+  #states = 0;
   /** Own inputs that the newest state may not have yet.
    * @type {any[]} */
   #inputs = [];
@@ -969,12 +1015,13 @@ export class Room extends Emitter {
   /** @type {(value: any) => void} */ #joined = () => {};
   /** @type {(error: OneUpError) => void} */ #failed = () => {};
 
-  /** @param {OneUp} oneup @param {Link} link @param {any} what @param {Schema | null} schema */
-  constructor(oneup, link, what, schema) {
+  /** @param {OneUp} oneup @param {Link} link @param {any} what @param {Build | null} build @param {boolean} isFixed */
+  constructor(oneup, link, what, build, isFixed) {
     super();
     this.#oneup = oneup;
-    this.#schema = schema;
-    this.#synced = schema?.isSynchronised ? new SyncedState(schema, oneup.serverClock) : null;
+    this.#build = build;
+    this.#isFixed = isFixed;
+    this.#synced = build?.schema?.isSynchronised ? new SyncedState(build.schema, oneup.serverClock) : null;
     this.#membership = new Membership(link, this.#tell(), what);
     this.#stamp = Math.floor(oneup.clock());
     /** @type {Promise<Room>} */
@@ -985,7 +1032,8 @@ export class Room extends Emitter {
     this.id = "";
     /** This member's place in the room; the key of its rows. */
     this.slot = 0;
-    this.module = { name: what.module, version: "" };
+    /** The build that runs it. */
+    this.module = { name: what.module, version: "", sha256: "" };
     this.isAttached = false;
     /** `describe`'s bytes of a room without synchronised state. */
     this.described = NOTHING;
@@ -1000,7 +1048,7 @@ export class Room extends Emitter {
 
   /** The newest state. Treat it as read-only.
    * @returns {any} */
-  get state() { return this.#synced ? this.#synced.state : this.described; }
+  get state() { return this.#synced?.state ?? this.described; }
   get tick() { return this.#synced?.tick ?? 0; }
   /** Of the newest state, in the room's milliseconds since 1970. */
   get time() { return this.#synced?.time ?? 0; }
@@ -1014,9 +1062,11 @@ export class Room extends Emitter {
    * @param {string} name @param {object} [value]
    * @returns {Promise<any>} the room's reply (undefined without one); rejects with a OneUpError when it was not applied */
   async send(name, value = {}) {
+    if (!this.#schema) await this.#followAgain();
     if (!this.#schema) throw new OneUpError("unknown-message", `the module ${this.module.name} has no schema: use sendRaw`);
     const reply = await this.#send(this.#schema.encode(name, value), name, value);
-    return this.#schema.decode(reply)?.value;
+    await this.#following; // when it came, its build's schema was perhaps still on its way
+    return this.#schema?.decode(reply)?.value;
   }
   /** As `send`, in bytes.
    * @param {Uint8Array} payload @returns {Promise<Uint8Array>} */
@@ -1077,7 +1127,6 @@ export class Room extends Emitter {
    * @returns {() => T | null} call it once a frame */
   predict(initial, step, options = {}) {
     const { blend = [], blendMs = 100, snap = Infinity, mostMs = 500 } = options;
-    const synced = this.#synced;
     /** @type {Record<string, any>} */ const offsets = {};
     /** @type {any} */ let raw = null;
     let rawUntil = 0, from = -1, at = 0;
@@ -1086,6 +1135,7 @@ export class Room extends Emitter {
       typeof a === "number" ? f(a, b ?? 0) : Object.fromEntries(Object.keys(a).map((key) => [key, f(a[key], b?.[key] ?? 0)]));
     /** @param {number} until of the room */
     const run = (until) => {
+      const synced = this.#synced;
       if (!synced?.state) return null;
       const own = initial(synced.state, this.#applied);
       if (!own) return null;
@@ -1108,7 +1158,7 @@ export class Room extends Emitter {
       return own;
     };
     return () => {
-      const now = this.#oneup.now(), present = this.#arrival(now);
+      const now = this.#oneup.now(), present = this.#arrival(now), synced = this.#synced;
       /** @type {any} */ const own = run(present);
       if (!own || !synced) return (raw = null);
       /** @type {any} */ const again = raw && from !== synced.time ? run(rawUntil) : null;
@@ -1141,10 +1191,14 @@ export class Room extends Emitter {
       attached: (/** @type {any} */ a, /** @type {boolean} */ wasAsked) => {
         this.id = a.room.toString(16).padStart(16, "0");
         this.slot = a.slot;
-        const [name, ...version] = a.module.split(/[ @]/);
-        if (name) this.module = { name, version: version.join(" ") };
+        const before = this.module;
+        const [name, version = "", sha256 = ""] = a.module.split(" ");
+        if (name) this.module = { name, version, sha256 };
         this.isAttached = true;
-        if (!wasAsked) this.#broken("worker");
+        const isOther = before.version !== "" && (before.version !== version || before.sha256 !== sha256);
+        if (!wasAsked && !isOther) this.#broken("worker");
+        if (this.#isBehind) this.#follow();
+        if (isOther) this.emit("version", { from: before.version, to: version });
       },
       numbered: () => {
         this.emit("attached", {});
@@ -1154,19 +1208,8 @@ export class Room extends Emitter {
         this.isAttached = false;
         this.#broken("connection");
       },
-      state: (/** @type {Uint8Array} */ payload) => {
-        try {
-          if (this.#synced && payload[0] === 252) this.#synced.full(payload);
-          else this.described = payload;
-        } catch (error) {
-          this.#failed(/** @type {OneUpError} */ (error)); // whoever waits for the room would wait for ever
-          throw error;
-        }
-        this.#news();
-        this.#joined(this);
-        this.emit("state", {});
-      },
-      output: (/** @type {Uint8Array} */ payload, /** @type {boolean} */ isNumbered) => this.#output(payload, isNumbered),
+      state: (/** @type {Uint8Array} */ payload) => this.#read(() => this.#full(payload)),
+      output: (/** @type {Uint8Array} */ payload, /** @type {boolean} */ isNumbered) => this.#read(() => this.#output(payload, isNumbered)),
       acknowledged: (/** @type {number} */ seq, /** @type {any} */ entry) => {
         this.stats.acknowledged += 1;
         const ms = this.#oneup.now() - entry.sentAt;
@@ -1183,18 +1226,104 @@ export class Room extends Emitter {
       notice: (/** @type {string} */ kind, /** @type {string} */ text) => this.emit("notice", { kind, text }),
       ended: (/** @type {{known: boolean, reason: string, error: OneUpError | null}} */ { known, reason, error }) => {
         this.isAttached = false;
+        this.#hasEnded = true;
         this.#failed(error ?? new OneUpError("gone", `the membership is over: ${reason}`, { reason }));
         this.emit("gone", { known, reason });
       },
     };
   }
 
+  // Which schema
+
+  get #schema() { return this.#build?.schema ?? null; }
+  /** What the room's build says is not known. */
+  get #isBehind() {
+    return !this.#isFixed && (this.#build === null || (this.module.sha256 !== "" && this.#build.sha256 !== this.module.sha256));
+  }
+  /** Gets the schema of the build that runs the room; until it is there, what comes waits. One that cannot be had leaves
+   * the one before, which often will do.
+   * @returns {Promise<void>} */
+  #follow() {
+    const { name, sha256 } = this.module;
+    this.#unread ??= [];
+    this.#askedAt = this.#oneup.now();
+    /** @type {Promise<void>} */
+    const following = this.#oneup.build(name, sha256)
+      .catch((error) => { this.#oneup.emit("error", error); return null; })
+      .then((build) => {
+        if (this.#following !== following) return this.#following ?? undefined; // yet another build since
+        this.#following = null;
+        this.#take(build);
+      });
+    return (this.#following = following);
+  }
+  /** @returns {Promise<void> | null} */
+  #followAgain() {
+    if (this.#following || !this.#isBehind || this.#hasEnded) return this.#following;
+    return this.#oneup.now() - this.#askedAt > SCHEMA_AGAIN_MS ? this.#follow() : null;
+  }
+  /** @param {Build | null} build */
+  #take(build) {
+    const unread = this.#unread ?? [];
+    this.#unread = null;
+    if (this.#hasEnded) return;
+    const hasGuessed = this.#hasGuessed, states = this.#states;
+    if (build) {
+      const { schema } = build;
+      this.#build = build;
+      this.#hasGuessed = false;
+      if (!schema?.isSynchronised) this.#synced = null;
+      else if (this.#synced) this.#synced.follow(schema);
+      else this.#synced = new SyncedState(schema, this.#oneup.serverClock);
+    }
+    for (const one of unread) this.#read(one);
+    if (build && hasGuessed && this.#states === states) this.#membership.refresh();
+  }
+  /** @param {() => void} take */
+  #read(take) {
+    if (this.#unread) return void this.#unread.push(take);
+    if (this.#isBehind) this.#hasGuessed = true;
+    try {
+      take();
+    } catch (error) {
+      if (!(error instanceof OneUpError)) throw error;
+      this.#oneup.emit("error", error);
+      this.#followAgain();
+    }
+  }
+
+  /** @param {Uint8Array} payload */
+  #full(payload) {
+    try {
+      if (this.#synced && payload[0] === 252) this.#synced.full(payload);
+      else this.described = payload;
+    } catch (error) {
+      this.#unreadable(/** @type {OneUpError} */ (error));
+      throw error;
+    }
+    this.#states += 1;
+    this.#news();
+    this.#joined(this);
+    this.emit("state", {});
+  }
+  /** Whoever waits for the room's first state would wait for ever, and come again: this membership goes.
+   * @param {OneUpError} error */
+  #unreadable(error) {
+    if (this.#states > 0) return;
+    this.#failed(error);
+    this.#membership.send(NOTHING, () => {}, true);
+  }
   /** @param {Uint8Array} payload @param {boolean} isNumbered */
   #output(payload, isNumbered) {
     const id = payload[0];
+    if (!this.#build) this.#followAgain();
     if (this.#synced && id === 250) return this.#synced.keyframe(payload);
     if (this.#synced && id === 251) {
-      if (!this.#synced.delta(payload, isNumbered)) return;
+      if (!this.#synced.delta(payload, isNumbered)) {
+        // Upgraded while this client was away, or its worker died then: nobody sent the new build's state.
+        if (this.#synced.isOutdated) this.#membership.refresh();
+        return;
+      }
       const stamp = this.#synced.stamps.get(this.slot) ?? 0;
       for (const input of this.#inputs) if (input.stamp && input.stamp <= stamp) this.#applied.set(input.name, input.value);
       this.#inputs = this.#inputs.filter((input) => !input.isDone && !(input.stamp && input.stamp <= stamp));
@@ -1254,6 +1383,7 @@ export class Room extends Emitter {
 const BACKOFF_MS = 100, BACKOFF_MOST_MS = 10_000; // full jitter: between 0 and base · 2ⁿ
 const BREAKER_ATTEMPTS = 8, BREAKER_MS = 30_000; // so many failures in a row, then a long pause
 const GREETING_MS = 10_000; // from connecting to `Welcome`
+const FETCH_MS = 8_000; // for an answer of the server's pages
 const PING_MS = 10_000;
 const SILENCE_MS = 30_000; // without any frame for so long, the connection is given up
 const PROOF_MS = 5_000; // after a sleep it has this long to prove that it lives
@@ -1299,7 +1429,7 @@ export class OneUp extends Emitter {
   /** @type {any} */ #timer = null; #timerAt = Infinity;
   #drift = 0; // of the wall clock to `now`
   /** @type {Room[]} */ #rooms = [];
-  /** @type {Map<string, Promise<Schema | null>>} */ #schemas = new Map();
+  /** @type {Map<string, Promise<Build | null>>} */ #builds = new Map();
   /** @type {{joinId: number, path: string}[]} */ #earlier = [];
   #joins = 0;
   #resume = NOTHING;
@@ -1360,20 +1490,21 @@ export class OneUp extends Emitter {
     const slash = path.indexOf("/");
     if (slash < 1) throw new OneUpError("join-refused", `"${path}" names no room: write "module/key"`);
     const module = path.slice(0, slash), key = path.slice(slash + 1);
-    const shape = schema === undefined ? await this.#schema(module) : schema && new Schema(schema);
+    const isFixed = schema !== undefined;
+    const build = isFixed ? { sha256: "", schema: schema && new Schema(schema) } : await this.build(module);
     const before = this.#earlier.findIndex((member) => member.path === path);
     const earlier = before >= 0 ? this.#earlier.splice(before, 1)[0] : null;
     try {
-      return await this.#join({ joinId: earlier?.joinId ?? ++this.#joins, module, key, parameters }, shape);
+      return await this.#join({ joinId: earlier?.joinId ?? ++this.#joins, module, key, parameters }, build, isFixed);
     } catch (error) {
       if (!earlier || !(error instanceof OneUpError) || error.code !== "gone") throw error;
-      return await this.#join({ joinId: ++this.#joins, module, key, parameters }, shape); // it ended while the page was away
+      return await this.#join({ joinId: ++this.#joins, module, key, parameters }, build, isFixed); // it ended while the page was away
     }
   }
-  /** @param {any} what @param {Schema | null} schema */
-  #join(what, schema) {
+  /** @param {any} what @param {Build | null} build @param {boolean} isFixed */
+  #join(what, build, isFixed) {
     if (this.#phase === "stopped") throw new OneUpError("stopped", "the connection was closed; connect again");
-    const room = new Room(this, this.#link, what, schema);
+    const room = new Room(this, this.#link, what, build, isFixed);
     this.#rooms.push(room);
     if (this.isUp) room.membership.ask();
     return room.joined;
@@ -1385,21 +1516,24 @@ export class OneUp extends Emitter {
   async #fetch(path) {
     const origin = this.#options.http ?? globalThis.location?.origin;
     if (!origin) return null;
+    const patience = new AbortController(), timer = setTimeout(() => patience.abort(), FETCH_MS);
     try {
-      const answer = await fetch(origin + path);
+      const answer = await fetch(origin + path, { signal: patience.signal });
       if (answer.status === 404) return null;
       if (!answer.ok) throw new Error(`status ${answer.status}`);
       return await answer.json();
     } catch (error) {
       throw new OneUpError("discovery", `${origin}${path} gives no answer (${/** @type {Error} */ (error).message}); try again`);
+    } finally {
+      clearTimeout(timer);
     }
   }
-  /** @param {string} module @returns {Promise<Schema | null>} */
-  async #fetchSchema(module) {
+  /** @param {string} module @param {string} sha256 @returns {Promise<Build | null>} */
+  async #fetchBuild(module, sha256) {
     for (const pause of [250, 1000, 0]) {
       try {
-        const manifest = await this.#fetch(`/v1/modules/${encodeURIComponent(module)}`);
-        return manifest?.schema ? new Schema(manifest.schema) : null;
+        const manifest = await this.#fetch(`/v1/modules/${encodeURIComponent(module)}${sha256 && `?sha256=${encodeURIComponent(sha256)}`}`);
+        return manifest && { sha256: manifest.sha256 ?? "", schema: manifest.schema ? new Schema(manifest.schema) : null };
       } catch (error) {
         if (pause === 0) throw error;
         await new Promise((go) => setTimeout(go, pause));
@@ -1407,15 +1541,23 @@ export class OneUp extends Emitter {
     }
     return null;
   }
-  /** @param {string} module @returns {Promise<Schema | null>} */
-  #schema(module) {
-    let schema = this.#schemas.get(module);
-    if (!schema) {
-      schema = this.#fetchSchema(module);
-      this.#schemas.set(module, schema);
-      schema.catch(() => this.#schemas.delete(module));
+  /** For rooms: what a build says of itself, the current one without a hash. null: the server knows none, now; what is
+   * current and what nobody knew is asked for again each time.
+   * @param {string} module @param {string} [sha256] @returns {Promise<Build | null>} */
+  build(module, sha256 = "") {
+    const name = `${module} ${sha256}`;
+    let build = this.#builds.get(name);
+    if (!build) {
+      build = this.#fetchBuild(module, sha256);
+      this.#builds.set(name, build);
+      const asked = build;
+      const settle = (/** @type {Build | null} */ known) => {
+        this.#builds.delete(name);
+        if (known?.sha256) this.#builds.set(`${module} ${known.sha256}`, asked);
+      };
+      build.then(settle, () => settle(null));
     }
-    return schema;
+    return build;
   }
   async #discover() {
     if (this.#options.url) return this.#options.url;
@@ -1438,10 +1580,14 @@ export class OneUp extends Emitter {
       const url = this.#url || await this.#discover();
       if (isOver()) return;
       this.#url = url;
+      if (!/^wss?:\/\/[^/]/i.test(url)) throw new SyntaxError("it begins with ws:// or wss://");
       socket = new (this.#options.WebSocket ?? globalThis.WebSocket)(url);
     } catch (error) {
       if (isOver()) return;
-      this.emit("error", error instanceof OneUpError ? error : new OneUpError("discovery", `${this.#url} is no address: ${/** @type {Error} */ (error).message}`));
+      const problem = error instanceof OneUpError ? error
+        : new OneUpError("discovery", `"${this.#url}" is no address of a server: ${/** @type {Error} */ (error).message}`);
+      if (this.#options.url) return this.#stop(problem); // it is the same next time
+      this.emit("error", problem);
       return this.#lost();
     }
     this.#socket = socket;

@@ -142,9 +142,19 @@ test("what a game sends when it is attached again has its number by then", async
   assert.equal(server.frames.filter((frame) => frame.kind === "input").length, 0, "it went out once");
 });
 
-test("a first state that nobody can read fails the join", async () => {
+test("a first state that nobody can read fails the join, and leaves no membership behind", async () => {
   const server = new FakeServer();
-  await assert.rejects(server.joined({ schema: game, state: b(252, 1, 200) }), { code: "malformed" });
+  const oneup = await server.connect();
+  for (const joinId of [1, 2]) {
+    const joining = oneup.join("game/one", { schema: game });
+    await server.next("join");
+    server.attached({ joinId });
+    server.say("state", { joinId, timeline: 1n, asOf: 0, payload: b(252, 1, 200) });
+    await assert.rejects(joining, { code: "malformed" });
+    assert.deepEqual([(await server.next("leave")).joinId], [joinId]);
+    server.say("ack", { joinId, seq: 1 });
+    await until("nothing is left of it", () => oneup.saved.members.length === 0);
+  }
 });
 
 test("Expected goes back; Busy waits and then goes back", async () => {
@@ -394,19 +404,24 @@ test("an attempt that was given up opens no socket later; an address that led no
   assert.deepEqual(server.sockets.map((socket) => socket.url), ["ws://new/", "ws://newer/"]);
 });
 
-test("an address that is none is said so, and tried again", async () => {
-  const server = new FakeServer(), errors = [];
-  const { WebSocket } = server;
-  let isBad = true;
-  const oneup = new OneUp({ url: "nowhere", random: () => 0, storage: null, WebSocket: class extends WebSocket {
-    constructor(url) {
-      if (isBad) throw new SyntaxError("bad");
-      super(url);
-    }
-  } });
-  oneup.on("error", (error) => { errors.push(error.code); isBad = false; });
+test("an address that is none is an error at once; one that the server named is asked for again", async (t) => {
+  const server = new FakeServer(), states = [];
+  for (const url of ["nowhere", "https://fake/", "ws://"]) {
+    await assert.rejects(server.connect({ url, onconnection: (event) => states.push(event.state) }), { code: "discovery", message: /no address of a server/ });
+  }
+  const Strict = class extends server.WebSocket {
+    constructor(url) { throw new SyntaxError(`a page that came by https asks for ${url}`); }
+  };
+  await assert.rejects(server.connect({ url: "ws://fake/", WebSocket: Strict }), { code: "discovery" });
+  assert.deepEqual(states, ["stopped", "stopped", "stopped"]);
+  assert.equal(server.sockets.length, 0);
+
+  const players = ["", "fake"], errors = [];
+  t.mock.method(globalThis, "fetch", async () => ({ ok: true, status: 200, json: async () => ({ players: players.shift() }) }));
+  const oneup = new OneUp({ http: "http://fake", random: () => 0, storage: null, WebSocket: server.WebSocket });
+  t.after(() => oneup.close());
+  oneup.on("error", (error) => errors.push(error.code));
   await oneup.start();
-  oneup.close();
   assert.deepEqual(errors, ["discovery"]);
 });
 
@@ -444,6 +459,29 @@ test("after a night asleep: a connection that lives is kept, one that does not a
   assert.equal((await server.next("attach")).joinId, 1);
 });
 
+test("a sleep through which the monotonic clock stood still is seen by the wall clock", async (t) => {
+  const server = new FakeServer();
+  const { oneup } = await server.joined();
+  const connection = collect(oneup, "connection"), { pings } = server;
+  const wall = Date.now;
+  t.mock.method(Date, "now", () => wall() + 3_600_000);
+  server.isDeaf = true;
+  await until("it asks whether anybody is there", () => server.pings > pings + 2, 20);
+  assert.ok(oneup.sleptUntil > 0);
+  await until("who does not answer within five seconds is given up", () => connection.some((event) => event.state === "lost"));
+});
+
+test("the server's time goes on through a sleep and a new connection", async () => {
+  const server = new FakeServer();
+  server.clock = () => Date.now() + 3_600_000;
+  const { oneup } = await server.joined();
+  await until("a pong", () => oneup.serverClock.isSet);
+  server.isDeaf = true;
+  server.cut();
+  await until("it is up again", () => oneup.isUp && server.sockets.length === 2);
+  assert.ok(Math.abs(oneup.clock() - Date.now() - 3_600_000) < 1_000);
+});
+
 test("more than fits is refused, and said so", async () => {
   const server = new FakeServer();
   const { room } = await server.joined();
@@ -472,7 +510,7 @@ test("by names: messages, replies, state", async () => {
   const { room } = await server.joined({ schema: game, state: b(252, 1, 0, ...synced(4, 1000)) });
   assert.deepEqual(room.state, { x: 4 });
   assert.equal(room.slot, 3);
-  assert.deepEqual(room.module, { name: "game", version: "1.0.0" });
+  assert.deepEqual(room.module, { name: "game", version: "1.0.0", sha256: "" });
   const scored = collect(room, "Scored"), raw = collect(room, "raw");
   const reply = room.send("Collect", { gem: 300 });
   assert.deepEqual((await server.next("input")).payload, b(2, 4, 0xac, 2));
