@@ -16,7 +16,7 @@ package func runDrill(_ options: DrillOptions) async throws -> DrillReport {
       let control = ControlClient(address: http, token: token, group: group)
       report = try await Drill(options, server, control, nil, group).run()
     case .own(let program, let durability):
-      let own = try OwnServer(program: program, durability: durability)
+      let own = try OwnServer(program: program, durability: durability, arguments: options.serverArguments)
       report = try await holdWithOwnServer(options, own, group)
     }
     try await group.shutdownGracefully()
@@ -80,6 +80,7 @@ struct Drill {
 
   func run() async throws -> DrillReport {
     let progress = Progress(isShown: options.showsProgress)
+    if options.faults.contains(where: { $0.kind == .nativeCrash }) { try await releaseNativeFaulty() }
     try await fleet.on { $0.start() }
     try await joinAll(progress)
     let places = try await Places(control, rooms: options.rooms)
@@ -126,6 +127,17 @@ struct Drill {
         throw DrillError("only \(ready) of \(all) bots could join on \(server) within \(Self.joinSeconds) s\(why)")
       }
       try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
+  /// Rooms of `faulty` are machine code from now on.
+  private func releaseNativeFaulty() async throws {
+    let watch = ReleaseWatch(control: control, build: .nativeFaulty, usesGates: false)
+    let course = try await watch.follow(until: Fleet.now() + Self.joinSeconds * 1_000_000)
+    guard course.state == "done" else {
+      throw DrillError(
+        "native-crash: faulty as machine code was not taken (\(course.state): \(course.why)); the server must trust the "
+          + "key for native modules, and `oneup build Modules/faulty` puts it on the shelf")
     }
   }
 

@@ -27,6 +27,15 @@ package struct DrillOptions: Sendable {
   /// Where one updating line of progress goes, if anywhere.
   package var showsProgress = false
 
+  /// What a server of the drill's own is told besides where it lives.
+  var serverArguments: [String] {
+    var words: [String] = []
+    if usesGates { words += ["--bake-seconds", "2", "--rehearse-seconds", "10"] }
+    // Two uninvited deaths each time are no reason to give up.
+    if faults.contains(where: { $0.kind == .nativeCrash }) { words += ["--restart-intensity", "1000"] }
+    return words
+  }
+
   package init(target: Target) { self.target = target }
 
   /// Throws what is wrong with the options, before anything is started.
@@ -49,6 +58,9 @@ package struct DrillOptions: Sendable {
       }
       if plan.kind.build != nil, faults.count(where: { $0.kind == plan.kind }) > 1 {
         throw DrillError("--fault \(plan.kind.rawValue) is given twice: a build is released once")
+      }
+      if plan.kind == .nativeCrash, faults.contains(where: { $0.kind == .trap || $0.kind == .spin }) {
+        throw DrillError("--fault native-crash takes the module of trap and spin: hold two drills")
       }
       if plan.kind == .allKill, case .running = target {
         throw DrillError("--fault all-kill needs a server that the drill can start again: leave --server out")

@@ -11,6 +11,8 @@ package enum FaultKind: String, Sendable, CaseIterable {
   case trap
   /// A room of the module `faulty` loops without end; its neighbours are judged.
   case spin
+  /// A room of `faulty`, built as machine code, fails and takes its worker with it, twice; then that input is set aside.
+  case nativeCrash = "native-crash"
   /// The process that serves HTTP and runs rollouts.
   case controlKill = "control-kill"
   // Another build of `tally` is released: one to stay, and others to be taken back, for what each does wrong.
@@ -29,7 +31,7 @@ package enum FaultKind: String, Sendable, CaseIterable {
   /// The byte that makes a room of `faulty` do it; nil: done otherwise.
   var command: UInt8? {
     switch self {
-    case .trap: 0x01
+    case .trap, .nativeCrash: 0x01
     case .spin: 0x04
     default: nil
     }
@@ -48,15 +50,18 @@ package enum FaultKind: String, Sendable, CaseIterable {
   }
 }
 
-/// One of tally's variants, as it lies on the server's shelf.
+/// One of a module's variants, as it lies on the server's shelf.
 package struct ReleasedBuild: Sendable, Hashable {
+  var module = "tally"
   var number: Int
   /// It must become the one that all rooms run; else it must be gone from all of them.
   package var stays = false
   /// What it decides differs from what the build before it would have: going back changes what players were told.
   package var changesOutcomes = false
   package var version: String { "hotfix-1.0.0-v\(number)" }
-  package var file: String { "tally-\(version)" }
+  package var file: String { "\(module)-\(version)" }
+  /// `faulty` as machine code.
+  static let nativeFaulty = ReleasedBuild(module: "faulty", number: 1, stays: true)
 }
 
 /// A kind of fault, first after one period, then every period.

@@ -18,11 +18,14 @@ final class OwnServer: Sendable {
   let program: String
   let durability: Durability
   let directory: String
+  private let arguments: [String]
   private let running = Mutex<Running?>(nil)
   static let readySeconds: Int64 = 90
 
-  init(program: String, durability: Durability) throws(DrillError) {
+  /// `arguments`: for `serve`, besides where it lives.
+  init(program: String, durability: Durability, arguments: [String]) throws(DrillError) {
     self.program = program
+    self.arguments = arguments
     self.durability = durability
     let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(base)/oneup-drill-XXXXXX".utf8CString)
@@ -118,10 +121,11 @@ final class OwnServer: Sendable {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_adddup2(&actions, pipe[1], 1)
     posix_spawn_file_actions_adddup2(&actions, log, 2)
-    let words = [
-      program, "serve", "--dev", "--data", dataPath, "--listen", listen.description, "--http", http.description,
-      "--durability", "\(durability)",
-    ]
+    let words =
+      [
+        program, "serve", "--dev", "--data", dataPath, "--listen", listen.description, "--http", http.description,
+        "--durability", "\(durability)",
+      ] + arguments
     var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
     argv.append(nil)
     defer { for word in argv { free(word) } }

@@ -10,7 +10,8 @@ struct DrillCommand: ParsableCommand {
     abstract: "Load a server, break it on purpose, and count what was lost: nothing, or it fails.",
     discussion: """
       Without --server the drill starts a server of its own and removes it afterwards.
-      Faults, each every PERIOD: worker-kill, worker-stop, gateway-kill, spare-kill, control-kill, all-kill, trap, spin.
+      Faults, each every PERIOD: worker-kill, worker-stop, gateway-kill, spare-kill, control-kill, all-kill, trap, spin,
+      native-crash.
       Releases, each once, after PERIOD: good-release stays; bad-, wrong-, slow-, leaky- and refusing-release must be
       taken back by the server itself.
 
