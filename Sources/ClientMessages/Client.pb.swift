@@ -418,7 +418,7 @@ public nonisolated struct Oneup_V1_Attached: Sendable {
   /// verdicts of numbers below next_seq have come once outputs up to this have
   public var upTo: UInt64 = 0
 
-  /// name and version of the room's module
+  /// "NAME VERSION SHA256": the build that runs the room, its hash in hexadecimal digits
   public var module: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -697,6 +697,12 @@ public nonisolated struct Oneup_V1_Notice: Sendable {
     case frozen // = 1
     case thawed // = 2
     case recovered // = 3
+
+    /// another version of the module runs the room: an Attached and the full state follow
+    case upgraded // = 4
+
+    /// the version before it runs the room again; the text ends with the numbers whose outcome differs
+    case back // = 5
     case UNRECOGNIZED(Int)
 
     public init() {
@@ -709,6 +715,8 @@ public nonisolated struct Oneup_V1_Notice: Sendable {
       case 1: self = .frozen
       case 2: self = .thawed
       case 3: self = .recovered
+      case 4: self = .upgraded
+      case 5: self = .back
       default: self = .UNRECOGNIZED(rawValue)
       }
     }
@@ -719,6 +727,8 @@ public nonisolated struct Oneup_V1_Notice: Sendable {
       case .frozen: return 1
       case .thawed: return 2
       case .recovered: return 3
+      case .upgraded: return 4
+      case .back: return 5
       case .UNRECOGNIZED(let i): return i
       }
     }
@@ -729,6 +739,8 @@ public nonisolated struct Oneup_V1_Notice: Sendable {
       .frozen,
       .thawed,
       .recovered,
+      .upgraded,
+      .back,
     ]
 
   }
@@ -1863,7 +1875,7 @@ nonisolated extension Oneup_V1_Notice: SwiftProtobuf.Message, SwiftProtobuf._Mes
 }
 
 nonisolated extension Oneup_V1_Notice.Kind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}KIND_FROZEN\0\u{1}KIND_THAWED\0\u{1}KIND_RECOVERED\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0KIND_UNSPECIFIED\0\u{1}KIND_FROZEN\0\u{1}KIND_THAWED\0\u{1}KIND_RECOVERED\0\u{1}KIND_UPGRADED\0\u{1}KIND_BACK\0")
 }
 
 nonisolated extension Oneup_V1_Pong: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

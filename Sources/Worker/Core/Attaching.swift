@@ -210,7 +210,7 @@ extension Worker {
       answer.timeline == now && answer.lastOut <= host.outSeq
       && (host.ring.floor <= answer.lastOut || member.lastOut <= answer.lastOut)
     // Up to the member's own last output: the room's may be meant for others, and then it would be waited for in vain.
-    let module = Array("\(room.settings?.name ?? "?") \(room.settings?.version ?? "?")".utf8)
+    let module = Array("\(room.settings?.name ?? "?") \(room.settings?.version ?? "?") \(host.module)".utf8)
     module.withUnsafeBytes {
       links[link].out.putAttached(
         room.shard, epoch(room.shard),
