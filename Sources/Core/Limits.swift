@@ -74,6 +74,10 @@ package enum Limits {
   package static let pendingUpgradesMax = 8_192
   /// Inputs of one room that are remembered as decided otherwise by its silent version; the oldest are forgotten.
   package static let twinDifferencesMax = 64
+  /// How often, and of how many rooms at once, both versions' own checks are asked for. Each room has them once a second
+  /// at most.
+  package static let twinChecksEveryMicroseconds: Int64 = 20_000
+  package static let twinChecksPerTurnMax = 4
   /// Differing effects of a room that are remembered for the audit log.
   package static let twinEffectsMax = 32
 

@@ -244,14 +244,13 @@ extension Worker {
         room.instance = try restore(host.module, host.limits, snapshot.image)
         if let twin = host.twin, let image = snapshot.twinImage {
           room.twin = try restore(twin.module, twin.limits, image)
-          room.twinSettings = engine.module(twin.module)
         }
       } catch {
         failure = error
         return
       }
       room.host = host
-      room.settings = engine.module(host.module)
+      learnVersions(room)
       room.stagedEvent = host.eventSeq
     }
     if let failure { throw failure }

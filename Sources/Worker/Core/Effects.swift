@@ -9,10 +9,12 @@ extension Worker {
     for command in effects.commands {
       switch command {
       case .send(let target, let reliable, let payload):
+        if !isFollowing { room.counts?.spoken.noteOutput(payload.count) }
         effects.bytes.withUnsafeBytes {
           send(room, target.members(in: $0), reliable, UnsafeRawBufferPointer(rebasing: $0[payload]))
         }
       case .reply(let payload):
+        if !isFollowing { room.counts?.spoken.noteOutput(payload.count) }
         guard let sender else { continue }
         effects.bytes.withUnsafeBytes {
           verdict(

@@ -67,7 +67,10 @@ extension Worker {
     }
     step.time = max(room.awake.time, step.time)
     if room.awake.twin != nil { return runBoth(room, step, budget, verdict) }
-    switch checked(callGuest(room, step, budget), step.event) {
+    let outcome = timed(room.counts, budget) { worker in
+      worker.checked(worker.callGuest(room, step, budget), step.event)
+    }
+    switch outcome {
     case nil: finish(room, step, .applied, 0)
     case .applied(let fuel): finish(room, step, .applied, fuel)
     case .refused(let fuel): finish(room, step, .refused, fuel)
@@ -90,7 +93,7 @@ extension Worker {
     let isFirstTry = room.secondTry == nil
     if budget == .live, isFirstTry { creating -= 1 }
     room.host = RoomHost(creation, time: time)
-    room.settings = engine.module(creation.module)
+    learnVersions(room)
     if room.instance == nil {
       do throws(EngineError) {
         room.instance = try engine.make(creation.module, limits: creation.limits)

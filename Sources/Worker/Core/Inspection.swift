@@ -4,7 +4,8 @@ import Wire
 
 extension Worker {
   /// `rooms`: an array of the rooms that are known. `room <16 hex>`: all about one of them, or null. `counters`: one
-  /// object. Anything else: an error object.
+  /// object. `versions`: an array of the builds that were run. `bundle <16 hex>`: the bytes of a crash bundle of a room
+  /// that lives, or nothing. Anything else: an error object.
   package func inspect(_ what: String) -> [UInt8] {
     switch what {
     case "rooms":
@@ -20,6 +21,7 @@ extension Worker {
       out.add("]")
       return out
     case "counters": return Array(countersText.utf8)
+    case "versions": return versionsJSON
     case _ where what.hasPrefix("bundle "):
       guard let id = UInt64(what.dropFirst(7), radix: 16), let room = room(RoomID(id)), room.host != nil else {
         return []
@@ -27,7 +29,7 @@ extension Worker {
       return bundle(room).encode()
     default:
       guard what.hasPrefix("room "), let id = UInt64(what.dropFirst(5), radix: 16) else {
-        return Array(#"{"error":"unknown: ask for rooms, room ID or counters"}"#.utf8)
+        return Array(#"{"error":"unknown: ask for rooms, room ID, counters, versions or bundle ID"}"#.utf8)
       }
       guard let room = room(RoomID(id)) else { return Array("null".utf8) }
       return inspect(room)
@@ -45,6 +47,8 @@ extension Worker {
     out.addQuoted(host?.name ?? [])
     out.add(",\"version\":")
     out.addQuoted((room.settings?.version ?? "").utf8)
+    out.add(",\"sha256\":")
+    if let counts = room.counts { out.addQuoted(counts.hash) } else { out.add("null") }
     out.add(",\"key\":")
     out.addQuoted(host?.key ?? [])
     out.add(",\"shard\":")
@@ -86,6 +90,17 @@ extension Worker {
     }
     out.add("},\"ended\":")
     if let ended = host?.ended { out.addQuoted(ended.reason) } else { out.add("null") }
+    out.add(",\"probation\":")
+    guard let host, let twin = host.twin else { return out.add("null") }
+    out.add("{\"from\":")
+    out.addQuoted((room.twinSettings?.version ?? "").utf8)
+    out.add(",\"events\":")
+    out.add(host.eventSeq.rawValue - twin.begunAt.rawValue)
+    out.add(",\"differences\":")
+    out.add(twin.differences.count)
+    out.add(",\"endsAt\":")
+    out.add(twin.endsAtTime)
+    out.add("}")
   }
 
   /// The same and what is behind it. Its readable state and its own check are made on copies.
@@ -127,7 +142,7 @@ extension Worker {
   }
 
   /// Empty where the room has nothing to show, or fails to.
-  private func look(_ instance: any RoomInstance, _ view: RoomView) -> [UInt8] {
+  func look(_ instance: any RoomInstance, _ view: RoomView) -> [UInt8] {
     var bytes: [UInt8] = []
     do throws(EngineError) { try engine.describe(instance, as: view, into: &bytes) } catch { return [] }
     return bytes.count <= Limits.stateBytesMax ? bytes : []

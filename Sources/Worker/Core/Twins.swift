@@ -93,7 +93,9 @@ extension Worker {
       engine.effects.reset()
       spoken = .failed(RoomFault(kind: verdict.fault, text: "as recorded"))
     } else {
-      spoken = checked(callGuest(room, step, budget), step.event)
+      spoken = timed(room.counts, budget) { worker in
+        worker.checked(worker.callGuest(room, step, budget), step.event)
+      }
     }
     if case .failed(let fault)? = spoken {
       // A slow environment trips the watchdog as often as a bad room does: the silent version waits for the second try.
@@ -172,14 +174,17 @@ extension Worker {
     if let slot = step.event.addressee, part.lacks.contains(slot) { return .nothing }
     engine.context = RoomContext(
       time: step.time, tick: step.event.tickNumber ?? room.awake.tick, random: part.random, nextTimer: part.nextTimer)
-    var outcome: RoomOutcome?
-    switch step.event {
-    case .wake: outcome = engine.fire(part.timers.due(at: step.time), in: twin, budget: budget)
-    case .timer(let id, _): outcome = engine.fire(part.timers.first { $0.id == id }, in: twin, budget: budget)
-    default: outcome = engine.deliver(step.event, to: twin, returns: step.event.returns(in: room), budget: budget)
+    let outcome = timed(room.twinCounts, budget, isTwin: true) { worker in
+      let engine = worker.engine
+      let outcome: RoomOutcome? =
+        switch step.event {
+        case .wake: engine.fire(part.timers.due(at: step.time), in: twin, budget: budget)
+        case .timer(let id, _): engine.fire(part.timers.first { $0.id == id }, in: twin, budget: budget)
+        default: engine.deliver(step.event, to: twin, returns: step.event.returns(in: room), budget: budget)
+        }
+      if outcome == nil { engine.effects.reset() }
+      return worker.checked(outcome, step.event)
     }
-    if outcome == nil { engine.effects.reset() }
-    outcome = checked(outcome, step.event)
     guard case .applied? = outcome else { return TwinOutcome(outcome) }
     // Where the one that speaks fails, these effects are carried out instead of followed.
     if case .failed? = spoken { return TwinOutcome(outcome) }
@@ -243,14 +248,14 @@ extension Worker {
   }
 
   /// The room goes on without its silent version.
-  func dropTwin(_ room: Room) {
+  mutating func dropTwin(_ room: Room) {
     if let twin = room.twin.take() { engine.discard(twin) }
-    room.twinSettings = nil
     room.host?.twin = nil
+    learnVersions(room)
     room.isTwinChanging = false
   }
 
-  /// What differs is counted, and told when the room goes back.
+  /// What differs is counted, and told when the room goes back. The silent version's effects are in the engine.
   private func compare(
     _ room: Room, _ part: TwinPart, _ step: EventStep, _ spoken: RoomOutcome?, _ heard: TwinOutcome
   ) {
@@ -259,9 +264,33 @@ extension Worker {
       case (nil, .nothing), (.applied?, .applied), (.refused?, .refused), (.failed?, .failed): true
       default: false
       }
-    let hasSameOutputs = engine.effects.commands == otherEffects.commands && engine.effects.bytes == otherEffects.bytes
     if !isSame, case .input(let slot, let seq, _, _) = step.event, seq.rawValue > 0 { part.note(slot, seq) }
-    _ = hasSameOutputs
+    guard !isFollowing, let counts = room.twinCounts else { return }
+    if case .failed? = spoken, case .failed = heard { room.counts?.sharedTraps += 1 }
+    if !isSame { counts.outcomeDifferences += 1 }
+    guard case .applied = heard else { return }
+    counts.heard.noteOutputs(engine.effects)
+    guard case .applied? = spoken else { return }
+    if engine.effects.commands == otherEffects.commands, engine.effects.bytes == otherEffects.bytes { return }
+    if EffectsSummary(engine.effects) != EffectsSummary(otherEffects) { counts.outputDifferences += 1 }
+    noteExtraEffects(room)
+  }
+
+  /// What cannot be taken back by a full state.
+  private func noteExtraEffects(_ room: Room) {
+    for command in otherEffects.commands where room.extraEffects.count < Limits.twinEffectsMax {
+      switch command {
+      case .kick(let slot, _):
+        if !engine.effects.commands.contains(where: { if case .kick(slot, _) = $0 { true } else { false } }) {
+          room.extraEffects.append("kicked the member of slot \(slot)")
+        }
+      case .end:
+        if !engine.effects.commands.contains(where: { if case .end = $0 { true } else { false } }) {
+          room.extraEffects.append("ended the room")
+        }
+      default: break
+      }
+    }
   }
 }
 

@@ -133,14 +133,13 @@ extension Worker {
     if upgrade.hasProbation {
       host.twin = TwinPart(host, at: seq, time: time, upgrade)
       room.twin = room.instance.take()
-      room.twinSettings = room.settings
     } else if let old = room.instance.take() {
       engine.discard(old)
     }
     host.module = upgrade.module
     host.limits = upgrade.limits
     room.instance = room.candidate.take()
-    room.settings = engine.module(upgrade.module)
+    learnVersions(room)
     room.described = nil
     room.needsSnapshot = true
     if !room.isGhost { snapshotsAreNeeded = true }
@@ -148,6 +147,8 @@ extension Worker {
     schedule(room)
     guard !room.isGhost else { return }
     noticeAll(room, .upgraded, "the room runs \(versionText(room.settings)) now")
+    // A client learns which build speaks, and has its state, before anything that is encoded by it.
+    resendState(room)
     guard !isFollowing else { return }
     reports.append(
       .upgraded(
@@ -200,8 +201,11 @@ extension Worker {
     host.twin = nil
     if let instance = room.instance.take() { engine.discard(instance) }
     room.instance = room.twin.take()
-    room.settings = room.twinSettings
-    room.twinSettings = nil
+    if !isFollowing, !room.isGhost {
+      room.counts?.backs += 1
+      room.counts?.lastBackAt = now.wall
+    }
+    learnVersions(room)
     room.isTwinChanging = false
     host.ownTimeline += 1
     room.described = nil

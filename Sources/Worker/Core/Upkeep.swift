@@ -172,6 +172,7 @@ extension Worker {
       if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
     }
     try passivateIdle()
+    checkTwins()
   }
 
   /// Of rooms whose tail holds an image: the next replay shall not need it.
@@ -233,14 +234,15 @@ extension Worker {
   }
   private func encodeSnapshot(_ room: Room, into bytes: inout [UInt8]) {
     RoomSnapshot.encodeHost(room.id, room.awake, into: &bytes)
-    putImage(room.instance!, into: &bytes)
-    if room.awake.twin != nil { putImage(room.twin!, into: &bytes) }
+    room.imageBytes = putImage(room.instance!, into: &bytes)
+    if room.awake.twin != nil { room.twinImageBytes = putImage(room.twin!, into: &bytes) }
   }
-  private func putImage(_ instance: any RoomInstance, into bytes: inout [UInt8]) {
+  private func putImage(_ instance: any RoomInstance, into bytes: inout [UInt8]) -> Int {
     let length = bytes.count
     bytes.put(UInt32(0))
     engine.image(of: instance, into: &bytes)
     bytes.patch(UInt32(bytes.count - length - 4), at: length)
+    return bytes.count - length - 4
   }
 
   /// Where each room's snapshot and tail are. Rooms whose tail begins far back, or whose snapshot stands in a segment

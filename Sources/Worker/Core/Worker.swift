@@ -55,18 +55,18 @@ final class Shard {
   let suspect: ShardAdoption.Suspect?
   let previousSuspect: ShardAdoption.Suspect?
   var rooms: [RoomID: Room] = [:]
-  var lastBatch = BatchNumber(0)
+  @exclusivity(unchecked) var lastBatch = BatchNumber(0)
   /// Being staged; empty or headed.
   var batch: [UInt8] = []
   /// Being executed.
   var executing: [UInt8] = []
-  var batchTime: Int64 = 0
-  var executingTime: Int64 = 0
-  var executingBatch = BatchNumber(0)
-  var batchPosition = LogPosition(0)
+  @exclusivity(unchecked) var batchTime: Int64 = 0
+  @exclusivity(unchecked) var executingTime: Int64 = 0
+  @exclusivity(unchecked) var executingBatch = BatchNumber(0)
+  @exclusivity(unchecked) var batchPosition = LogPosition(0)
   var annotations: [UInt8] = []
   var annotated: [Room] = []
-  var hasSpace = true
+  @exclusivity(unchecked) var hasSpace = true
   /// Loops of the current gateway that have sent their complete lists since the adoption.
   var completeLoops: Set<UInt16> = []
   /// All those lists have come, or have had the time to: who is in none of them has nobody.
@@ -124,6 +124,13 @@ package struct Worker {
   /// The effects of whichever of two versions is not being settled; kept for its storage.
   var otherEffects = RoomEffects()
   var pendingUpgrades: [PendingUpgrade] = []
+  var versions: [ModuleHash: VersionCounts] = [:]
+  /// Some room may have two versions.
+  var hasTwins = false
+  var nextChecks: Int64 = 0
+  /// In nanoseconds, for statistics alone: nothing is decided by it. Nil: run times are not measured.
+  package var stopwatch: (() -> UInt64)?
+  var calls: UInt64 = 0
   /// Some room has just been upgraded.
   var snapshotsAreNeeded = false
   /// What carrying rooms to other builds may still take of this turn, in bytes of their images.
