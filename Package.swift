@@ -72,6 +72,7 @@ var targets: [Target] = [
   library("WorkerStore", path: "Sources/Worker/Store", ["Core", "Journal", "WorkerCore"]),
   library("GatewayCore", path: "Sources/Gateway/Core", ["Core", "Wire"]),
   library("SupervisionCore", path: "Sources/Supervision/Core", ["Core", "Wire"]),
+  library("ReleaseCore", path: "Sources/Releases/Core", ["Core", "Artifacts"]),
 
   // What acts.
   .systemLibrary(name: "CWasmtime", path: "Sources/CWasmtime"),

@@ -1,11 +1,28 @@
 // Whether a server takes an artifact. One place, so that every way in has the same rules.
 package import Core
 
-/// Which build: its version's name and its bytes.
-package struct Build: Hashable, Sendable {
+/// Which build: its version's name and its bytes. In JSON: {"version", "sha256"}.
+package struct Build: Hashable, Codable, Sendable, CustomStringConvertible {
   package var version: String
   package var hash: ModuleHash
   package init(version: String, hash: ModuleHash) { (self.version, self.hash) = (version, hash) }
+  package var description: String { version }
+
+  private enum CodingKeys: String, CodingKey { case version, sha256 }
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    version = try container.decode(String.self, forKey: .version)
+    guard let hash = ModuleHash(hex: try container.decode(String.self, forKey: .sha256)) else {
+      throw Swift.DecodingError.dataCorruptedError(
+        forKey: .sha256, in: container, debugDescription: "not 64 hexadecimal digits")
+    }
+    self.hash = hash
+  }
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(version, forKey: .version)
+    try container.encode(hash.description, forKey: .sha256)
+  }
 }
 
 /// What a server knows when an artifact comes.

@@ -85,6 +85,11 @@ package struct Manifest: Hashable, Sendable {
     get { text("baseline") }
     set { fields["baseline"] = newValue.map { .text($0) } }
   }
+  /// Built for trying things out: not optimised, and with fuel to match.
+  package var isDevelopment: Bool {
+    get { fields["development"] == .bool(true) }
+    set { fields["development"] = newValue ? .bool(true) : nil }
+  }
   package var author: String? {
     get { text("author") }
     set { fields["author"] = newValue.map { .text($0) } }

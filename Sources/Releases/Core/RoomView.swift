@@ -1,0 +1,50 @@
+// A module's rooms as they were seen last, and the orders that are on their way to them. Never written down: after a
+// restart it is seen anew.
+internal import Core
+
+struct RoomView: Sendable {
+  struct Given: Sendable {
+    var order: RoomOrder
+    /// Monotonic microseconds.
+    var at: Int64
+  }
+  var rooms: [RoomID: RoomSight] = [:]
+  /// What was seen is all there is.
+  var isWhole = false
+  /// Whole sights since the gate or state changed.
+  var sights = 0
+  var orders: [RoomID: Given] = [:]
+  /// Not before, in monotonic microseconds, and why.
+  var later: [RoomID: (at: Int64, why: String)] = [:]
+  var tries: [RoomID: Int] = [:]
+  /// Since when rooms are seen with the new build.
+  var newSince: [RoomID: Int64] = [:]
+  var errors = ErrorWindow()
+
+  mutating func see(_ seen: [RoomSight], isWhole: Bool, at now: Now) {
+    self.isWhole = isWhole
+    if isWhole {
+      sights += 1
+      let ids = Set(seen.map(\.id))
+      rooms = rooms.filter { ids.contains($0.key) }
+      orders = orders.filter { ids.contains($0.key) }
+    }
+    for room in seen { rooms[room.id] = room }
+  }
+
+  /// Orders whose answers do not come are given anew.
+  mutating func forgetUnanswered(before time: Int64) {
+    orders = orders.filter { $0.value.at >= time }
+  }
+
+  mutating func beginAnew() {
+    sights = 0
+    orders = [:]
+    later = [:]
+    tries = [:]
+  }
+
+  func isFree(_ room: RoomID, at time: Int64) -> Bool {
+    orders[room] == nil && (later[room].map { $0.at <= time } ?? true)
+  }
+}
