@@ -12,6 +12,8 @@ package struct ControlOptions: Sendable {
   package var modules: String
   /// The directory of oneup.js and the dashboard; nil where there is none.
   package var web: String?
+  /// The data directory, for the builds of modules that are kept there; nil: only `modules` is looked at.
+  package var data: String?
   /// Where players connect; shown, not used.
   package var playersAddress: String
   /// Whether players may connect with TLS.

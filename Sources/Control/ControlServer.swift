@@ -47,14 +47,14 @@ package struct ControlServer: Sendable {
   // MARK: Routes
 
   private static let index = """
-    GET  /                   the arena, or the dashboard
+    GET  /                   the arena, or the only page of a module, or the dashboard
     GET  /dashboard          the dashboard
     GET  /play/NAME/         the page that the module NAME brings along
     GET  /oneup.js           the client library
     GET  /healthz            this process answers
     GET  /readyz             200 when every shard is served, else 503
     GET  /v1/client          where players connect
-    GET  /v1/modules         modules; /v1/modules/NAME shows a manifest with its schema
+    GET  /v1/modules         modules; /v1/modules/NAME shows a manifest with its schema, ?sha256=HASH an older build's
     GET  /v1/live            the whole server once a second, and what happens at once (server-sent events)
     GET  /v1/history         the last hour, a point for each 5 s
     GET  /v1/processes       processes and shards
@@ -66,7 +66,7 @@ package struct ControlServer: Sendable {
     POST /v1/rooms           {"module", "key", "parameters": BASE64 (optional)}: makes a room
     POST /v1/rooms/ROOM/kick {"slot", "reason"}; also /lock {"locked"} and /end {"reason"}
     POST /v1/signals/MODULE/KEY   a message to a room, applied once for each header Idempotency-Key
-    POST /v1/faults          {"kind": "worker-kill|worker-stop|gateway-kill|spare-kill|all-kill", "instance": N (optional)}
+    POST /v1/faults          {"kind": "worker-kill|worker-stop|gateway-kill|spare-kill|control-kill|all-kill", "instance": N (optional)}
     POST needs: Authorization: Bearer <the data directory's admin-token>
 
     """
@@ -92,10 +92,11 @@ package struct ControlServer: Sendable {
     router.get("v1/client") { request, _ in
       Answer.shared(Answer.json(.ok, ClientView(options, host: request.head.authority)))
     }
-    let modules = ModulesView(directory: options.modules)
+    let modules = ModulesView(directory: options.modules, data: options.data)
     router.get("v1/modules") { _, _ in Answer.shared(Answer.json(.ok, modules.list())) }
-    router.get("v1/modules/:name") { _, context in
-      guard let (json, _) = modules.manifest(context.parameters.get("name") ?? "") else {
+    router.get("v1/modules/:name") { request, context in
+      let hash = request.uri.queryParameters["sha256"].map(String.init)
+      guard let (json, _) = modules.manifest(context.parameters.get("name") ?? "", sha256: hash) else {
         return Answer.shared(Answer.error(.notFound, "there is no such module; ask /v1/modules"))
       }
       return Answer.shared(Answer.json(.ok, json))

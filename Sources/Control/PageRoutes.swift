@@ -30,7 +30,8 @@ struct PageRoutes: Sendable {
 
   /// Where a person who opens the server in a browser is led.
   private var first: String {
-    if StaticFiles(directory: "\(options.modules)/arena.page").find("") != nil { return "/play/arena/" }
+    let pages = ModulesView(directory: options.modules).pages()
+    if let page = pages.contains("arena") ? "arena" : pages.count == 1 ? pages[0] : nil { return "/play/\(page)/" }
     return options.web == nil ? "/v1" : "/dashboard"
   }
 

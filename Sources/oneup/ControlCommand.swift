@@ -48,7 +48,7 @@ struct ControlCommand: ParsableCommand {
       throw StartError("Cannot read \(tokenPath).")
     }
     guard let http = Endpoint(try role.text("http")) else { throw StartError("The http address is none.") }
-    return ControlOptions(
+    var options = ControlOptions(
       host: http.host, port: Int(http.port), adminToken: token.filter { $0 > UInt8(ascii: " ") },
       crashes: try role.text("crashes"), modules: try role.text("modules"), web: role.values["web"],
       playersAddress: try role.text("listen"), hasTLS: role.values["tls-certificate"] != nil,
@@ -59,6 +59,8 @@ struct ControlCommand: ParsableCommand {
       },
       workers: { workers.now }, serving: { _ in channel.ready() },
       note: { channel.event("operator", $0) })
+    options.data = URL(fileURLWithPath: try role.text("crashes")).deletingLastPathComponent().path
+    return options
   }
 }
 

@@ -30,6 +30,12 @@ import Testing
     #expect(head.status == 200 && head.body.isEmpty)
   }
 
+  @Test func theOnlyPageIsTheFirst() throws {
+    let files = ["pond.page/index.html": "<title>pond</title>", "lake.page/notes": "no page", "lake.json": "{}"]
+    let server = try RunningServer(files: files)
+    #expect(try server.request("GET", "/").head.lowercased().contains("location: /play/pond/"))
+  }
+
   @Test func nothingOutsideAPageIsServed() throws {
     let server = try RunningServer(files: Self.files)
     let link = "\(server.directory)/modules/arena.page/out"
@@ -82,6 +88,9 @@ import Testing
     let modules = try server.request("GET", "/v1/modules").decode([Module].self)
     #expect(modules == [Module(name: "arena", version: "1.0.0", page: true)])
     #expect(try server.request("GET", "/v1/modules/arena").body.contains(#""schema":{"#))
+    #expect(try server.request("GET", "/v1/modules/arena?sha256=00").status == 200)
+    #expect(try server.request("GET", "/v1/modules/arena?sha256=01").status == 404, "no build has this hash")
+    #expect(try server.request("GET", "/v1/modules/arena?sha256=../../secret").status == 404)
     #expect(try server.request("GET", "/v1/modules/secret").status == 404)
     #expect(try server.request("GET", "/v1/modules/..%2farena").status == 404)
   }
