@@ -33,19 +33,19 @@ package final class Builds {
   @discardableResult
   package func load(_ hash: ModuleHash) throws(RehearsalError) -> ModuleSettings {
     if let settings = engine.module(hash) { return settings }
-    return try load(try kept(hash))
+    guard let data else { throw RehearsalError("the build \(hash) is not in the file: export the crash again") }
+    return try load(try Self.kept(hash, data: data))
   }
 
   package func manifest(_ hash: ModuleHash) -> Manifest? { manifests[hash] }
 
-  package func kept(_ hash: ModuleHash) throws(RehearsalError) -> CrashCase.Build {
-    guard let data else { throw RehearsalError("the build \(hash) is not in the file: export the crash again") }
+  package static func kept(_ hash: ModuleHash, data: String) throws(RehearsalError) -> CrashCase.Build {
     let path = "\(data)/modules/\(hash)"
     guard FileManager.default.fileExists(atPath: path + ".json") else {
       throw RehearsalError(
         "the build \(hash) is not in \(data)/modules any more: copy its files there, named by that hash")
     }
-    return try Self.read(manifest: path + ".json")
+    return try read(manifest: path + ".json")
   }
 
   /// `NAME.wasm`, with its manifest beside it.

@@ -38,8 +38,8 @@ package struct CrashStore: Sendable {
   }
 
   /// A crash by its name, by the beginning of its name, `last`, or the path of a bundle or of an exported crash.
-  package func find(_ name: String) throws(RehearsalError) -> CrashCase {
-    if name.contains("/") || FileManager.default.fileExists(atPath: name) { return try Self.read(name) }
+  package func find(_ name: String) throws(RehearsalError) -> (name: String, crash: CrashCase) {
+    if name.contains("/") || FileManager.default.fileExists(atPath: name) { return (name, try Self.read(name)) }
     let all = list()
     let found = name == "last" ? Array(all.prefix(1)) : all.filter { $0.name == name }
     let near = found.isEmpty ? all.filter { $0.name.hasPrefix(name) } : found
@@ -50,7 +50,7 @@ package struct CrashStore: Sendable {
     guard near.count == 1 else {
       throw RehearsalError("\(near.count) crashes begin with \(name): write more of the name")
     }
-    return try Self.read(one.path)
+    return (one.name, try Self.read(one.path))
   }
 
   package static func read(_ path: String) throws(RehearsalError) -> CrashCase {

@@ -7,7 +7,8 @@ package struct ReplayError: Error, Sendable, CustomStringConvertible {
   package init(_ description: String) { self.description = description }
 }
 
-/// One guest of one build. Owned by one thread, the engine's.
+/// One guest: of the two versions that a room on probation has, the one that its bundle is about. Owned by one thread, the
+/// engine's.
 package final class GuestReplay {
   /// Whose timers fire at a timer's event.
   package enum Timers: Sendable {
@@ -27,8 +28,8 @@ package final class GuestReplay {
   }
 
   package let engine: any RoomEngine
-  package let module: ModuleHash
-  package let limits: RoomLimits
+  package private(set) var module: ModuleHash
+  package private(set) var limits: RoomLimits
   /// Nil after a failure: the instance was spoiled.
   package private(set) var instance: (any RoomInstance)?
   /// What the next call sees, but for its time.
@@ -37,22 +38,23 @@ package final class GuestReplay {
   package private(set) var timers: [RoomTimer] = []
   /// Members whose return is a call.
   private var suspended: Set<Slot> = []
+  /// It is the silent version: what undid the other one's event did not undo its own.
+  private var isSilent = false
+  /// Members that it never took while it was silent: it is not called for them.
+  private var lacks: Set<Slot> = []
+  /// The build that the bundle is about: an upgrade to another one leaves this guest beside it, in silence.
+  private let target: ModuleHash
 
   /// As it was before the first event of the bundle's tail. `build`: what a room that is created in the tail is made
   /// with, instead of what its creation names.
   package init(_ bundle: CrashBundle, on engine: any RoomEngine, build: ModuleHash? = nil) throws(ReplayError) {
     self.engine = engine
+    target = bundle.module
     guard bundle.snapshot.isEmpty else {
-      let (host, image) = try Self.snapshot(bundle)
-      do throws(EngineError) {
-        instance = try image.withUnsafe { (image) throws(EngineError) in
-          try engine.restore(host.module, limits: host.limits, image: image)
-        }
-      } catch { throw ReplayError("its snapshot cannot be restored: \(error)") }
-      (module, limits) = (host.module, host.limits)
-      context = RoomContext(time: host.time, tick: host.tick, random: host.random, nextTimer: host.nextTimer)
-      timers = host.timers
-      for i in host.members.indices where host.members[i]?.suspended == true { suspended.insert(Slot(UInt32(i))) }
+      let found = try RestoredSide(bundle)
+      (module, limits, context, timers) = (found.module, found.limits, found.context, found.timers)
+      (suspended, lacks, isSilent) = (found.suspended, found.lacks, found.isSilent)
+      instance = try Self.restore(found.image, found.module, found.limits, engine)
       return
     }
     var first = try ReplayEvent.all(of: bundle).first
@@ -81,6 +83,7 @@ package final class GuestReplay {
     context = other.context
     timers = other.timers
     suspended = other.suspended
+    target = module
     self.instance = try engine.carry(instance, to: module, limits: limits, context: other.context)
   }
 
@@ -88,7 +91,7 @@ package final class GuestReplay {
   package init(copying other: GuestReplay) throws(ReplayError) {
     engine = other.engine
     (module, limits, context, timers) = (other.module, other.limits, other.context, other.timers)
-    suspended = other.suspended
+    (suspended, lacks, isSilent, target) = (other.suspended, other.lacks, other.isSilent, other.target)
     guard let image = other.image() else { throw ReplayError("the room's code had failed: there is no state to copy") }
     instance = try Self.restore(image, module, limits, engine)
   }
@@ -97,53 +100,109 @@ package final class GuestReplay {
 
   // MARK: Events
 
-  /// Runs one event. After a failure there is no instance any more; `rewind` brings one back.
+  /// Runs one event. After a failure there is no instance any more; `rewind` brings one back. `decides`: the event is
+  /// run whatever the record says of it.
   package func play(
-    _ event: ReplayEvent, budget: RoomBudget, timers which: Timers = .recorded
+    _ event: ReplayEvent, budget: RoomBudget, timers which: Timers = .recorded, decides: Bool = false
   ) throws(ReplayError) -> Step {
-    guard let instance else { throw ReplayError("the room's code had failed: it takes no more events") }
+    guard instance != nil else { throw ReplayError("the room's code had failed: it takes no more events") }
     var step = Step(event: event.seq, kind: event.kind, time: event.time, outcome: nil, effects: EffectsSummary())
-    let returns = follow(event)
-    // Undone in its room: its number alone was used.
-    if event.isUndone {
+    let isUndone = !decides && isUndone(event)
+    defer { forgetLeaver(event) }
+    try switchVersions(event)
+    let returns = follow(event, isUndone: isUndone)
+    // Undone in its room: its number alone was used, and its timer is gone.
+    guard !isUndone else {
       if let tick = event.tick { context.tick = tick }
+      _ = try event.withEvent { timer(of: $0, at: event.time, which) }
       return step
     }
-    step.outcome = try event.withEvent { decoded in
-      var decoded = decoded
-      context.time = event.time
-      if let tick = decoded.tickNumber ?? event.roomTick { context.tick = tick }
-      var own: RoomTimer?
-      if case .wake = decoded {
-        guard let first = timers.due(at: event.time) else { return nil }
-        own = first
-        timers.removeFirst()
-      } else if case .timer(let id, _) = decoded {
-        switch which {
-        case .recorded: timers.removeAll { $0.id == id }
-        case .own:
-          guard let first = timers.first, first.due <= event.time else { return nil }
-          own = timers.removeFirst()
-        }
-      }
-      engine.context = context
-      guard let own else { return engine.deliverJudged(decoded, to: instance, returns: returns, budget: budget) }
-      return own.payload.withUnsafeBytes { payload in
-        decoded = .timer(own.id, payload: payload)
-        return engine.deliverJudged(decoded, to: instance, returns: returns, budget: budget)
-      }
-    }
-    settle(&step)
+    if let slot = event.slot, lacks.contains(slot), event.kind != ReplayEvent.joinedKind { return step }
+    step.outcome = try event.withEvent { deliver($0, event, returns, which, budget) }
+    settle(&step, event)
     return step
   }
 
-  /// Who is suspended, whatever becomes of the event; whether it ends a suspension.
-  private func follow(_ event: ReplayEvent) -> Bool {
+  private func forgetLeaver(_ event: ReplayEvent) {
+    _ = try? event.withEvent { decoded in
+      switch decoded {
+      case .leave(let slot, _), .removed(let slot, _):
+        suspended.remove(slot)
+        lacks.remove(slot)
+      default: break
+      }
+    }
+  }
+
+  private func deliver(
+    _ decoded: RoomEvent, _ event: ReplayEvent, _ returns: Bool, _ which: Timers, _ budget: RoomBudget
+  ) -> RoomOutcome? {
+    context.time = event.time
+    if let tick = decoded.tickNumber ?? event.roomTick { context.tick = tick }
+    engine.context = context
+    guard let own = timer(of: decoded, at: event.time, which) else {
+      switch decoded {
+      case .wake: return nil
+      case .timer where which == .own: return nil
+      default: return engine.deliverJudged(decoded, to: instance!, returns: returns, budget: budget)
+      }
+    }
+    return own.payload.withUnsafeBytes { payload in
+      engine.deliverJudged(.timer(own.id, payload: payload), to: instance!, returns: false, budget: budget)
+    }
+  }
+
+  /// Takes the guest's own timer that an event fires; nil: none of its own.
+  private func timer(of event: RoomEvent, at time: Int64, _ which: Timers) -> RoomTimer? {
+    switch event {
+    case .timer(let id, _) where which == .recorded:
+      timers.removeAll { $0.id == id }
+      return nil
+    case .timer, .wake:
+      guard let first = timers.due(at: time) else { return nil }
+      timers.removeFirst()
+      return first
+    default: return nil
+    }
+  }
+
+  private func isUndone(_ event: ReplayEvent) -> Bool {
+    switch event.verdict {
+    case nil: false
+    case .quarantined: true
+    case .back: !isSilent
+    case .twinUndone: isSilent
+    }
+  }
+
+  /// Where another version speaks from here on.
+  private func switchVersions(_ event: ReplayEvent) throws(ReplayError) {
+    let upgrade: (ModuleHash, RoomLimits, [UInt8])? = try event.withEvent { decoded in
+      switch decoded {
+      case .upgraded(let upgrade): return (upgrade.module, upgrade.limits, Array(upgrade.image))
+      case .back: isSilent = false
+      default: break
+      }
+      return nil
+    }
+    if event.verdict == .back { isSilent = false }
+    guard let (to, newLimits, image) = upgrade else { return }
+    guard to == target || module != target else {
+      isSilent = true
+      return
+    }
+    if let old = instance.take() { engine.discard(old) }
+    (module, limits) = (to, newLimits)
+    instance = try Self.restore(image, to, newLimits, engine)
+  }
+
+  /// Who is a member of this version, whatever becomes of the event; whether it ends a suspension.
+  private func follow(_ event: ReplayEvent, isUndone: Bool) -> Bool {
     let returns = try? event.withEvent { decoded in
       switch decoded {
+      case .joined(let joining): if isUndone, isSilent { lacks.insert(joining.slot) }
       case .suspended(let slot): suspended.insert(slot)
       case .attached(let slot, _): return suspended.remove(slot) != nil
-      case .leave(let slot, _), .removed(let slot, _): suspended.remove(slot)
       default: break
       }
       return false
@@ -151,7 +210,10 @@ package final class GuestReplay {
     return returns ?? false
   }
 
-  private func settle(_ step: inout Step) {
+  private func settle(_ step: inout Step, _ event: ReplayEvent) {
+    if case .refused? = step.outcome, isSilent, step.kind == ReplayEvent.joinedKind, let slot = event.slot {
+      lacks.insert(slot)
+    }
     switch step.outcome {
     case .applied:
       context.random = engine.context.random
@@ -194,14 +256,18 @@ package final class GuestReplay {
     let image: [UInt8]
     let context: RoomContext
     let timers: [RoomTimer]
+    let suspended: Set<Slot>
+    let lacks: Set<Slot>
   }
-  package func mark() -> Mark? { image().map { Mark(image: $0, context: context, timers: timers) } }
+  package func mark() -> Mark? {
+    image().map { Mark(image: $0, context: context, timers: timers, suspended: suspended, lacks: lacks) }
+  }
   package func rewind(to mark: Mark) throws(ReplayError) {
     if let instance { engine.discard(instance) }
     instance = nil
     instance = try Self.restore(mark.image, module, limits, engine)
     context = mark.context
-    timers = mark.timers
+    (timers, suspended, lacks) = (mark.timers, mark.suspended, mark.lacks)
   }
 
   /// Empty where the room has nothing to show.
@@ -226,14 +292,40 @@ package final class GuestReplay {
       }
     } catch { throw ReplayError("its state cannot be restored: \(error)") }
   }
+}
 
-  private static func snapshot(_ bundle: CrashBundle) throws(ReplayError) -> (RoomHost, [UInt8]) {
+/// The version of a snapshot that a bundle is about.
+private struct RestoredSide {
+  var module: ModuleHash
+  var limits: RoomLimits
+  var context: RoomContext
+  var timers: [RoomTimer]
+  var suspended: Set<Slot> = []
+  var lacks: Set<Slot> = []
+  var isSilent = false
+  var image: [UInt8]
+
+  init(_ bundle: CrashBundle) throws(ReplayError) {
     do throws(DecodingError) {
-      return try bundle.snapshot.withUnsafe { (bytes) throws(DecodingError) in
-        let snapshot = try RoomSnapshot(bytes)
-        return (snapshot.host, Array(snapshot.image))
+      self = try bundle.snapshot.withUnsafe { (bytes) throws(DecodingError) in
+        Self(try RoomSnapshot(bytes), bundle.module)
       }
     } catch { throw ReplayError("its snapshot \(error)") }
+  }
+
+  private init(_ snapshot: RoomSnapshot, _ wanted: ModuleHash) {
+    let host = snapshot.host
+    if let twin = host.twin, let twinImage = snapshot.twinImage, twin.module == wanted, host.module != wanted {
+      (module, limits, timers, image) = (twin.module, twin.limits, twin.timers, Array(twinImage))
+      context = RoomContext(time: host.time, tick: host.tick, random: twin.random, nextTimer: twin.nextTimer)
+      lacks = Set(twin.lacks)
+      isSilent = true
+    } else {
+      (module, limits, timers, image) = (host.module, host.limits, host.timers, Array(snapshot.image))
+      context = RoomContext(time: host.time, tick: host.tick, random: host.random, nextTimer: host.nextTimer)
+      lacks = Set(host.strangers)
+    }
+    for i in host.members.indices where host.members[i]?.suspended == true { suspended.insert(Slot(UInt32(i))) }
   }
 }
 

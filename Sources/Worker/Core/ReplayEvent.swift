@@ -6,8 +6,10 @@ package struct ReplayEvent: Sendable {
   package let seq: EventSeq
   package let kind: UInt8
   package let time: Int64
-  /// It was run in its room and undone: its verdict is on record.
-  package let isUndone: Bool
+  /// What the record says of it; nil: it ran in its room as it runs here.
+  package private(set) var verdict: Annotation.Verdict?
+  /// What it failed with, where there is a verdict.
+  package private(set) var fault: RoomFault.Kind?
   package let bytes: [UInt8]
   /// What the room's tick was, where it was written down: a tick that was undone leaves its number behind.
   private(set) var roomTick: UInt64?
@@ -15,14 +17,16 @@ package struct ReplayEvent: Sendable {
   /// Of the tail, in order.
   package static func all(of bundle: CrashBundle) throws(ReplayError) -> [ReplayEvent] {
     do throws(DecodingError) {
-      // What was undone in the silent version alone was run by the one that speaks.
-      let undone = Set(bundle.annotations.filter { $0.verdict != .twinUndone }.map(\.event))
+      let verdicts = Dictionary(bundle.annotations.map { ($0.event, $0) }) { $1 }
       return try bundle.tail.withUnsafe { (bytes) throws(DecodingError) in
         var reader = ByteReader(bytes)
         var events: [ReplayEvent] = []
         while !reader.isAtEnd {
           let item = try TailItem(&reader)
-          events.append(try ReplayEvent(item.event, time: item.time, undone))
+          var event = try ReplayEvent(item.event, time: item.time)
+          event.verdict = verdicts[event.seq]?.verdict
+          event.fault = verdicts[event.seq]?.fault
+          events.append(event)
         }
         return events
       }
@@ -35,26 +39,24 @@ package struct ReplayEvent: Sendable {
     let time = bundle.time != 0 ? bundle.time : try all(of: bundle).last?.time ?? 0
     do throws(DecodingError) {
       var culprit = try bundle.culprit.withUnsafe { (bytes) throws(DecodingError) in
-        try ReplayEvent(bytes, time: time, [])
+        try ReplayEvent(bytes, time: time)
       }
       if bundle.time != 0 { culprit.roomTick = bundle.tick }
       return culprit
     } catch { throw ReplayError("its culprit \(error)") }
   }
 
-  private init(
-    _ event: UnsafeRawBufferPointer, time: Int64, _ undone: Set<EventSeq>
-  ) throws(DecodingError) {
+  private init(_ event: UnsafeRawBufferPointer, time: Int64) throws(DecodingError) {
     var reader = ByteReader(event)
     let (head, decoded) = try reader.takeEvent()
     guard time.magnitude <= ByteReader.timeMax else { throw DecodingError("has a time in no calendar") }
     seq = head.seq
     kind = decoded.kind
     self.time = time
-    isUndone = undone.contains(head.seq)
     bytes = Array(event)
   }
 
+  static let joinedKind: UInt8 = 2
   package var name: String { RoomEvent.name(ofKind: kind) }
   package var tick: UInt64? { (try? withEvent { $0.tickNumber }) ?? nil }
   /// Of a room's creation: its seed, and what it asks for.
