@@ -37,7 +37,10 @@ import Testing
 
   @Test(
     arguments: [
-      ("back on 1.0.0: it trapped: 3, 7, 12", [3, 7, 12]), ("back on 1.0.0: it trapped", []), ("back", []), ("", []),
+      (
+        "the room is back on tally 1.0.0; what came of your messages 3, 7, 12 is different there", [3, 7, 12]
+      ),
+      ("the room is back on tally 1.0.0", []), ("", []),
     ] as [(String, [UInt64])])
   func aBackNoticeNamesNumbers(_ text: String, _ numbers: [UInt64]) {
     #expect(BackNotice.numbers(in: text) == numbers)
