@@ -30,9 +30,34 @@ package struct InputVerdict {
 }
 
 /// Appends `ServerFrame{Output}`: join_id first and prev last, both zero and to be patched. `seq` 0: unreliable.
-@_specialize(where Payload == UnsafeRawBufferPointer)
-package func encodeOutputFrame<Payload: Collection<UInt8>>(into out: inout [UInt8], seq: OutSeq, payload: Payload) {
-  out.putOutput(seq: seq, payload: payload, verdict: nil)
+package func encodeOutputFrame(into out: inout [UInt8], seq: OutSeq, payload: UnsafeRawBufferPointer) {
+  let fields = ClientFramePatch.joinIDBytes + Protobuf.varintField(seq.rawValue) + Protobuf.bytesField(payload.count)
+  let body = fields + ClientFramePatch.prevBytes
+  let head = 1 + Protobuf.varint(UInt64(body))
+  // The way of every message: as `putOutput` below writes it, without growing for each field.
+  out.append(count: head + body) { bytes in
+    bytes.put(Protobuf.tag(3, .bytes), at: 0)
+    var at = bytes.putVarint(UInt64(body), at: 1)
+    bytes.put(Protobuf.tag(1, .fixed32), at: at)
+    bytes.put(UInt32(0), at: at + 1)
+    at += ClientFramePatch.joinIDBytes
+    if seq.rawValue != 0 {
+      bytes.put(Protobuf.tag(2, .varint), at: at)
+      at = bytes.putVarint(seq.rawValue, at: at + 1)
+    }
+    if let base = payload.baseAddress, payload.count > 0 {
+      bytes.put(Protobuf.tag(3, .bytes), at: at)
+      at = bytes.putVarint(UInt64(payload.count), at: at + 1)
+      (bytes + at).copyMemory(from: base, byteCount: payload.count)
+      at += payload.count
+    }
+    bytes.put(Protobuf.tag(15, .fixed64), at: at)
+    bytes.put(UInt64(0), at: at + 1)
+  }
+}
+
+package func encodeOutputFrame(into out: inout [UInt8], seq: OutSeq, payload: [UInt8]) {
+  payload.withUnsafeBytes { encodeOutputFrame(into: &out, seq: seq, payload: $0) }
 }
 
 /// The same with a verdict for its only recipient; the payload may be empty.
@@ -89,25 +114,23 @@ package enum ClientFramePatch {
 }
 
 extension [UInt8] {
-  fileprivate mutating func putOutput(seq: OutSeq, payload: some Collection<UInt8>, verdict: InputVerdict?) {
-    let result = verdict.map(resultBytes)
+  fileprivate mutating func putOutput(seq: OutSeq, payload: some Collection<UInt8>, verdict: InputVerdict) {
+    let result = resultBytes(verdict)
     let body =
       ClientFramePatch.joinIDBytes + Protobuf.varintField(seq.rawValue) + Protobuf.bytesField(payload.count)
-      + (result.map { 1 + Protobuf.varint(UInt64($0)) + $0 } ?? 0) + ClientFramePatch.prevBytes
+      + 1 + Protobuf.varint(UInt64(result)) + result + ClientFramePatch.prevBytes
     append(Protobuf.tag(3, .bytes))
     putVarint(UInt64(body))
     append(Protobuf.tag(1, .fixed32))
     put(UInt32(0))
     putVarintField(2, seq.rawValue)
     putBytesField(3, payload)
-    if let verdict, let result {
-      append(Protobuf.tag(4, .bytes))
-      putVarint(UInt64(result))
-      putVarintField(1, verdict.seq.rawValue)
-      putVarintField(2, UInt64(verdict.kind.rawValue))
-      putBytesField(3, verdict.reply)
-      putBytesField(4, verdict.reason)
-    }
+    append(Protobuf.tag(4, .bytes))
+    putVarint(UInt64(result))
+    putVarintField(1, verdict.seq.rawValue)
+    putVarintField(2, UInt64(verdict.kind.rawValue))
+    putBytesField(3, verdict.reply)
+    putBytesField(4, verdict.reason)
     append(Protobuf.tag(15, .fixed64))
     put(UInt64(0))
   }

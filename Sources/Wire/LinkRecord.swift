@@ -51,12 +51,18 @@ extension [UInt8] {
   /// Starts a record; `endLink` with the returned offset patches its length.
   package mutating func beginLink(_ kind: UInt8, flags: UInt8 = 0, _ shard: ShardID, _ epoch: ShardEpoch) -> Int {
     let start = count
-    put(UInt32(0))
-    append(kind)
-    append(flags)
-    put(shard)
-    put(epoch)
+    append(count: LinkHeader.bytes) { $0.putLinkHeader(length: 0, kind, flags: flags, shard, epoch) }
     return start
   }
   package mutating func endLink(_ start: Int) { patch(UInt32(count - start), at: start) }
+}
+
+extension UnsafeMutableRawPointer {
+  func putLinkHeader(length: Int, _ kind: UInt8, flags: UInt8 = 0, _ shard: ShardID, _ epoch: ShardEpoch) {
+    put(UInt32(length), at: 0)
+    put(kind, at: 4)
+    put(flags, at: 5)
+    put(shard, at: 6)
+    put(epoch, at: 8)
+  }
 }

@@ -192,14 +192,21 @@ extension [UInt8] {
   package mutating func putOutput(
     _ shard: ShardID, _ epoch: ShardEpoch, _ seq: OutSeq, _ route: Route, prev: OutSeq, frame: UnsafeRawBufferPointer
   ) {
-    let start = beginOutput(shard, epoch, seq, count: 1)
-    putRecipient(route, prev: prev)
-    append(contentsOf: frame)
-    endLink(start)
+    let head = LinkHeader.bytes + 8 + 2 + LinkToGateway.RecipientList.stride
+    append(count: head + frame.count) { bytes in
+      bytes.putLinkHeader(length: head + frame.count, 23, shard, epoch)
+      bytes.put(seq, at: LinkHeader.bytes)
+      bytes.put(UInt16(1), at: LinkHeader.bytes + 8)
+      bytes.put(route, at: LinkHeader.bytes + 10)
+      bytes.put(prev, at: LinkHeader.bytes + 14)
+      if let base = frame.baseAddress { (bytes + head).copyMemory(from: base, byteCount: frame.count) }
+    }
   }
   package mutating func putRecipient(_ route: Route, prev: OutSeq) {
-    put(route)
-    put(prev)
+    append(count: LinkToGateway.RecipientList.stride) { bytes in
+      bytes.put(route, at: 0)
+      bytes.put(prev, at: 4)
+    }
   }
   /// Then `put` each route, then the frame's bytes, then `endLink`.
   package mutating func beginUnreliable(_ shard: ShardID, _ epoch: ShardEpoch, count: Int) -> Int {
@@ -208,10 +215,12 @@ extension [UInt8] {
     return start
   }
   package mutating func putAck(_ shard: ShardID, _ epoch: ShardEpoch, _ route: Route, _ seq: InputSeq) {
-    let start = beginLink(25, shard, epoch)
-    put(route)
-    put(seq)
-    endLink(start)
+    let length = LinkHeader.bytes + 12
+    append(count: length) { bytes in
+      bytes.putLinkHeader(length: length, 25, shard, epoch)
+      bytes.put(route, at: LinkHeader.bytes)
+      bytes.put(seq, at: LinkHeader.bytes + 4)
+    }
   }
   package mutating func putExpected(_ shard: ShardID, _ epoch: ShardEpoch, _ route: Route, _ seq: InputSeq) {
     let start = beginLink(26, shard, epoch)

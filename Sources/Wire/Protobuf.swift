@@ -45,3 +45,18 @@ extension [UInt8] {
     put(value)
   }
 }
+
+extension UnsafeMutableRawPointer {
+  /// As `[UInt8].putVarint` would; returns the offset behind it.
+  func putVarint(_ value: UInt64, at offset: Int) -> Int {
+    var rest = value
+    var at = offset
+    while rest >= 0x80 {
+      put(UInt8(truncatingIfNeeded: rest) | 0x80, at: at)
+      rest >>= 7
+      at += 1
+    }
+    put(UInt8(rest), at: at)
+    return at + 1
+  }
+}

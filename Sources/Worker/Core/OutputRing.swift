@@ -32,8 +32,10 @@ package struct OutputRing {
     opened = (bytes.count, 0)
   }
   mutating func putRecipient(_ slot: Slot, prev: OutSeq) {
-    bytes.put(slot)
-    bytes.put(prev)
+    bytes.append(count: Self.recipientBytes) { bytes in
+      bytes.put(slot, at: 0)
+      bytes.put(prev, at: 4)
+    }
     opened!.recipients += 1
   }
   mutating func putFrame(_ write: (inout [UInt8]) -> Void) { write(&bytes) }

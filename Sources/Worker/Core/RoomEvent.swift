@@ -75,6 +75,7 @@ package enum RoomEvent {
 
 /// An event's place: u8 kind, u64 room, u64 eventSeq go before its body.
 package struct EventHead {
+  static let bytes = 17
   package var room: RoomID
   package var seq: EventSeq
   package init(room: RoomID, seq: EventSeq) {
@@ -85,9 +86,11 @@ package struct EventHead {
 
 extension [UInt8] {
   package mutating func putEvent(_ head: EventHead, _ event: RoomEvent) {
-    append(event.kind)
-    put(head.room)
-    put(head.seq)
+    append(count: EventHead.bytes) { bytes in
+      bytes.put(event.kind, at: 0)
+      bytes.put(head.room, at: 1)
+      bytes.put(head.seq, at: 9)
+    }
     switch event {
     case .created(let c):
       append(contentsOf: c.module.bytes)
@@ -107,10 +110,13 @@ extension [UInt8] {
       put(slot)
       put(generation)
     case .input(let slot, let seq, let stamp, let payload):
-      put(slot)
-      put(seq)
-      put(stamp)
-      putBlob(payload)
+      append(count: 24 + payload.count) { bytes in
+        bytes.put(slot, at: 0)
+        bytes.put(seq, at: 4)
+        bytes.put(stamp, at: 12)
+        bytes.put(UInt32(payload.count), at: 20)
+        if let base = payload.baseAddress { (bytes + 24).copyMemory(from: base, byteCount: payload.count) }
+      }
     case .rejected(let slot, let seq, let code):
       put(slot)
       put(seq)

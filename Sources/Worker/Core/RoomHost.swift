@@ -74,31 +74,31 @@ package final class RoomHost {
   package var limits: RoomLimits
   package var name: [UInt8]
   package var key: [UInt8]
-  package var eventSeq = EventSeq(0)
-  package var outSeq = OutSeq(0)
+  @exclusivity(unchecked) package var eventSeq = EventSeq(0)
+  @exclusivity(unchecked) package var outSeq = OutSeq(0)
   /// The room's own part of its timeline.
   package var ownTimeline: UInt32 = 1
   /// Of the last event, in microseconds since 1970.
-  package var time: Int64
-  package var tick: UInt64 = 0
-  package var random: RandomState
-  package var nextTimer = TimerID(1)
+  @exclusivity(unchecked) package var time: Int64
+  @exclusivity(unchecked) package var tick: UInt64 = 0
+  @exclusivity(unchecked) package var random: RandomState
+  @exclusivity(unchecked) package var nextTimer = TimerID(1)
   /// By slot.
   package var members: [Member?] = []
-  package var memberCount = 0
+  @exclusivity(unchecked) package var memberCount = 0
   package var tombstones: [Tombstone] = []
   /// By (due, id).
   package var timers: [RoomTimer] = []
   package var blames: [Blame] = []
-  package var frozen: RoomEvent.FreezeReason?
+  @exclusivity(unchecked) package var frozen: RoomEvent.FreezeReason?
   package var ring = OutputRing()
   /// What lists of rooms say of it; UTF-8 as the room gave it.
   package var label: [UInt8] = []
   /// In the order of their keys.
   package var properties: [RoomProperty] = []
   /// Takes no new members.
-  package var isLocked = false
-  package var ended: RoomEnd?
+  @exclusivity(unchecked) package var isLocked = false
+  @exclusivity(unchecked) package var ended: RoomEnd?
   /// Of the last signals, the oldest first.
   package var signals: [SignalAnswer] = []
   /// What is kept for the silent version alone, while there is one.

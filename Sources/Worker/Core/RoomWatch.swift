@@ -18,9 +18,9 @@ final class RoomWatch {
   }
   static let failuresMax = 16
   /// The newest stands before `next`, once there are as many as are remembered.
-  private var ring: [Event] = []
-  private var next = 0
-  private(set) var fuelMax: UInt64 = 0
+  @exclusivity(unchecked) private var ring: [Event] = []
+  @exclusivity(unchecked) private var next = 0
+  @exclusivity(unchecked) private(set) var fuelMax: UInt64 = 0
   private(set) var failures: [Failure] = []
 
   /// Allocates only while the ring grows.
