@@ -1,4 +1,5 @@
-// Fly, collect gems, dash into others to take some of theirs. One or two gems are cursed: taking one is a real bug.
+// Fly, collect gems, dash into others to take some of theirs. Two gems are cursed: taking one is a real bug, which the
+// variants of module.json fix (CURSE_LIFTED) and fix badly (BAD_FIX too).
 // swift-format-ignore-file: DoNotUseSemicolons
 import OneUpRoom
 
@@ -46,7 +47,11 @@ struct Gem: Fields {
 
 struct Arena: Room {
   static let settings = Settings(hz: 20, members: 64, keepEmptySeconds: 3600)
-  static let worth: [Int32] = [1]  // by kind of gem; whoever made the cursed ones forgot to add them here
+  #if CURSE_LIFTED
+    static let worth: [Int32] = [1, 0, 5]  // by kind of gem; the third are cursed ones, lifted
+  #else
+    static let worth: [Int32] = [1]  // by kind of gem; whoever made the cursed ones forgot to add them here
+  #endif
   var ships = Table<Ship>(), gems = Table<Gem>(), sum: Int32 = 0
   mutating func fields<C: Coder>(_ c: inout C) { c(1, "ships", &ships); c(2, "gems", &gems); c.hidden(3, "sum", &sum) }
   static func messages(_ m: inout Messages) {
@@ -74,10 +79,14 @@ struct Arena: Room {
     room.reply(Collected(score: ships[p.slot].score, taken: ships[p.slot].taken))
   }
   mutating func tick(_ room: Context) {
+    #if CURSE_LIFTED
+      for at in gems.indices where gems[at: at].kind == 1 { gems[at: at].kind = 2 }
+    #endif
     for at in ships.indices where ships[at: at].bot { think(at, room) }
     for at in ships.indices { ships[at: at].fly(room) }
     for at in ships.indices where ships[at: at].isDashing(room) && !ships[at: at].hasHit { hit(at, room) }
-    if room.tick % 300 == 0 { for at in 0..<2 { gems[at: at].pos = room.random(in: world) } }  // the curse moves on
+    guard room.tick % 300 == 0 else { return }  // every 15 s the curse moves on
+    for at in gems.indices where gems[at: at].kind > 0 { gems[at: at].pos = room.random(in: world) }
   }
   func check() -> String? { ships.values.reduce(0) { $0 + $1.score } == sum ? nil : "the scores do not add up" }
 
@@ -86,8 +95,12 @@ struct Arena: Room {
   }
   mutating func addGem(kind: UInt8, _ room: Context) { gems.append(Gem(pos: room.random(in: world), kind: kind)) }
   mutating func collect(_ gem: UInt32, by ship: UInt32, _ room: Context) {
-    let worth = Arena.worth[Int(gems[gem].kind)]
-    ships[ship].score += worth; ships[ship].taken += 1; sum += worth; addGem(kind: 0, room); gems.remove(gem)
+    let kind = gems[gem].kind
+    var worth = Arena.worth[Int(kind)]
+    #if BAD_FIX
+      worth += [0, 0, 0, 1][Int(ships[ship].taken % 5)]  // a series gives a point more; it has no fifth
+    #endif
+    ships[ship].score += worth; ships[ship].taken += 1; sum += worth; addGem(kind: kind, room); gems.remove(gem)
     room.send(Scored(who: Slot(ship), score: ships[ship].score))
   }
   mutating func hit(_ at: Int, _ room: Context) {
