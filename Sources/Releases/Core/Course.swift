@@ -13,6 +13,8 @@ struct Course: Hashable, Codable, Sendable {
   let reason: String
   /// Without waiting for evidence.
   let isNow: Bool
+  /// All rooms are the first step.
+  let isOnTrial: Bool
   let olderIsAskedFor: Bool
   /// The way back from a permanent release, which is banned when all rooms have left it.
   let bansOld: Bool
@@ -39,7 +41,8 @@ struct Course: Hashable, Codable, Sendable {
       why: "its signature, names and bytes are looked at",
       at: now.wall / 1_000)
     (scope, who, reason) = (candidate.scope, candidate.who, candidate.reason)
-    (isNow, olderIsAskedFor, self.bansOld) = (candidate.now, candidate.olderIsAskedFor, bansOld)
+    (isNow, isOnTrial) = (candidate.now, candidate.onTrial && !candidate.now)
+    (olderIsAskedFor, self.bansOld) = (candidate.olderIsAskedFor, bansOld)
   }
 
   mutating func pass(milliseconds: Int64, isBaking: Bool) {

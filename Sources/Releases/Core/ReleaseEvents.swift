@@ -13,6 +13,8 @@ package struct Candidate: Hashable, Sendable {
   package var reason = ""
   /// Without waiting for evidence: no rehearsal, no canary, no twins. It is verified all the same.
   package var now = false
+  /// To all rooms at once, without rehearsal and small steps, but watched for one step with the old version beside each.
+  package var onTrial = false
   /// Somebody asked for an older version by its name.
   package var olderIsAskedFor = false
 

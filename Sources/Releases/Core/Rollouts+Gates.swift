@@ -9,7 +9,7 @@ extension Rollouts {
     guard course.rollout.gate == .verify, !course.rollout.isOver else { return }
     set(course.rollout.module, course.rollout.to, .candidate, now)
     effects.append(course.audit(.verified, "signature, hash, names and interface are right"))
-    let isAlone = course.isNow || course.rollout.from == nil
+    let isAlone = course.isNow || course.isOnTrial || course.rollout.from == nil
     course.become(
       course.rollout.state, .rehearse,
       isAlone ? "it is compiled for the workers" : "it replays what copies of rooms went through", now)
@@ -91,9 +91,11 @@ extension Rollouts {
 
   mutating func enterCanary(_ course: inout Course, _ now: Now) {
     views[course.rollout.module, default: RoomView()].beginAnew()
-    course.beginStep(0)
-    course.become(.running, .canary, "one room runs it first", now)
-    effects.append(course.audit(.canary, "one room runs it first"))
+    course.beginStep(course.isOnTrial ? settings.percents.count : 0)
+    let why =
+      course.isOnTrial ? "all rooms run it, each beside its old version: \(course.reason)" : "one room runs it first"
+    course.become(.running, .canary, why, now)
+    effects.append(course.audit(.canary, why))
     needsSave = true
   }
 

@@ -21,7 +21,7 @@ extension Rollouts {
           : "\(module) \(rollout.to) is on its way (\(rollout.gate.rawValue), \(rollout.state.rawValue)): wait for its end, or roll it back first"
       )
     }
-    guard !candidate.now || !candidate.reason.isEmpty else {
+    guard !candidate.now && !candidate.onTrial || !candidate.reason.isEmpty else {
       throw ReleaseError("a release that skips the canary needs a reason for the audit log: --now --reason \"…\"")
     }
     let id = RolloutID(module, state.nextNumber)
@@ -30,7 +30,7 @@ extension Rollouts {
     let course = Course(candidate, id: id, from: current(of: module), bansOld: bansOld, at: now)
     state.courses[module] = course
     needsSave = true
-    let how = candidate.now ? " (now, without a canary)" : ""
+    let how = candidate.now ? " (now, without a canary)" : candidate.onTrial ? " (all rooms at once, on trial)" : ""
     effects.append(course.audit(.pushed, by: candidate.who, candidate.reason + how))
     with(module) { $0.advance(&$1, now) }
     finish(before, &actions)

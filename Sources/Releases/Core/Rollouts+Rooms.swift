@@ -32,7 +32,7 @@ extension Rollouts {
         course,
         .rehearse(
           rollout.id, module: rollout.module, from: rollout.from, to: rollout.to,
-          prepareOnly: course.isNow || rollout.from == nil))
+          prepareOnly: course.isNow || course.isOnTrial || rollout.from == nil))
     }
     if rollout.from == nil {
       enterPermanent(&course, "it is the first build of its module", now)
