@@ -23,7 +23,7 @@ run: build ## start a server on ./data (DATA=DIR for another directory)
 test: setup ## everything that CI runs
 	@dev/test
 
-bench: build ## the server against a bare SwiftNIO echo, six minutes; also in .build/bench.json
+bench: build ## the server against a bare SwiftNIO echo, eight minutes; also in .build/bench.json
 	@$(SWIFT) build -c release --product echo-server
 	@$(SWIFT) build -c release --product bench-load
 	@$(SWIFT) build -c release --product bench-worker
