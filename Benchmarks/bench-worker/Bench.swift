@@ -12,7 +12,7 @@ struct BenchError: Error, CustomStringConvertible {
 }
 
 final class Bench {
-  typealias Log = JournalStore<PosixFileSystem, MemoryBox>
+  typealias Log = JournalStore<PosixFileSystem, WordBox>
   private static let map = ShardMap(count: Limits.shardsDefault, key: (1, 2))
 
   let name: String
@@ -67,7 +67,7 @@ final class Bench {
     let identity = JournalIdentity(
       shard: ShardID(UInt16(shard)), boot: BootID(high: 1, low: 1), durability: .process, engine: engine.identity)
     let (log, _) = try Log.adopt(
-      fileSystem, directory: path, identity: identity, assigned: ShardEpoch(1), box: MemoryBox(), options: options)
+      fileSystem, directory: path, identity: identity, assigned: ShardEpoch(1), box: .inMemory(), options: options)
     log.prepareAndRemove()
     logs.append(log)
     return log

@@ -27,13 +27,11 @@ final class EmptyStore: ShardStore {
   func countDeath(at room: RoomID, _ event: EventSeq) {}
 }
 
-/// Eight words in memory: written as often as the mapped ones are.
-final class MemoryBox: BlackBox {
-  private let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 8)
-  init() { words.initialize(repeating: 0, count: 8) }
-  deinit { words.deallocate() }
-  subscript(word: Int) -> UInt64 {
-    get { words[word] }
-    set { words[word] = newValue }
+extension WordBox {
+  /// Written as often as the mapped ones are; never given back.
+  static func inMemory() -> WordBox {
+    let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 8)
+    words.initialize(repeating: 0, count: 8)
+    return WordBox(words)
   }
 }

@@ -4,6 +4,7 @@ package import Core
 extension ShardJournal {
   /// Appends a record to the next write and returns its position. Kinds from 16 on are the worker's; `checkpoint` may
   /// be given too. Ask `canAppend` first.
+  @_specialize(where FS == PosixFileSystem)
   @discardableResult
   package mutating func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) -> LogPosition {
     let position = beginRecord(kind)
@@ -45,6 +46,7 @@ extension ShardJournal {
     buffer.removeSubrange(record.start...)
   }
 
+  @_specialize(where FS == PosixFileSystem)
   private mutating func close(_ start: Int, _ kind: UInt8) {
     let position = written.position.advanced(by: start)
     chain = Record.close(in: &buffer, from: start, at: position, chain: chain)
@@ -57,6 +59,7 @@ extension ShardJournal {
 
   /// Whether records with so many bytes of payload in all (in `records` records) can be appended before the next write.
   /// As long as no next segment is ready, ordinary ones leave the reserve free. False means busy, not broken.
+  @_specialize(where FS == PosixFileSystem)
   package func canAppend(_ payloadBytes: Int, records: Int = 1, useReserve: Bool = false) -> Bool {
     let bytes = buffer.count + payloadBytes + records * Record.frameBytes
     guard bytes <= batchBytesMax else { return false }
@@ -73,6 +76,7 @@ extension ShardJournal {
 
   /// Writes what was appended, in one call. Afterwards it survives the death of the process. On `noSpace` nothing
   /// happened and the records still wait; on `poisoned` nothing more will ever be written.
+  @_specialize(where FS == PosixFileSystem)
   package mutating func write() throws(JournalError) {
     try checkUsable()
     precondition(openRecord == nil, "a record is begun and not ended")
@@ -81,6 +85,7 @@ extension ShardJournal {
     try put()
   }
 
+  @_specialize(where FS == PosixFileSystem)
   private mutating func put() throws(JournalError) {
     let segment = segments[segments.count - 1]
     do throws(FileError) {

@@ -117,8 +117,8 @@ extension WorkerProcess {
       if error.code == ENOSPC { return nil }
       throw StoreError("\(error)")
     }
-    let box: MappedBox
-    do throws(WorkerError) { box = try MappedBox(path: directory + "/box") } catch { throw StoreError("\(error)") }
+    let box: WordBox
+    do throws(WorkerError) { box = try WordBox(mapping: directory + "/box") } catch { throw StoreError("\(error)") }
     do throws(JournalError) {
       return try Store.adopt(
         fileSystem, directory: directory,

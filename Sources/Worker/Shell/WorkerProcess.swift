@@ -10,7 +10,7 @@ internal import WorkerCore
 internal import WorkerStore
 
 package final class WorkerProcess {
-  typealias Store = JournalStore<PosixFileSystem, MappedBox>
+  typealias Store = JournalStore<PosixFileSystem, WordBox>
   private enum Token {
     static let supervisor: UInt64 = 0
     static let listener: UInt64 = 1

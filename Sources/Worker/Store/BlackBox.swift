@@ -8,6 +8,16 @@ package protocol BlackBox {
   subscript(word: Int) -> UInt64 { get nonmutating set }
 }
 
+/// Words at an address that stays.
+package struct WordBox: BlackBox {
+  private let words: UnsafeMutablePointer<UInt64>
+  package init(_ words: UnsafeMutablePointer<UInt64>) { self.words = words }
+  package subscript(word: Int) -> UInt64 {
+    get { words[word] }
+    nonmutating set { words[word] = newValue }
+  }
+}
+
 /// How the words are used: 0 format, 1…2 boot, 3…4 executing now (room, event; event 0: nothing), 5…6 what its
 /// predecessor died at. An event's number is written last and cleared first, so a half-written pair names nothing.
 package struct BlackBoxView<Box: BlackBox> {
