@@ -157,7 +157,7 @@ class ArenaTest(BrowserTest):
             self.assertGreaterEqual(box["x"], 0, selector)
             self.assertLessEqual(box["x"] + box["width"], 390, selector)
             self.assertLessEqual(box["y"] + box["height"], 844, selector)
-        counts, button = page.locator("#doubled").bounding_box(), page.locator("#break-open").bounding_box()
+        counts, button = page.locator("#doubled").bounding_box(), page.locator("#fix-open").bounding_box()
         self.assertLessEqual(counts["x"] + counts["width"], button["x"], "the counts are beside the button")
         before = page.evaluate("arena.drawn.get(arena.room.slot)")
         wire = page.context.new_cdp_session(page)

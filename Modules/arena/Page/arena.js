@@ -1,13 +1,15 @@
 // The arena in the browser: input, the own ship's prediction, the count of what was acknowledged, and the page around it.
 import { connect, OneUpError } from "/oneup.js";
 import { ask, Breaker, keep, kept } from "./break.js";
+import { Fixer } from "./fix.js";
 import { hueOf, Scene, WORLD } from "./draw.js";
 import { Strip } from "./strip.js";
 
 const SPEED = 260, DASH_SPEED = 650, DASH_SECONDS = 0.3, RECHARGE_MS = 2000, PICK_UP = 30;
 const STEER_EVERY_MS = 33, STEER_AGAIN_MS = 250;
 const JOIN_AGAIN_MS = 5000;
-const CURSED_EVERY_MS = 30_000; // whoever breaks a room too often is shown out
+const CURSED_EVERY_MS = 15_000; // whoever breaks a room four times in a minute is shown out
+const GOLD_WORTH = 5;
 const element = (id) => document.getElementById(id);
 const key = new URLSearchParams(location.search).get("room") || "lobby";
 /** As much of a name as the server takes: 64 bytes, whole characters. */
@@ -37,6 +39,8 @@ class Game {
   #asked = new Map();
   #spent = new Map();
   #cursedAt = -Infinity;
+  /** When pick-ups of this player failed, in the last minute. */
+  #failures = [];
   #answeredAt = 0;
   #lives = 0;
   #wrong = { lost: 0, doubled: 0 };
@@ -45,6 +49,7 @@ class Game {
 
   constructor() {
     this.breaker = new Breaker(this);
+    this.fixer = new Fixer(this);
     this.#listen();
     requestAnimationFrame((now) => this.#frame(now));
   }
@@ -82,6 +87,7 @@ class Game {
       room.on("Scored", ({ who, score }) => this.#scored(who, score));
       room.on("Bumped", ({ who, by, lost }) => this.#bumped(who, by, lost));
       room.on("reset", ({ lost }) => this.#reset(lost));
+      room.on("version", (versions) => this.#version(versions));
       room.on("notice", ({ kind }) => {
         if (kind === "frozen") this.toast("The room was stopped: its code failed again and again.", "bug");
         if (kind === "thawed") this.toast("The room goes on.");
@@ -101,6 +107,7 @@ class Game {
     if (event.state === "waiting" && event.isBreakerOpen) {
       this.toast(`The server does not answer. The next attempt is in ${Math.round(event.retryInMs / 1000)} s.`);
     } else if (event.state === "lost") {
+      this.fixer.breaks += 1;
       this.#sorry = setTimeout(() => this.toast("The connection is lost. You will be back where you were."), 1500);
     } else if (event.state === "stopped") {
       const toast = this.toast(event.error.code === "replaced" ? "You play on in another tab." : `The game is over here: ${event.reason}`);
@@ -116,7 +123,10 @@ class Game {
     this.room = null;
     this.#own = null;
     if (this.oneup.isStopped || reason === "left") return;
-    this.toast(known ? `You were taken out of the room (${reason}). Here you are again.` : "The room had forgotten you. Here you are again.");
+    const isBlamed = known && this.#failures.filter((at) => performance.now() - at < 60_000).length > 3;
+    this.toast(isBlamed ? "Four failures within a minute, all by you: the room put you out to protect the others. Here you are again."
+      : known ? `You were taken out of the room (${reason}). Here you are again.` : "The room had forgotten you. Here you are again.", isBlamed ? "bug" : "");
+    this.#failures = [];
     this.#join();
   }
 
@@ -126,6 +136,26 @@ class Game {
     this.breaker.better(kind).then((text) => { if (text && fault.text !== "everything killed") fault.text = text; });
     if (!element("break").hidden) this.breaker.recoveries();
     this.#badge();
+  }
+  /** Another build of the game runs the room. */
+  #version({ from, to }) {
+    this.strip.fault(`${to} runs the room`, 0, performance.now(), true);
+    this.toast(`The room runs ${to} now; it was ${from}. Nobody had to leave for it.`, "news");
+    this.#spent.clear();
+    this.#asked.clear();
+    this.#isLifting = true;
+    this.fixer.look();
+    this.#badge();
+  }
+  #isLifting = false;
+  #lift() {
+    const gold = [...this.room.state.gems.values()].filter((gem) => gem.kind === 2);
+    if (gold.length === 0) return;
+    this.#isLifting = false;
+    for (const { pos } of gold) {
+      this.scene.ring(pos.x, pos.y, 46, 190);
+      this.scene.burst(pos.x, pos.y, 46, 26);
+    }
   }
   #reset(lost) {
     if (lost > 0) this.toast(`The server's history was cut: ${lost} acknowledged inputs are lost.`, "bug");
@@ -147,6 +177,7 @@ class Game {
     const room = this.room, mine = room?.state.ships.get(room.slot);
     if (!mine) return;
     this.strip.stateCame();
+    if (this.#isLifting) this.#lift();
     for (const [gem, at] of this.#spent) if (performance.now() - at > 60_000 || !room.state.gems.has(gem)) this.#spent.delete(gem);
     if (room.waiting > 0 || performance.now() - this.#answeredAt < 500) return;
     if (Number.isNaN(this.collected)) this.collected = mine.taken;
@@ -159,24 +190,28 @@ class Game {
       if (now - (this.#asked.get(gem) ?? -Infinity) < 1500 || (kind === 1 && now - this.#cursedAt < CURSED_EVERY_MS)) continue;
       this.#asked.set(gem, now);
       if (kind === 1) this.#cursedAt = now;
-      this.#collect(gem, at);
+      this.#collect(gem, at, kind);
     }
     if (this.#asked.size > 200) for (const [gem, at] of this.#asked) if (now - at > 5000) this.#asked.delete(gem);
   }
-  async #collect(gem, at) {
+  async #collect(gem, at, kind) {
     const room = this.room;
     try {
       await room.send("Collect", { gem });
       this.collected += 1;
-      this.scene.burst(at.x, at.y, 160);
-      this.scene.text(at.x, at.y - 14, "+1", 155);
+      const isGold = kind === 2;
+      this.scene.burst(at.x, at.y, isGold ? 46 : 160, isGold ? 26 : 14);
+      this.scene.text(at.x, at.y - 14, `+${isGold ? GOLD_WORTH : 1}`, isGold ? 48 : 155);
     } catch (error) {
       if (error.verdict === "quarantined") {
         this.#lives += 1;
         this.#spent.set(gem, performance.now());
         this.scene.ring(at.x, at.y, 283, 150);
         this.strip.fault("game bug undone", 0);
-        this.toast("That pick-up hit a bug in the game's code. It was undone; the game goes on.", "bug");
+        this.#failures = [...this.#failures.filter((then) => performance.now() - then < 60_000), performance.now()];
+        const last = this.#failures.length === 3 ? " Once more within a minute, and the room puts you out." : "";
+        this.toast(`That pick-up hit a bug in the game's code. It was undone; the game goes on.${last}`, "bug");
+        this.fixer.struck();
       } else if (error.verdict === "unknown") {
         this.collected = NaN;
       }

@@ -17,6 +17,13 @@ export class Breaker {
     }
     this.#token = given ?? kept("arena.token");
     element("break-open").addEventListener("click", () => this.toggle());
+    element("fix-ask").addEventListener("click", () => { this.toggle(true); element("token").focus(); });
+    refused = () => {
+      this.#token = "";
+      forget("arena.token");
+      this.#show();
+      this.#game.toast("That is not this server's admin token.");
+    };
     addEventListener("keydown", (event) => { if (event.key === "Escape" && !element("break").hidden) this.toggle(); });
     element("token-form").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -31,36 +38,26 @@ export class Breaker {
     this.#show();
   }
 
-  toggle() {
-    const drawer = element("break");
-    drawer.hidden = !drawer.hidden;
-    element("break-open").setAttribute("aria-expanded", String(!drawer.hidden));
-    if (!drawer.hidden) {
-      this.recoveries();
-      this.#findSpin();
-    }
+  toggle(isOpen = element("break").hidden) {
+    element("break").hidden = !isOpen;
+    element("break-open").setAttribute("aria-expanded", String(isOpen));
+    if (!isOpen) return;
+    if (matchMedia("(max-width: 760px)").matches) this.#game.fixer?.toggle(false);
+    this.recoveries();
+    this.#findSpin();
   }
   #show() {
     element("token-form").hidden = Boolean(this.#token);
     for (const button of element("break-buttons").children) button.disabled = !this.#token;
+    element("fix").classList.toggle("locked", !this.#token);
+    element("fix-token").hidden = Boolean(this.#token);
   }
 
   async #fault(kind, button) {
     this.asked = { kind, at: performance.now() };
     button.blur(); // space is for dashing
-    try {
-      const answer = await fetch("/v1/faults", { method: "POST", body: JSON.stringify({ kind }),
-        headers: { "content-type": "application/json", authorization: `Bearer ${this.#token}` } });
-      if (answer.status === 401) {
-        this.#token = "";
-        forget("arena.token");
-        this.#show();
-        return this.#game.toast("That is not this server's admin token.");
-      }
-      if (!answer.ok) this.#game.toast((await answer.json()).error ?? `The server answered ${answer.status}.`);
-    } catch {
-      if (kind !== "all-kill") this.#game.toast("The server does not answer just now.");
-    }
+    const { error } = await order("/v1/faults", { kind });
+    if (error && !(kind === "all-kill" && error === SILENT)) this.#game.toast(error);
   }
 
   /** The module that breaks on demand may not be there, or not be allowed. */
@@ -110,7 +107,22 @@ export class Breaker {
   }
 }
 
-let isClosed = false;
+const SILENT = "The server does not answer just now.";
+let isClosed = false, refused = () => {};
+
+/** What the server answers to an order, which needs the token; `{error}` where it refuses.
+ * @returns {Promise<any>} */
+export async function order(path, body = {}) {
+  try {
+    const answer = await fetch(path, { method: "POST", body: JSON.stringify(body),
+      headers: { "content-type": "application/json", authorization: `Bearer ${kept("arena.token") ?? ""}` } });
+    if (answer.status === 401) refused();
+    const said = await answer.json().catch(() => ({}));
+    return answer.ok ? said : { error: said.error ?? `The server answered ${answer.status}.` };
+  } catch {
+    return { error: SILENT };
+  }
+}
 
 /** JSON of the server, or null. A server that wants a token for it is asked once, and again when there is one. */
 export async function ask(path) {

@@ -176,29 +176,29 @@ export class Scene {
     return made;
   }
   #gem(context, { key, pos, kind, isSpent }, now) {
-    const isCursed = kind === 1;
-    const image = this.#sprite(isCursed ? "cursed" : "gem", 128, (c, r) => {
-      const colour = isCursed ? "283 95% 70%" : "163 85% 62%";
-      glow(c, r, colour, isCursed ? 1.2 : 0.9);
-      c.beginPath();
-      if (isCursed) {
-        for (let i = 0; i < 12; i++) c.lineTo(Math.cos((i * Math.PI) / 6) * (i % 2 ? 11 : 23), Math.sin((i * Math.PI) / 6) * (i % 2 ? 11 : 23));
-      } else {
-        for (const [x, y] of [[0, -22], [15, -4], [0, 22], [-15, -4]]) c.lineTo(x, y);
-      }
-      c.closePath();
-      c.fillStyle = isCursed ? "hsl(283 70% 24%)" : "hsl(163 80% 52%)";
+    const isCursed = kind === 1, [name, hue] = isCursed ? ["cursed", 283] : kind === 2 ? ["gold", 46] : ["gem", 163];
+    const image = this.#sprite(name, 128, (c, r) => {
+      glow(c, r, `${hue} 95% ${isCursed ? 70 : 62}%`, kind > 0 ? 1.2 : 0.9);
+      const outline = () => {
+        c.beginPath();
+        if (isCursed) for (let i = 0; i < 12; i++) c.lineTo(Math.cos((i * Math.PI) / 6) * (i % 2 ? 11 : 23), Math.sin((i * Math.PI) / 6) * (i % 2 ? 11 : 23));
+        else if (kind === 2) for (let i = 0; i < 10; i++) c.lineTo(Math.sin((i * Math.PI) / 5) * (i % 2 ? 12 : 24), -Math.cos((i * Math.PI) / 5) * (i % 2 ? 12 : 24));
+        else for (const [x, y] of [[0, -22], [15, -4], [0, 22], [-15, -4]]) c.lineTo(x, y);
+        c.closePath();
+      };
+      outline();
+      c.fillStyle = isCursed ? "hsl(283 70% 24%)" : kind === 2 ? "hsl(44 100% 56%)" : "hsl(163 80% 52%)";
       c.fill();
       c.lineWidth = 3;
-      c.strokeStyle = isCursed ? "hsl(283 100% 80%)" : "hsl(160 95% 84%)";
+      c.lineJoin = "round";
+      c.strokeStyle = `hsl(${hue} 100% ${isCursed ? 80 : 86}%)`;
       c.stroke();
-      if (!isCursed) {
-        c.beginPath();
-        for (const [x, y] of [[0, -22], [15, -4], [0, 3], [-15, -4]]) c.lineTo(x, y);
-        c.closePath();
-        c.fillStyle = "hsl(158 95% 78%)";
-        c.fill();
-      }
+      if (kind > 0) return;
+      c.beginPath();
+      for (const [x, y] of [[0, -22], [15, -4], [0, 3], [-15, -4]]) c.lineTo(x, y);
+      c.closePath();
+      c.fillStyle = "hsl(158 95% 78%)";
+      c.fill();
     });
     const wave = calm ? 0 : Math.sin(now / 600 + key * 2.4);
     const size = 58 + wave * 4;

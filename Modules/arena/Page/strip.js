@@ -19,7 +19,7 @@ export class Strip {
   #canvas; #context;
   /** @type {{at: number, ms: number}[]} */ #inputs = [];
   /** @type {number[]} */ #states = [];
-  /** @type {{at: number, ms: number, text: string}[]} */ #faults = [];
+  /** @type {{at: number, ms: number, text: string, isNews: boolean}[]} */ #faults = [];
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -27,9 +27,9 @@ export class Strip {
   }
   acknowledged(ms, at = performance.now()) { add(this.#inputs, { at, ms }); }
   stateCame(at = performance.now()) { add(this.#states, at); }
-  /** What was broken and how long it was felt; the label may become better later. */
-  fault(text, ms, at = performance.now()) {
-    const fault = { at, ms, text };
+  /** What was broken and how long it was felt; the label may become better later. `isNews`: nothing was broken. */
+  fault(text, ms, at = performance.now(), isNews = false) {
+    const fault = { at, ms, text, isNews };
     add(this.#faults, fault);
     return fault;
   }
@@ -80,9 +80,9 @@ export class Strip {
     const rows = [];
     for (const fault of this.#faults) {
       const at = x(fault.at), wide = (fault.ms / SPAN_MS) * width;
-      context.fillStyle = "#ff7b8538";
+      context.fillStyle = fault.isNews ? "#ffd47930" : "#ff7b8538";
       context.fillRect(at - wide, 14, Math.max(wide, 1.5), base - 14);
-      context.fillStyle = "#ff7b85";
+      context.fillStyle = fault.isNews ? "#ffd479" : "#ff7b85";
       context.fillRect(at - 0.75, 4, 1.5, base - 4);
       const label = this.#label(fault), room = context.measureText(label).width;
       const isLeft = at + room + 8 > width, left = isLeft ? at - room - 6 : at + 6;
@@ -92,7 +92,7 @@ export class Strip {
       context.textAlign = "left";
       context.fillStyle = "#060912cc";
       context.fillRect(left - 3, 3 + row * 14, room + 6, 14);
-      context.fillStyle = "#ffb4ba";
+      context.fillStyle = fault.isNews ? "#ffe2a8" : "#ffb4ba";
       context.fillText(label, left, 10 + row * 14);
     }
   }
