@@ -28,7 +28,6 @@ final class RoomWatch {
     if fuel > fuelMax { fuelMax = fuel }
     let entry = Event(seq: seq, kind: kind, slot: event.blamed, time: time, fuel: fuel)
     if ring.count < Limits.lastEventsMax {
-      if ring.isEmpty { ring.reserveCapacity(Limits.lastEventsMax) }
       ring.append(entry)
     } else {
       ring[next] = entry
