@@ -11,7 +11,7 @@ final class Desk {
   var reason = LeaveReason.left
   var skipped: UInt32 = 0
   let message = Buffer()
-  let change = Buffer(capacity: 4096)
+  let change = Buffer()
 
   #if !arch(wasm32)
     let host: RecordingHost
