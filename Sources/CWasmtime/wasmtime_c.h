@@ -147,5 +147,6 @@ void wasm_trap_delete(wasm_trap *);
 void wasm_frame_vec_delete(wasm_frames *);
 const wasm_bytes *wasmtime_frame_func_name(const wasm_frame *);
 uint32_t wasm_frame_func_index(const wasm_frame *);
+size_t wasm_frame_module_offset(const wasm_frame *);
 
 #endif

@@ -1,8 +1,10 @@
 // From a module's directory to WebAssembly and its manifest: what `oneup build PATH` does.
 package import Artifacts
 internal import Core
+internal import Dispatch
 internal import Foundation
 internal import Sandbox
+internal import Synchronization
 
 /// Something that keeps a module from being built, with what helps. Compilers' own words are passed on as they are.
 package struct BuildError: Error, Sendable, CustomStringConvertible {
@@ -12,73 +14,81 @@ package struct BuildError: Error, Sendable, CustomStringConvertible {
 
 package struct BuiltModule: Sendable {
   package var manifest: Manifest
-  /// The paths of `name.wasm` and `name.json`.
+  /// The paths of `name.wasm`, `name.json` and `name.lines`.
   package var module: String
   package var manifestPath: String
+  package var lines: String
+}
+
+package struct BuildOptions: Sendable {
+  /// The SDK's sources; nil: the environment's ONEUP_SDK, else Sources/OneUpRoom in a directory above the module's, else
+  /// what came with this program.
+  package var sdk: String?
+  /// For trying things out: built in a third of the time, not optimised, and with 20 times the fuel to match.
+  package var isDevelopment = false
+  /// The module.json's variants too, into OUTPUT/shelf.
+  package var withVariants = true
+  /// Where a server on this machine keeps compiled code (DATA/cache): what is compiled here it need not compile again.
+  package var cacheDirectory: String?
+  package init(
+    sdk: String? = nil, isDevelopment: Bool = false, withVariants: Bool = true, cacheDirectory: String? = nil
+  ) {
+    self.sdk = sdk
+    self.isDevelopment = isDevelopment
+    self.withVariants = withVariants
+    self.cacheDirectory = cacheDirectory
+  }
 }
 
 package enum ModuleBuilder {
-  /// Builds the module in `directory` (its module.json and Sources) into `output`, which is made if missing. Both files
-  /// appear whole or not at all, the manifest last.
-  /// `sdk`: the SDK's sources; else the environment's ONEUP_SDK; else Sources/OneUpRoom in a directory above the module's.
+  /// Builds the module in `directory` (its module.json and Sources) into `output`, which is made if missing, and its
+  /// variants into `output`/shelf. Each build's files appear whole or not at all, the manifest last; nothing is written
+  /// when one of the builds fails.
   package static func build(
-    directory: String, output: String, sdk: String? = nil
+    directory: String, output: String, options: BuildOptions = BuildOptions()
   ) throws(BuildError) -> BuiltModule {
     let description = try ModuleDescription(directory: directory)
-    let toolchain = try Toolchain()
-    let sdk = try SDK(path: try SDK.find(sdk, above: directory), toolchain: toolchain)
-    let scratch = try Scratch()
-    let sources = try swiftFiles(in: directory + "/Sources")
-    guard !sources.isEmpty else {
-      throw BuildError("there are no Swift files in \(directory)/Sources: put the room there")
-    }
-    let exports = scratch.path + "/" + generated
-    try write(Array(Exports.source(room: description.room).utf8), to: exports)
-    let object = scratch.path + "/module.o"
-    do throws(BuildError) {
-      try toolchain.compileSwift(
-        sources + [exports], moduleName: description.room + "Module",
-        extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
-    } catch {
-      throw BuildError(inAuthorsWords(error.description, description, directory))
-    }
-    let linked = scratch.path + "/module.wasm"
-    try toolchain.link([object, sdk.object, sdk.support], to: linked)
-    return try finish(description, linked, directory, output)
-  }
-
-  private static let generated = "OneUpExports.swift"
-
-  /// The compiler's words about the author's sources. What it says of the generated file means that the room is missing.
-  private static func inAuthorsWords(
-    _ output: String, _ description: ModuleDescription, _ directory: String
-  ) -> String {
-    let errors = output.split(separator: "\n").filter { $0.contains(".swift:") && $0.contains("error: ") }
-    guard errors.allSatisfy({ $0.contains(generated + ":") }), !errors.isEmpty else {
-      return output.replacingOccurrences(of: directory + "/", with: "")
-    }
-    let room = description.room
-    return output.contains("cannot find")
-      ? "module.json says that the room is \(room), and there is no type of that name in Sources: "
-        + "write `struct \(room): Room { … }`, or change \"room\" in module.json"
-      : "\(room), which module.json names as the room, must be a type that is a Room: write `struct \(room): Room { … }`"
-  }
-
-  private static func finish(
-    _ description: ModuleDescription, _ linked: String, _ directory: String, _ output: String
-  ) throws(BuildError) -> BuiltModule {
-    let bytes = try read(linked)
-    do throws(ModuleRefusal) { _ = try ModuleShape(checking: bytes) } catch {
-      throw BuildError("the module was built but no server would take it: \(error)")
-    }
-    var manifest = Manifest(name: description.name, version: description.version, module: bytes)
-    manifest.schema = try ModuleSchema.ask(bytes, manifest)
+    let compilation = try Compilation(description, directory, options)
+    let variants = options.withVariants ? description.variants ?? [] : []
+    let builds = [Variant(of: description)] + variants
+    let compiled = try atOnce(builds.count) { index throws(BuildError) in try compilation.build(builds[index]) }
     try makeDirectory(output)
-    let base = output + "/" + description.name
-    try copyPage(from: directory + "/Page", to: base + ".page")
-    try write(bytes, to: base + ".wasm")
-    try write(manifest.json(), to: base + ".json")
-    return BuiltModule(manifest: manifest, module: base + ".wasm", manifestPath: base + ".json")
+    try copyPage(from: directory + "/Page", to: output + "/" + description.name + ".page")
+    let built = try put(compiled[0], output + "/" + description.name)
+    if !variants.isEmpty { try makeDirectory(output + "/shelf") }
+    for variant in compiled.dropFirst() {
+      _ = try put(variant, "\(output)/shelf/\(description.name)-\(variant.manifest.version)")
+    }
+    return built
+  }
+
+  private static func put(_ compiled: Compiled, _ base: String) throws(BuildError) -> BuiltModule {
+    let built = BuiltModule(
+      manifest: compiled.manifest, module: base + ".wasm", manifestPath: base + ".json",
+      lines: base + "." + SourceLines.fileExtension)
+    try write(compiled.lines, to: built.lines)
+    try write(compiled.module, to: built.module)
+    try write(compiled.manifest.json(), to: built.manifestPath)
+    return built
+  }
+
+  /// As many at once as there are processors; the first failure by number.
+  static func atOnce<Value: Sendable>(
+    _ count: Int, _ body: @Sendable (Int) throws(BuildError) -> Value
+  ) throws(BuildError) -> [Value] {
+    let results = Mutex([Int: Result<Value, BuildError>]())
+    DispatchQueue.concurrentPerform(iterations: count) { index in
+      let result: Result<Value, BuildError>
+      do throws(BuildError) { result = .success(try body(index)) } catch { result = .failure(error) }
+      results.withLock { $0[index] = result }
+    }
+    let all = results.withLock { $0 }
+    var values: [Value] = []
+    for index in 0..<count {
+      guard let result = all[index] else { preconditionFailure("a build ended without a result") }
+      values.append(try result.get())
+    }
+    return values
   }
 
   /// What the server shows under /play/NAME/. The folder is replaced as a whole: a page that was taken out is gone.
@@ -122,7 +132,7 @@ package enum ModuleBuilder {
 }
 
 /// A directory that is gone when the build is over.
-final class Scratch {
+final class Scratch: Sendable {
   let path: String
   init() throws(BuildError) {
     path = NSTemporaryDirectory() + "/oneup-build-" + UUID().uuidString

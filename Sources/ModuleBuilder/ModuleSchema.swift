@@ -6,10 +6,12 @@ internal import Sandbox
 /// Asked of the module itself, which knows its fields only when it runs.
 enum ModuleSchema {
   /// nil where the module says nothing. Throws the module's own words where its messages or fields cannot be.
-  static func ask(_ module: [UInt8], _ manifest: Manifest) throws(BuildError) -> JSON? {
+  static func ask(
+    _ module: [UInt8], _ manifest: Manifest, cacheDirectory: String?
+  ) throws(BuildError) -> JSON? {
     let json: [UInt8]
     do throws(EngineError) {
-      let engine = try WasmEngine(EngineOptions(roomsMax: 1))
+      let engine = try WasmEngine(EngineOptions(roomsMax: 1, cacheDirectory: cacheDirectory))
       let settings = try engine.load(module, manifest)
       json = try engine.schema(of: settings.hash)
     } catch {

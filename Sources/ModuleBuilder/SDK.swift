@@ -55,7 +55,7 @@ struct SDK {
   /// Compiles what the sources and the compiler have not been compiled to yet.
   init(path: String, toolchain: Toolchain) throws(BuildError) {
     let sources = try ModuleBuilder.swiftFiles(in: path)
-    var key = Array(toolchain.identity.utf8)
+    var key = Array((toolchain.identity + Toolchain.flags.joined(separator: " ")).utf8)
     for file in sources + [path + "/Support/support.c"] { key += try ModuleBuilder.read(file) }
     let name = ModuleHash(of: key).description.prefix(24)
     let cache = try SDK.cacheDirectory("sdk")

@@ -61,7 +61,8 @@ package struct Scaffold: Sendable {
     let files = [
       ("module.json", "{\"name\": \"\(name)\", \"version\": \"\(Scaffold.version)\", \"room\": \"\(type)\"}\n"),
       ("Sources/\(type).swift", ScaffoldText.room), ("Tests/\(type)Tests.swift", ScaffoldText.tests),
-      ("Page/index.html", ScaffoldText.page), ("README.md", ScaffoldText.readme), (".gitignore", "/modules/\n/data/\n/.oneup/\n"),
+      ("Page/index.html", ScaffoldText.page), ("README.md", ScaffoldText.readme),
+      (".gitignore", "/modules/\n/data/\n/.oneup/\n"),
     ]
     for (path, text) in files {
       let whole = place + "/" + path

@@ -36,14 +36,20 @@ struct Toolchain {
     identity = try Toolchain.run(root + "/bin/swiftc", ["--version"])
   }
 
-  func compileSwift(_ sources: [String], moduleName: String, extra: [String]) throws(BuildError) {
-    let flags = [
-      "-target", Toolchain.target, "-enable-experimental-feature", "Embedded", "-enable-experimental-feature", "Extern",
-      "-swift-version", "6", "-wmo", "-O", "-parse-as-library", "-Xcc", "-fno-stack-protector",
-      "-module-name", moduleName,
-    ]
+  /// With debug information, which changes no code; what is shipped goes without. `isQuick`: not optimised, and the
+  /// compiler does not check itself.
+  func compileSwift(
+    _ sources: [String], moduleName: String, isQuick: Bool = false, defines: [String] = [], extra: [String]
+  ) throws(BuildError) {
+    let pace = isQuick ? ["-Onone", "-Xfrontend", "-disable-llvm-verify"] : ["-O"]
+    let flags = Toolchain.flags + pace + defines.flatMap { ["-D", $0] } + ["-module-name", moduleName]
     _ = try Toolchain.run(root + "/bin/swiftc", flags + extra + sources)
   }
+  /// Of every compilation of Swift for the sandbox.
+  static let flags = [
+    "-target", target, "-enable-experimental-feature", "Embedded", "-enable-experimental-feature", "Extern",
+    "-swift-version", "6", "-wmo", "-g", "-parse-as-library", "-Xcc", "-fno-stack-protector",
+  ]
 
   func compileC(_ source: String, to object: String) throws(BuildError) {
     _ = try Toolchain.run(root + "/bin/clang", ["--target=" + Toolchain.target, "-O2", "-c", "-o", object, source])
@@ -62,15 +68,32 @@ struct Toolchain {
     _ = try Toolchain.run(root + "/bin/wasm-ld", flags + objects + ["-lc", "-lm", unicode])
   }
 
-  /// What the program wrote; its own words where it fails.
-  private static func run(_ program: String, _ arguments: [String]) throws(BuildError) -> String {
+  /// Where the code at these places of a module came from; the format is llvm-symbolizer's own.
+  func symbolize(_ linked: String, _ offsets: [Int], _ scratch: Scratch) throws(BuildError) -> String {
+    let input = scratch.path + "/offsets"
+    try ModuleBuilder.write(Array(offsets.map { "0x" + String($0, radix: 16) }.joined(separator: "\n").utf8), to: input)
+    return try Toolchain.run(root + "/bin/llvm-symbolizer", ["-e", linked], input: input)
+  }
+
+  /// Names for people, one for each.
+  func demangle(_ names: [String], _ scratch: Scratch) throws(BuildError) -> [String] {
+    let input = scratch.path + "/names"
+    try ModuleBuilder.write(Array((names.joined(separator: "\n") + "\n").utf8), to: input)
+    let said = try Toolchain.run(root + "/bin/swift-demangle", ["-simplified"], input: input)
+    return said.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+  }
+
+  /// What the program wrote; its own words where it fails. `input`: a file.
+  private static func run(
+    _ program: String, _ arguments: [String], input: String? = nil
+  ) throws(BuildError) -> String {
     let process = Process()
     let pipe = Pipe()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.standardOutput = pipe
     process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
+    process.standardInput = input.flatMap { FileHandle(forReadingAtPath: $0) } ?? FileHandle.nullDevice
     do { try process.run() } catch { throw BuildError("could not start \(program): \(error.localizedDescription)") }
     let output = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()

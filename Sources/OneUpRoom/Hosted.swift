@@ -32,8 +32,10 @@ public struct Hosted<R: Room> {
   /// Where the host writes the next payload, up to `count` bytes. Asking again for no more than before changes nothing.
   public mutating func buffer(_ count: UInt32) -> UnsafeMutableRawPointer {
     if let input, count <= capacity { return input }
+    // Payloads of all sizes come and go; a saved state comes once, and its place is given back.
     var size: UInt32 = 1024
-    while size < count { size = size << 1 }
+    while size < count, size < 65_536 { size = size << 1 }
+    if size < count { size = (count + 65_535) & ~65_535 }
     input?.deallocate()
     let made = UnsafeMutableRawPointer.allocate(byteCount: Int(size), alignment: 16)
     made.initializeMemory(as: UInt8.self, repeating: 0, count: Int(size))
@@ -41,10 +43,15 @@ public struct Hosted<R: Room> {
     capacity = size
     return made
   }
-  /// The room and its buffer are not needed any more.
+  /// Gives the buffer back, and leaves nothing of what was in it: a page of zeros is no part of a room's image.
   mutating func release() {
-    input?.deallocate()
-    input = nil
+    guard let input else { return }
+    #if arch(wasm32)
+      oneup_wipe(input, Int(capacity))
+    #endif
+    input.deallocate()
+    self.input = nil
+    capacity = 0
   }
 
   private func payload(_ count: UInt32) -> UnsafeRawBufferPointer {

@@ -16,8 +16,10 @@ extension Hosted {
     withExtendedLifetime(out) { context.hostState(out.bytes) }
   }
 
-  /// Takes over what `save` wrote, whatever build of the module it was; or changes nothing and says why.
+  /// Takes over what `save` wrote, whatever build of the module it was; or changes nothing and says why. The buffer is
+  /// given back: the host asks for one before the next payload.
   public mutating func restore(_ count: UInt32) -> UInt32 {
+    defer { release() }
     do throws(Refused) { try restore(input(count)) } catch {
       context.refuse(error.reason)
       return 1

@@ -36,6 +36,9 @@
   @_extern(wasm, module: "oneup", name: "state") @_extern(c)
   func oneup_state(_ at: UnsafeRawPointer?, _ count: UInt32)
 
+  @_extern(c, "oneup_wipe")
+  func oneup_wipe(_ at: UnsafeMutableRawPointer, _ count: Int)
+
   extension Context {
     func hostSend(_ kind: UInt32, _ slot: UInt32, _ reliable: Bool, _ bytes: UnsafeRawBufferPointer) {
       oneup_send(kind, slot, reliable ? 1 : 0, bytes.baseAddress, UInt32(bytes.count))

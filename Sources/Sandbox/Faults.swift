@@ -9,26 +9,32 @@ private func demangle(
   _ outputCount: UnsafeMutablePointer<Int>?, _ flags: UInt32
 ) -> UnsafeMutablePointer<CChar>?
 
+/// Source lines are looked up in `LoadedModule.sourceLines`; without them a frame says where it is in the module.
 enum Faults {
   /// Reads and deletes the error by which a host function ended the call; `told` is what it had against the guest.
-  static func fault(taking error: OpaquePointer, told: RoomFault?) -> RoomFault {
+  static func fault(taking error: OpaquePointer, told: RoomFault?, _ module: LoadedModule) -> RoomFault {
     var frames = wasm_frames()
     wasmtime_error_wasm_trace(error, &frames)
-    let names = backtrace(taking: &frames)
+    let trace = backtrace(taking: &frames, module)
     guard var fault = told else {
-      return RoomFault(kind: .trap, text: "the call could not be made: \(errorText(taking: error))", backtrace: names)
+      return RoomFault(
+        kind: .trap, text: "the call could not be made: \(errorText(taking: error))", backtrace: trace.frames)
     }
     wasmtime_error_delete(error)
-    fault.backtrace = names
+    fault.backtrace = trace.frames
     return fault
   }
 
   /// Reads and deletes the trap.
-  static func fault(taking trap: OpaquePointer, stackOver: Bool) -> RoomFault {
+  static func fault(taking trap: OpaquePointer, stackOver: Bool, _ module: LoadedModule) -> RoomFault {
     var fault = fault(of: trap, stackOver: stackOver)
     var frames = wasm_frames()
     wasm_trap_trace(trap, &frames)
-    fault.backtrace = backtrace(taking: &frames)
+    let trace = backtrace(taking: &frames, module)
+    fault.backtrace = trace.frames
+    if fault.text == checkFailed, let reason = trace.reason {
+      fault.text = "a check in the room's code failed: \(reason)"
+    }
     wasm_trap_delete(trap)
     return fault
   }
@@ -63,16 +69,31 @@ enum Faults {
     "an integer computation of the room overflowed",
     "the room divided by zero",
     "the room turned a number into an integer that cannot hold it",
-    "a check in the room's code failed (out of range, overflow, nil, or a failed precondition)",
+    checkFailed,
   ]
+  private static let checkFailed =
+    "a check in the room's code failed (out of range, overflow, nil, or a failed precondition)"
 
-  private static func backtrace(taking frames: inout wasm_frames) -> [String] {
+  /// Innermost first. `reason`: the check that failed in the innermost one.
+  private static func backtrace(
+    taking frames: inout wasm_frames, _ module: LoadedModule
+  ) -> (frames: [String], reason: String?) {
     defer { wasm_frame_vec_delete(&frames) }
-    return (0..<min(frames.size, SandboxLimits.backtraceFramesMax)).map { index in
+    var names: [String] = []
+    var reason: String?
+    let lines = frames.size > 0 ? module.sourceLines : nil
+    for index in 0..<frames.size where names.count < SandboxLimits.backtraceFramesMax {
       let frame = frames.data[index]
-      guard let name = wasmtime_frame_func_name(frame) else { return "function \(wasm_frame_func_index(frame))" }
-      return demangled(text(of: name.pointee))
+      let offset = UInt32(truncatingIfNeeded: wasm_frame_module_offset(frame))
+      if let found = lines?.look(at: offset) {
+        names += found.frames
+        if index == 0 { reason = found.reason }
+        continue
+      }
+      let name = wasmtime_frame_func_name(frame).map { demangled(text(of: $0.pointee)) }
+      names.append(SourceLines.frame(name ?? "function \(wasm_frame_func_index(frame))", at: offset))
     }
+    return (Array(names.prefix(SandboxLimits.backtraceFramesMax)), reason)
   }
 
   /// Swift names for people; others as they are.

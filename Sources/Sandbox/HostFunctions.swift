@@ -201,8 +201,8 @@ private let stateFunction: wasmtime_host_function = { environment, caller, value
     return stopped()
   }
   guard let bytes = host.pointee.guestBytes(caller, values[0].i32, values[1].i32) else { return stopped() }
-  guard host.pointee.stateBytes.count + bytes.count <= Limits.stateBytesMax else {
-    host.pointee.stop(.output, "the room's state is described in more than \(Limits.stateBytesMax) bytes")
+  guard host.pointee.stateBytes.count + bytes.count <= host.pointee.stateBytesMax else {
+    host.pointee.stop(.output, "the room's state is written in more than \(host.pointee.stateBytesMax) bytes")
     return stopped()
   }
   host.pointee.stateBytes.append(contentsOf: bytes)

@@ -17,6 +17,7 @@ struct HostState {
   var context = RoomContext(time: 0, tick: 0, random: RandomState(seed: 0), nextTimer: TimerID(1))
   /// What `state` was given.
   var stateBytes: [UInt8] = []
+  var stateBytesMax = Limits.stateBytesMax
   /// The guest's memory. Memory only grows, so a range that fits in `memoryCount` is good without asking again.
   var memory: UnsafeMutablePointer<UInt8>?
   var memoryCount = 0

@@ -4,14 +4,18 @@
 struct InstructionWalk {
   var reader: WasmReader
 
-  /// To the end of a function's body.
-  mutating func wholeBody() throws(ModuleRefusal) {
+  /// To the end of a function's body. `visit` is given the place and the first byte of each instruction.
+  mutating func wholeBody(_ visit: (Int, UInt8) -> Void = { _, _ in }) throws(ModuleRefusal) {
     for _ in 0..<(try reader.count()) {
       try reader.skipLEB(bits: 32)
       _ = try reader.byte()
     }
     var last: UInt8 = 0
-    while !reader.isAtEnd { last = try instruction() }
+    while !reader.isAtEnd {
+      let place = reader.offset
+      last = try instruction()
+      visit(place, last)
+    }
     guard last == 0x0B else { throw .malformed("has a function without an end") }
   }
 

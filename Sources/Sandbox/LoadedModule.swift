@@ -16,6 +16,11 @@ final class LoadedModule {
   var settings: ModuleSettings
   /// Pages of `SandboxLimits.imagePageBytes` that hold something in a fresh instance, ascending.
   var startPages: [Int] = []
+  /// Where the file of source lines may be.
+  var linesPaths: [String] = []
+  /// Read when something failed for the first time; nil where there is no file, or another build's.
+  private(set) lazy var sourceLines: SourceLines? = linesPaths.lazy.compactMap { SourceLines.read($0, for: self.hash) }
+    .first
 
   init(
     _ manifest: Manifest, hash: ModuleHash, shape: ModuleShape, compiled: OpaquePointer, machine: Machine,
@@ -33,6 +38,8 @@ final class LoadedModule {
     self.compiled = compiled
     self.prepared = prepared
     has = RoomExport.allCases.map { shape.roomExports.contains($0.name) }
+    var limits = limits
+    if manifest.isDevelopment { limits.fuel = SandboxLimits.fuel(limits.fuel, times: SandboxLimits.developmentFuel) }
     settings = ModuleSettings(
       name: manifest.name, version: manifest.version, hash: hash, ticksPerSecond: 0, membersMax: 0,
       ticksWhenEmpty: false, limits: limits)

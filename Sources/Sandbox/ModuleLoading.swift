@@ -53,13 +53,16 @@ extension WasmEngine {
     guard let bytes = try Files.read(path + ".wasm", bytesMax: ArtifactLimits.moduleBytesMax) else {
       throw EngineError("there is no \(path).wasm beside its manifest")
     }
-    return try load(bytes, manifest)
+    return try load(bytes, manifest, lines: path + "." + SourceLines.fileExtension)
   }
 
-  /// Accepts a module, keeps a copy, and makes it the newest of its name.
+  /// Accepts a module, keeps a copy, and makes it the newest of its name. `lines`: where its source lines may be.
   @discardableResult
-  package func load(_ bytes: [UInt8], _ manifest: Manifest) throws(EngineError) -> ModuleSettings {
+  package func load(
+    _ bytes: [UInt8], _ manifest: Manifest, lines: String? = nil
+  ) throws(EngineError) -> ModuleSettings {
     let module = try accept(bytes, manifest)
+    if let lines { module.linesPaths.append(lines) }
     if let kept = options.keptDirectory { try keep(module, bytes, in: kept) }
     modules[module.hash] = module
     newest[manifest.name] = module.hash
@@ -75,6 +78,7 @@ extension WasmEngine {
     else { throw EngineError("the module \(hash) is not here any more; push that build again") }
     let module = try accept(bytes, try manifest(json))
     guard module.hash == hash else { throw EngineError("the kept module \(hash) has been changed on disk") }
+    module.linesPaths = ["\(kept)/\(hash).\(SourceLines.fileExtension)"]
     modules[hash] = module
     return module
   }
@@ -85,9 +89,18 @@ extension WasmEngine {
 
   private func keep(_ module: LoadedModule, _ bytes: [UInt8], in directory: String) throws(EngineError) {
     let path = "\(directory)/\(module.hash)"
+    try keepLines(of: module, path + "." + SourceLines.fileExtension)
     if try Files.read(path + ".json", bytesMax: ArtifactLimits.manifestBytesMax) == module.manifest.json() { return }
     try writeWhole(bytes, path + ".wasm")
     try writeWhole(module.manifest.json(), path + ".json")
+  }
+  /// They come and go with the build's own files, and are looked at only when something failed.
+  private func keepLines(of module: LoadedModule, _ path: String) throws(EngineError) {
+    for given in module.linesPaths {
+      guard let bytes = try Files.read(given, bytesMax: SourceLines.bytesMax) else { continue }
+      if try Files.read(path, bytesMax: SourceLines.bytesMax) != bytes { try writeWhole(bytes, path) }
+    }
+    module.linesPaths = [path]
   }
   private func writeWhole(_ bytes: [UInt8], _ path: String) throws(EngineError) {
     let result: Result<Void, EngineError> = bytes.withUnsafeBytes { bytes in

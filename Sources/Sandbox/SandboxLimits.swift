@@ -13,6 +13,18 @@ package enum SandboxLimits {
   /// What each request to the host counts beside its bytes, so that empty ones are bounded too.
   package static let requestBytes = 16
 
+  /// A development build may burn so many times the usual fuel: it is not optimised.
+  package static let developmentFuel: UInt64 = 20
+  /// `save`, `restore` and `check` may each burn the fuel of so many events: what many events built up is walked through
+  /// as a whole. The watchdog bounds them as it bounds an event.
+  package static let wholeStateEvents: UInt64 = 16
+  static func fuel(_ fuel: UInt64, times factor: UInt64) -> UInt64 {
+    let (product, over) = fuel.multipliedReportingOverflow(by: factor)
+    return over ? UInt64.max : product
+  }
+  /// What `save` may write: a room's state fits several times over in the memory that a room may have.
+  package static let savedBytesMax = 32 * 1_048_576
+
   /// Copies for `describe` and `check`, and settings being read: places beside the rooms'.
   package static let scratchInstances = 2
   /// The watchdog's unit: this much of the thread's CPU time is one tick.

@@ -108,9 +108,9 @@ extension WasmEngine {
     let error = wasmtime_func_call_unchecked(
       context, block.pointee.functions + export.rawValue, arguments, WasmEngine.argumentsMax, &trap)
     if trap == nil, error == nil { return nil }
-    if let error { return Faults.fault(taking: error, told: host.pointee.fault) }
+    if let error { return Faults.fault(taking: error, told: host.pointee.fault, block.pointee.module) }
     guard let trap else { preconditionFailure("neither a trap nor an error, and yet the call failed") }
-    return Faults.fault(taking: trap, stackOver: isStackOver(block))
+    return Faults.fault(taking: trap, stackOver: isStackOver(block), block.pointee.module)
   }
 
   /// The guest's own stack grows down to address 0 and below it, where there is no memory.

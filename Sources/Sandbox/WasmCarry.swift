@@ -24,24 +24,28 @@ extension WasmEngine {
   }
 
   private func save(_ instance: any RoomInstance) throws(CarryError) -> [UInt8] {
-    let module = WasmInstance.block(of: instance).pointee.module
+    let block = WasmInstance.block(of: instance)
+    let module = block.pointee.module
     guard module.has[RoomExport.save.rawValue] else {
       throw CarryError(
         .cannotSave, "\(module.manifest.name) \(module.manifest.version) has no save: its rooms stay on it")
     }
+    // The copy is thrown away, so it may need more than the room: what is saved stands beside the state there.
+    var limits = block.pointee.limits
+    limits.memoryBytes = SandboxLimits.roomMemoryBytesMax
     var saved: [UInt8] = []
     var fault: RoomFault?
     do throws(EngineError) {
-      try onCopy(of: instance) { (copy: UnsafeMutablePointer<InstanceBlock>) throws(EngineError) in
-        fault = ask(copy, .save)
-        saved = host.pointee.stateBytes
+      try onCopy(of: instance, limits) { (copy: UnsafeMutablePointer<InstanceBlock>) throws(EngineError) in
+        fault = ask(copy, .save, bytesMax: SandboxLimits.savedBytesMax)
+        swap(&saved, &host.pointee.stateBytes)
       }
     } catch { throw CarryError(.unavailable, error.description) }
     if let fault { throw CarryError(.saveFailed, "its save failed: \(fault.text)", fault: fault) }
     return saved
   }
 
-  /// Under the limits of one event, like any other call; what it asks for is void: its timers are the room's already.
+  /// What it asks for is void: its timers and its sequence of random numbers are the room's already.
   private func restore(
     _ saved: [UInt8], into block: UnsafeMutablePointer<InstanceBlock>, _ context: RoomContext
   ) throws(CarryError) {
@@ -60,7 +64,7 @@ extension WasmEngine {
     }
     watchdog.watchThisThread()
     wasmtime_context_set_epoch_deadline(block.pointee.context, options.watchdogTicks)
-    let fuel = block.pointee.limits.fuel
+    let fuel = SandboxLimits.fuel(block.pointee.limits.fuel, times: SandboxLimits.wholeStateEvents)
     let fault = saved.withUnsafeBytes { bytes -> RoomFault? in
       if let fault = give(bytes, to: block, fuel) { return fault }
       arguments[0].i32 = Int32(clamping: bytes.count)
@@ -68,9 +72,23 @@ extension WasmEngine {
     }
     if let fault { throw CarryError(.restoreFailed, "its restore failed: \(fault.text)", fault: fault) }
     guard arguments[0].i32 == 0 else {
-      throw CarryError(.refused, "\(manifest.name) \(manifest.version) does not understand the room's state")
+      let reason = host.pointee.refusal.map { ": \($0)" } ?? ""
+      throw CarryError(
+        .refused, "\(manifest.name) \(manifest.version) does not understand the room's state\(reason)")
     }
     block.pointee.memory = host.pointee.memory
     block.pointee.memoryCount = host.pointee.memoryCount
+    // The guest may have given the bytes' place back; like any instance that was just restored it is asked again.
+    block.pointee.inputCapacity = 0
+  }
+}
+
+extension HostState {
+  /// The last reason that was given, if any.
+  fileprivate var refusal: String? {
+    for case .refuse(let reason) in effects.commands.reversed() {
+      return String(decoding: effects.bytes[reason], as: UTF8.self)
+    }
+    return nil
   }
 }

@@ -30,12 +30,14 @@ extension WasmEngine {
     return host.pointee.stateBytes
   }
 
+  /// `limits`: the copy's, where they are not the room's.
   func onCopy(
-    of instance: any RoomInstance, _ body: (UnsafeMutablePointer<InstanceBlock>) throws(EngineError) -> Void
+    of instance: any RoomInstance, _ limits: RoomLimits? = nil,
+    _ body: (UnsafeMutablePointer<InstanceBlock>) throws(EngineError) -> Void
   ) throws(EngineError) {
     let block = WasmInstance.block(of: instance)
     precondition(!block.pointee.isSpoiled, "a failed instance has no state worth looking at")
-    let copy = try InstanceBlock.make(block.pointee.module, block.pointee.limits, machine)
+    let copy = try InstanceBlock.make(block.pointee.module, limits ?? block.pointee.limits, machine)
     defer { InstanceBlock.free(copy) }
     try RoomImage.copy(block, to: copy)
     try body(copy)
@@ -50,12 +52,16 @@ extension WasmEngine {
   }
 
   /// What it writes with `state` is in `stateBytes` afterwards.
-  func ask(_ block: UnsafeMutablePointer<InstanceBlock>, _ export: RoomExport) -> RoomFault? {
+  func ask(
+    _ block: UnsafeMutablePointer<InstanceBlock>, _ export: RoomExport, bytesMax: Int = Limits.stateBytesMax
+  ) -> RoomFault? {
     host.pointee.stateBytes.removeAll(keepingCapacity: true)
+    host.pointee.stateBytesMax = bytesMax
     host.pointee.begin(.inspection, block.pointee, outputBytes: 0)
     defer { host.pointee.mode = .idle }
     watchdog.watchThisThread()
     wasmtime_context_set_epoch_deadline(block.pointee.context, options.watchdogTicks)
-    return invoke(block, export, block.pointee.limits.fuel)
+    let events = export == .check || export == .save ? SandboxLimits.wholeStateEvents : 1
+    return invoke(block, export, SandboxLimits.fuel(block.pointee.limits.fuel, times: events))
   }
 }

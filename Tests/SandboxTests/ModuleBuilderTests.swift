@@ -15,7 +15,8 @@ import Testing
   }
   func build(_ directory: String) throws(BuildError) -> BuiltModule {
     try ModuleBuilder.build(
-      directory: directory, output: directory + "/out", sdk: TestModules.root + "/Sources/OneUpRoom")
+      directory: directory, output: directory + "/out",
+      options: BuildOptions(sdk: TestModules.root + "/Sources/OneUpRoom"))
   }
   func failure(_ directory: String) -> String {
     do throws(BuildError) { return "built \(try build(directory).module)" } catch { return error.description }
@@ -107,6 +108,57 @@ import Testing
     #expect(try room.check() == "too many ticks")
   }
 
+  @Test("Variants are built from the same sources, onto the shelf; a development build has fuel to match")
+  func variants()
+    throws
+  {
+    let directory = try module(
+      #"""
+      {"name": "greeter", "version": "1.0.0", "room": "Greeter", "variants": [
+        {"version": "hotfix-1.0.0-v1", "define": ["POLITE"], "reason": "it was rude"},
+        {"version": "louder", "define": [], "baseline": "1.0.0"}]}
+      """#,
+      """
+      import OneUpRoom
+      struct Greeter: Room {
+        static let settings = Settings()
+        mutating func fields<C: Coder>(_ c: inout C) {}
+        mutating func message(_ message: Incoming, from sender: Member, _ room: Context) throws(Refused) {
+          #if POLITE
+            room.reply([1])
+          #else
+            room.reply([0])
+          #endif
+        }
+      }
+      """)
+    let sdk = TestModules.root + "/Sources/OneUpRoom"
+    _ = try ModuleBuilder.build(
+      directory: directory, output: directory + "/out", options: BuildOptions(sdk: sdk, isDevelopment: true))
+    func said(_ base: String) throws -> (manifest: Manifest, reply: [UInt8], fuel: UInt64) {
+      let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: "\(directory)/out/\(base).wasm")))
+      let manifest = try Manifest(
+        json: Array(try Data(contentsOf: URL(fileURLWithPath: "\(directory)/out/\(base).json"))))
+      let room = try TestRoom((bytes, manifest))
+      #expect(room.message([9]).isApplied)
+      return (manifest, room.engine.effects.bytes, room.settings.limits.fuel)
+    }
+    let usual = try said("greeter")
+    #expect(usual.reply == [0] && usual.manifest.version == "1.0.0")
+    #expect(usual.manifest.isDevelopment && usual.fuel == SandboxLimits.room.fuel * 20)
+    let fixed = try said("shelf/greeter-hotfix-1.0.0-v1")
+    #expect(fixed.reply == [1] && fixed.manifest.reason == "it was rude")
+    #expect(fixed.manifest.kind == .hotfix && fixed.manifest.baseline == "1.0.0")
+    let louder = try said("shelf/greeter-louder")
+    #expect(louder.reply == [0] && louder.manifest.kind == .hotfix && louder.manifest.baseline == "1.0.0")
+    let one = try ModuleBuilder.build(
+      directory: directory, output: directory + "/one", options: BuildOptions(sdk: sdk, withVariants: false))
+    #expect(!one.manifest.isDevelopment)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory + "/one").sorted()
+        == ["greeter.json", "greeter.lines", "greeter.wasm"])
+  }
+
   @Test("Mistakes are told in words that help") func mistakes() throws {
     let good = #"{"name": "a", "version": "1", "room": "A"}"#
     let room = """
@@ -134,9 +186,16 @@ import Testing
     #expect(failure(try module("{}", room)).contains("module.json is not right"))
     #expect(failure(try module(#"{"name": "../a", "version": "1", "room": "A"}"#, room)).contains("module's name"))
     #expect(failure(try module(#"{"name": "a", "version": "1", "room": "A>()"}"#, room)).contains("Swift type"))
+    func variants(_ list: String) throws -> String {
+      failure(try module(#"{"name": "a", "version": "1", "room": "A", "variants": [\#(list)]}"#, room))
+    }
+    #expect(try variants(#"{"version": "1", "define": []}"#).contains("versions of their own"))
+    #expect(try variants(#"{"version": "../b", "define": []}"#).contains("versions of their own"))
+    #expect(try variants(#"{"version": "b", "define": ["-o"]}"#).contains("names for `#if`"))
+    #expect(try variants(#"{"version": "b", "defines": ["B"]}"#).contains("a variant like"))
     let directory = try module(good, room)
     #expect(throws: BuildError.self) {
-      try ModuleBuilder.build(directory: directory, output: directory, sdk: "/nowhere")
+      try ModuleBuilder.build(directory: directory, output: directory, options: BuildOptions(sdk: "/nowhere"))
     }
   }
 }

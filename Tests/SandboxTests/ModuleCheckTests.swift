@@ -150,7 +150,7 @@ import Testing
       $0.exports.append(("oneup_message", 0, 3))
       $0.functions.append((4, [0, 0x00, 0x0B]))
     }
-    #expect(silent.message([1]).fault?.backtrace == ["function 3"], "there are no names to tell")
+    #expect(silent.message([1]).fault?.backtrace == ["function 3 [0x8c]"], "there are no names to tell")
     let buffer = try load { $0.functions[2].body = [0, 0x41, 0x7F, 0x0B] }
     #expect(buffer.message([1]).fault?.kind == .trap)
     // reply(address -1, 16 bytes); state in an event.

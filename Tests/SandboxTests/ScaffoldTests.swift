@@ -1,3 +1,4 @@
+import Artifacts
 import Core
 import Foundation
 import ModuleBuilder
@@ -35,7 +36,8 @@ import Testing
     let place = try scaffold.make(in: directory)
     #expect(throws: BuildError.self) { try scaffold.make(in: directory) }
     let built = try ModuleBuilder.build(
-      directory: place, output: directory + "/modules", sdk: TestModules.root + "/Sources/OneUpRoom")
+      directory: place, output: directory + "/modules",
+      options: BuildOptions(sdk: TestModules.root + "/Sources/OneUpRoom"))
     #expect(built.manifest.name == "meadow")
     let page = try String(contentsOfFile: directory + "/modules/meadow.page/index.html", encoding: .utf8)
     #expect(page.contains("meadow/lobby") && !page.contains("«"))

@@ -21,7 +21,8 @@ enum TestModules {
 
   private static func build(_ name: String) -> (bytes: [UInt8], manifest: Manifest) {
     do {
-      let built = try ModuleBuilder.build(directory: root + "/Modules/" + name, output: output)
+      let built = try ModuleBuilder.build(
+        directory: root + "/Modules/" + name, output: output, options: BuildOptions(withVariants: false))
       return (Array(try Data(contentsOf: URL(fileURLWithPath: built.module))), built.manifest)
     } catch { fatalError("\(name) does not build: \(error)") }
   }

@@ -3,7 +3,8 @@
 import OneUpRoom
 
 struct Tally: Room {
-  static let settings = Settings(members: 1000)
+  // Room for the full list beside its saved form, when it moves to another build.
+  static let settings = Settings(members: 1000, memoryKiB: 49_152)
 
   var list = OperationList()
   #if LEAKS

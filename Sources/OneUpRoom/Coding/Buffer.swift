@@ -48,13 +48,14 @@ public final class Buffer {
   }
   @inline(never) private func longVarint(_ value: UInt64) {
     var value = value
+    var place = start.assumingMemoryBound(to: UInt8.self) + count
     while value >= 128 {
-      start.storeBytes(of: UInt8(truncatingIfNeeded: value) | 128, toByteOffset: count, as: UInt8.self)
-      count &+= 1
-      value >>= 7
+      place.pointee = UInt8(truncatingIfNeeded: value) | 128
+      place += 1
+      value &>>= 7
     }
-    start.storeBytes(of: UInt8(truncatingIfNeeded: value), toByteOffset: count, as: UInt8.self)
-    count &+= 1
+    place.pointee = UInt8(truncatingIfNeeded: value)
+    count = UnsafeMutableRawPointer(place) - start &+ 1
   }
   @inline(__always) func four(_ value: UInt32) {
     reserve(4)
