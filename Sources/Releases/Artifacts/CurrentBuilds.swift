@@ -6,7 +6,8 @@ package enum CurrentBuilds {
   package static func read(_ json: [UInt8]) throws(ArtifactError) -> [String: ModuleHash] {
     let document: JSON
     do throws(JSONError) { document = try JSON(json) } catch {
-      throw ArtifactError("releases/current.json is damaged (\(error)): remove it, and the modules directory is taken in anew")
+      throw ArtifactError(
+        "releases/current.json is damaged (\(error)): remove it, and the modules directory is taken in anew")
     }
     guard case .object(let members) = document else { return [:] }
     return members.compactMapValues { $0.text.flatMap { ModuleHash(hex: $0) } }

@@ -104,6 +104,15 @@ package struct VerifiedArtifact: Sendable {
   package static func judge(
     _ manifest: Manifest, module: [UInt8], _ standing: Standing
   ) throws(ArtifactRefusal) -> VerifiedArtifact {
+    let artifact = try judgeAlone(manifest, module: module, standing)
+    try artifact.checkPlace(in: standing)
+    return artifact
+  }
+
+  /// The same without what depends on other builds: for whoever has an artifact and no server.
+  package static func judgeAlone(
+    _ manifest: Manifest, module: [UInt8], _ standing: Standing
+  ) throws(ArtifactRefusal) -> VerifiedArtifact {
     let release = try name(of: manifest)
     let found = ModuleHash(of: module)
     guard found == manifest.hash, module.count == manifest.bytes else {
@@ -113,9 +122,7 @@ package struct VerifiedArtifact: Sendable {
     if let expires = manifest.expires, standing.now >= expires { throw .expired(at: expires) }
     guard manifest.abi == roomABIVersion else { throw .otherInterface(manifest.abi) }
     guard manifest.format != .native || standing.trustedNative.contains(signer) else { throw .nativeNotTrusted(signer) }
-    let artifact = VerifiedArtifact(manifest: manifest, module: module, release: release, signer: signer)
-    try artifact.checkPlace(in: standing)
-    return artifact
+    return VerifiedArtifact(manifest: manifest, module: module, release: release, signer: signer)
   }
 
   private static func name(of manifest: Manifest) throws(ArtifactRefusal) -> ReleaseName {
