@@ -50,8 +50,8 @@ package struct Oracle {
     var histories: [History] = []
     /// The list's length, as the newest timeline tells it.
     var (newest, end): (UInt64, UInt32) = (0, 0)
-    /// Where the build came in that is on trial.
-    var fork: UInt32?
+    /// The build that is on trial speaks from this position and on this timeline on.
+    var trial: (position: UInt32, timeline: UInt64)?
     var acknowledged = 0
     var list: [UInt64]?
 
@@ -122,11 +122,18 @@ package struct Oracle {
 
   /// The room runs another build from the next state on.
   package mutating func upgraded(member: Int) { members[member].awaitsFork = true }
-  /// The room is back on the build before, whose outcome of these adds of the member's is another.
+  /// The room is back on the build before, whose outcome of these adds of the member's is another. The member has been
+  /// attached to the new timeline already.
   package mutating func wentBack(member m: Int, _ operations: [UInt64]) {
     corrected.formUnion(operations)
-    guard let fork = rooms[members[m].room].fork, !rooms[members[m].room].histories.isEmpty else { return }
-    rooms[members[m].room].histories[members[m].history].retoldFrom = fork
+    let r = members[m].room
+    guard let trial = rooms[r].trial else { return }
+    for h in rooms[r].histories.indices {
+      let timeline = rooms[r].histories[h].timeline
+      if timeline >= trial.timeline, timeline < members[m].timeline {
+        rooms[r].histories[h].retoldFrom = trial.position
+      }
+    }
   }
 
   package mutating func attached(member: Int, slot: UInt32, timeline: UInt64) {
@@ -145,8 +152,8 @@ package struct Oracle {
     members[m].history = rooms[r].history(of: timeline)
     rooms[r].tell(total, on: timeline)
     if members[m].awaitsFork {
-      // The first to hear of it may have a longer list already than the next.
-      rooms[r].fork = min(total, rooms[r].fork ?? total)
+      // The last to hear of it may have a longer list already than the first.
+      if rooms[r].trial?.timeline != timeline { rooms[r].trial = (total, timeline) }
       members[m].awaitsFork = false
     }
     members[m].awaitsState = false

@@ -180,23 +180,23 @@ import Testing
   }
 
   /// Both were told that the list is a, c; then the build that refused b was taken back, and the list is a, b, c.
-  func takenBack(telling: Bool, fork: [Int] = [0]) -> OracleVerdict {
+  func takenBack(telling: Bool) -> OracleVerdict {
     var history = History()
     history.oracle.expectsRefusals = true
     let (a, b, c) = (history.add(0), history.add(0), history.add(1))
     history.told([a])
-    let before = fork.map { [a, b, c][$0] }
     for member in 0..<2 {
       history.oracle.upgraded(member: member)
-      history.state(member, asOf: 1, before)
+      history.oracle.attached(member: member, slot: UInt32(member), timeline: 2)
+      history.state(member, asOf: 1, [a], timeline: 2)
       history.output(member, seq: 2, prev: 1, position: 1, c)
     }
     history.oracle.refuse(b, "an unlucky number")
     history.acknowledge(a, c)
     for member in 0..<2 {
+      history.oracle.attached(member: member, slot: UInt32(member), timeline: 3)
       history.oracle.wentBack(member: member, telling && member == 0 ? [b] : [])
-      history.oracle.attached(member: member, slot: UInt32(member), timeline: 2)
-      history.state(member, asOf: 2, [a, b, c], timeline: 2)
+      history.state(member, asOf: 2, [a, b, c], timeline: 3)
     }
     #expect(history.oracle.isCaughtUp)
     return history.judge([a, b, c])
@@ -228,13 +228,14 @@ import Testing
     history.told([b])
     for member in 0..<2 {
       history.oracle.upgraded(member: member)
-      history.state(member, asOf: 1, [b])
+      history.state(member, asOf: 1, [b], timeline: 2)
       history.output(member, seq: 2, prev: 1, position: 1, c)
+      history.oracle.attached(member: member, slot: UInt32(member), timeline: 3)
       history.oracle.wentBack(member: member, [])
-      history.state(member, asOf: 2, [a, b, c], timeline: 2)
+      history.state(member, asOf: 2, [a, b, c], timeline: 3)
     }
     history.acknowledge(a, b, c)
-    // Position 0 is from before; and the state of the list [b].
+    // What was told at position 0 before the build came; the state with which it came is its own.
     #expect(history.judge([a, b, c]).outputsLost == 1)
   }
 
