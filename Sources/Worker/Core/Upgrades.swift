@@ -138,6 +138,8 @@ extension Worker {
     }
     host.module = upgrade.module
     host.limits = upgrade.limits
+    // Outputs of another version are not a continuation: who comes back gets the state, not the ring (protocol §3.5).
+    host.ownTimeline += 1
     room.instance = room.candidate.take()
     learnVersions(room)
     room.described = nil
