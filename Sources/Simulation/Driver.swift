@@ -1,10 +1,12 @@
 // A random run: players play and things fail, from the seed; then all faults stop and everything must come right.
 import Core
 import SimulatedFiles
+import Wire
 
 package struct Driver {
   private let world: World
   private var random: RandomState
+  private var control: SimulatedControl?
 
   package init(_ world: World) {
     self.world = world
@@ -20,6 +22,7 @@ package struct Driver {
       guard world.violation == nil else { return }
       for client in world.clients { play(client) }
       if chance(world.options.faultChance) { fault() }
+      if chance(world.options.upgradeChance) { release() }
       let pause: Int64 = chance(4) ? 5_000_000 : chance(24) ? 700_000 : Int64(1_000 + below(60_000))
       world.run(for: pause)
     }
@@ -31,7 +34,7 @@ package struct Driver {
   private mutating func play(_ client: SimulatedClient) {
     if client.joined == 0 || (client.joined < 3 && chance(4)) {
       if chance(100) {
-        client.joinParameters = chance(12) ? [[ScriptedCommand.trap, .refuse][below(2)].rawValue] : []
+        client.joinParameters = chance(12) ? [[ScriptedCommand.trap, .refuse, .wave][below(3)].rawValue] : []
         client.join(below(world.options.rooms))
       }
       return
@@ -65,6 +68,32 @@ package struct Driver {
     case 94..<97: .shower
     case 97: chance(40) ? .flood : .append
     default: .wave
+    }
+  }
+
+  // MARK: Releases
+
+  /// Something is asked of a room; what is answered is of no interest, for a worker may die of it.
+  private mutating func release() {
+    let control = control ?? SimulatedControl(world)
+    self.control = control
+    control.hear()
+    let room = below(world.options.rooms)
+    let place = world.place(room)
+    let builds: [ScriptedBuild] = [.first, .same, .odd, .odd, .odd, .wide, .restive, .strange]
+    guard let first = ScriptedEngine.standard(1).first(where: { $0.name == place.module }) else { return }
+    let build = builds[below(builds.count)].hash(of: first.hash)
+    let (events, seconds) = (UInt32(below(60)), UInt32(below(12)))
+    switch below(10) {
+    case 0..<6:
+      _ = control.ask(
+        { _, _ in .upgrade(place.id, to: build, probationEvents: events, probationSeconds: seconds) }, room: room)
+    case 6..<8:
+      Array("asked".utf8).withUnsafeBytes { reason in
+        _ = control.ask({ _, _ in .back(place.id, reason: reason) }, room: room)
+      }
+    case 8: _ = control.ask({ _, _ in .settle(place.id) }, room: room)
+    default: _ = control.ask({ _, _ in .offer(build) }, room: room)
     }
   }
 

@@ -81,9 +81,11 @@ package final class ScriptedInstance: RoomInstance {
   var room: ScriptedRoom
   /// As the room's record has them.
   let limits: RoomLimits
-  init(_ room: ScriptedRoom, _ limits: RoomLimits) {
+  let build: ScriptedBuild
+  init(_ room: ScriptedRoom, _ limits: RoomLimits, _ build: ScriptedBuild) {
     self.room = room
     self.limits = limits
+    self.build = build
   }
 }
 
@@ -112,6 +114,8 @@ package final class ScriptedEngine: RoomEngine {
   /// What a call costs; high, so that snapshots come often.
   package var fuelPerCall: UInt64
   package var modules: [ModuleSettings]
+  /// Of the call under way.
+  private var build = ScriptedBuild.first
   static let burnCalls: UInt64 = 3
 
   /// Without an environment nothing happens to a call: for twins.
@@ -134,32 +138,31 @@ package final class ScriptedEngine: RoomEngine {
     }
     var brief = module("brief", 4)
     brief.keepEmptySeconds = 120
-    return [module("tally", 1), module("ticker", 2, ticks: 4), module("restless", 3, ticks: 1, empty: true), brief]
+    return builds([
+      module("tally", 1), module("ticker", 2, ticks: 4), module("restless", 3, ticks: 1, empty: true), brief,
+    ])
   }
 
   package func module(named name: String) -> ModuleSettings? { modules.first { $0.name == name } }
   package func module(_ hash: ModuleHash) -> ModuleSettings? { modules.first { $0.hash == hash } }
   package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
-    ScriptedInstance(ScriptedRoom(), limits)
+    ScriptedInstance(ScriptedRoom(), limits, ScriptedBuild.of(module))
   }
   package func image(of instance: any RoomInstance, into bytes: inout [UInt8]) {
     scripted(instance).room.encode(into: &bytes)
   }
-  private func scripted(_ instance: any RoomInstance) -> ScriptedInstance {
+  func scripted(_ instance: any RoomInstance) -> ScriptedInstance {
     guard let own = instance as? ScriptedInstance else { preconditionFailure("another engine's instance") }
     return own
   }
   package func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance {
-    do throws(DecodingError) { return ScriptedInstance(try ScriptedRoom(image), limits) } catch {
+    do throws(DecodingError) {
+      return ScriptedInstance(try ScriptedRoom(image), limits, ScriptedBuild.of(module))
+    } catch {
       throw EngineError("the image \(error)")
     }
-  }
-  package func carry(
-    _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
-  ) throws(CarryError) -> any RoomInstance {
-    ScriptedInstance(scripted(instance).room, limits)
   }
   /// The first of a name in `modules` is the one that new rooms get.
   package func offer(_ module: ModuleHash) throws(EngineError) {
@@ -187,6 +190,7 @@ package final class ScriptedEngine: RoomEngine {
       if doom.calls == 0 { doomed = doom.1 }
     }
     if doomed == .before { environment?.onDeath?() }
+    build = scripted(instance).build
     let outcome = run(&scripted(instance).room, call, payload, budget, scripted(instance).limits)
     if doomed == .after { environment?.onDeath?() }
     return outcome
@@ -201,7 +205,8 @@ package final class ScriptedEngine: RoomEngine {
     case .create: if payload.first == ScriptedCommand.trap.rawValue { return spoil(&room, .trap) }
     case .join(let slot):
       switch payload.last.flatMap({ ScriptedCommand(rawValue: $0) }) {
-      case .refuse: return refuse()
+      case .refuse where build != .odd: return refuse()
+      case .wave where build == .odd: return refuse()
       case .trap: return spoil(&room, .trap)
       default: say(.joined, slot)
       }
@@ -210,6 +215,7 @@ package final class ScriptedEngine: RoomEngine {
     case .returned(let slot): say(.returned, slot)
     case .message(let slot, _): return message(&room, slot, payload, budget, limits)
     case .tick(let number, let skipped):
+      if build == .restive { return spoil(&room, .trap) }
       room.ticks &+= 1
       room.mixed ^= UInt64(skipped)
       var bytes = [ScriptedOutput.ticked.rawValue]
@@ -231,6 +237,11 @@ package final class ScriptedEngine: RoomEngine {
     guard let kind: UInt8 = try? r.take(), let command = ScriptedCommand(rawValue: kind),
       let operation: UInt64 = try? r.take()
     else { return refuse() }
+    if build == .odd {
+      if command == .split { return spoil(&room, .trap) }
+      if command == .appendAndReply { return refuse() }
+      _ = context.random.next()
+    }
     switch command {
     case .append: append(&room, operation, .all)
     case .appendAndReply:
@@ -252,11 +263,12 @@ package final class ScriptedEngine: RoomEngine {
       if budget != .decided, let environment, environment.happens(environment.deathChance) { environment.onDeath?() }
       append(&room, operation, .all)
     case .later:
-      let delay: UInt16 = (try? r.take()) ?? 0
+      let asked: UInt16 = (try? r.take()) ?? 0
+      let delay = build == .odd ? UInt64(asked) * 2 + 7 : UInt64(asked)
       var timer: [UInt8] = []
       timer.put(operation)
       let range = put(timer)
-      effects.commands.append(.after(context.nextTimer, milliseconds: UInt64(delay), payload: range))
+      effects.commands.append(.after(context.nextTimer, milliseconds: delay, payload: range))
       context.nextTimer = context.nextTimer.next
     case .kick:
       append(&room, operation, .all)

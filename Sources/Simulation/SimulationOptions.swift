@@ -19,6 +19,8 @@ package struct SimulationOptions: Sendable {
   package var deathsMax = Int.max
   /// Of 256, per step; 0: nothing fails.
   package var faultChance: UInt64 = 0
+  /// Of 256, per step: a room is upgraded, goes back or is settled.
+  package var upgradeChance: UInt64 = 0
   /// Which faults may happen.
   package var powerLoss = false
   package var diskErrors = false
@@ -46,6 +48,7 @@ package struct SimulationOptions: Sendable {
     options.deathsMax = random.next() % 4 == 0 ? 5 : Int.max
     options.powerLoss = random.next() % 2 == 0
     options.diskErrors = random.next() % 2 == 0
+    options.upgradeChance = [0, 10, 40][Int(random.next() % 3)]
     return options
   }
 }

@@ -332,12 +332,15 @@ final class WorkerProcess {
         world.trace.note(world.time, "served", UInt64(shard.rawValue), UInt64(rooms), UInt64(active))
       case .frozen, .rebuilt: break
       case .upgraded(let room, let event, _, let to, let onProbation):
+        world.counters.upgrades += 1
         world.trace.note(world.time, "upgraded", room.rawValue, event.rawValue)
         world.tell("\(world.name(room)): from event \(event) on it is \(to)\(onProbation ? ", on probation" : "")")
       case .wentBack(let room, let event, _, let to, let why, _):
+        world.counters.backs += 1
         world.trace.note(world.time, "went back", room.rawValue, event.rawValue)
         world.tell("\(world.name(room)): at event \(event) it is back on \(to): \(why)")
       case .twinEnded(let room, let why):
+        world.counters.twinEnds += 1
         world.trace.note(world.time, "twin ended", room.rawValue)
         world.tell("\(world.name(room)) has one version again: \(why)")
       case .failed(let room, let text):

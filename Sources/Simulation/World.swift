@@ -143,6 +143,9 @@ package struct SimulationCounters: Sendable {
   package var adoptions: UInt64 = 0
   package var quarantines: UInt64 = 0
   package var freezes: UInt64 = 0
+  package var upgrades: UInt64 = 0
+  package var backs: UInt64 = 0
+  package var twinEnds: UInt64 = 0
   package var reloads: UInt64 = 0
   package var connections: UInt64 = 0
   package var states: UInt64 = 0
@@ -157,7 +160,7 @@ package struct SimulationCounters: Sendable {
   package var summary: String {
     "\(turns) turns, \(events) events, \(inputs) inputs, \(acknowledged) acknowledged, \(outputs) outputs, "
       + "\(states) states; \(workerDeaths) workers and \(gatewayDeaths) gateways died, \(adoptions) adoptions, "
-      + "\(powerLosses) power losses, \(reloads) reloads, \(quarantines) quarantines, \(freezes) freezes; "
+      + "\(powerLosses) power losses, \(reloads) reloads, \(quarantines) quarantines, \(freezes) freezes; \(upgrades) upgrades, \(backs) back, \(twinEnds) twins ended; "
       + "\(snapshots) snapshots, \(checkpoints) checkpoints, \(passivations) passivations"
   }
 }

@@ -32,6 +32,12 @@ final class InputLedger {
   private var entries: [UInt64: Entry] = [:]
   /// Quarantined after their outputs may have left: their senders got a new timeline and the full state.
   private var undone: Set<UInt64> = []
+  /// Decided otherwise by the silent version: what became of them depends on whether the room went back to it.
+  private var differing: Set<UInt64> = []
+  func differs(_ event: RoomEvent) {
+    guard case .input(_, _, _, let payload) = event, payload.count >= 9 else { return }
+    differing.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
+  }
   func undo(_ event: RoomEvent) {
     guard case .input(_, _, _, let payload) = event, payload.count >= 9 else { return }
     undone.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
@@ -105,6 +111,7 @@ final class InputLedger {
       let mayBe: Bool
       let must: Bool
       switch (entry.fate, entry.command) {
+      case _ where differing.contains(operation): (mayBe, must) = (true, false)
       case (.refused, _), (.lost, _), (.never, _): (mayBe, must) = (false, false)
       case (.quarantined, _): (mayBe, must) = (!world.lossIsForbidden, false)
       // Their timers may be on their way, cancelled with a cut, or end with the run.

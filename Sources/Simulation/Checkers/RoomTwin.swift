@@ -17,18 +17,31 @@ struct RoomTwin {
     var due: Int64
     var payload: [UInt8]
   }
-  var module: ModuleHash
-  var limits: RoomLimits
-  var state = ScriptedRoom()
+  /// What one version of the room's code has for itself.
+  struct Version: Equatable {
+    var module: ModuleHash
+    var limits: RoomLimits
+    var state = ScriptedRoom()
+    var random: RandomState
+    var nextTimer = TimerID(1)
+    var timers: [Timer] = []
+  }
+  /// The version that listens.
+  struct Silent: Equatable {
+    var version: Version
+    var lacks: Set<UInt32> = []
+  }
+  /// That speaks.
+  var version: Version
+  var silent: Silent?
+  /// Members whom the version that speaks was never told of.
+  var strangers: Set<UInt32> = []
   var eventSeq = EventSeq(0)
   var outSeq = OutSeq(0)
   var ownTimeline: UInt32 = 1
   var time: Int64
   var tick: UInt64 = 0
-  var random: RandomState
-  var nextTimer = TimerID(1)
   var members: [UInt32: Member] = [:]
-  var timers: [Timer] = []
   var isFrozen = false
   var isLocked = false
   var hasEnded = false
@@ -40,25 +53,31 @@ struct RoomTwin {
   var isOpen = false
 
   init(_ creation: RoomEvent.Creation, time: Int64) {
-    module = creation.module
-    limits = creation.limits
-    random = RandomState(seed: creation.seed)
+    version = Version(
+      module: creation.module, limits: creation.limits, random: RandomState(seed: creation.seed))
     self.time = time
   }
 
   init?(_ snapshot: RoomSnapshot) {
     let h = snapshot.host
     guard let state = try? ScriptedRoom(snapshot.image) else { return nil }
-    self.state = state
-    module = h.module
-    limits = h.limits
+    version = Version(
+      module: h.module, limits: h.limits, state: state, random: h.random, nextTimer: h.nextTimer,
+      timers: Self.timers(h.timers))
+    if let part = h.twin {
+      guard let image = snapshot.twinImage, let state = try? ScriptedRoom(image) else { return nil }
+      silent = Silent(
+        version: Version(
+          module: part.module, limits: part.limits, state: state, random: part.random, nextTimer: part.nextTimer,
+          timers: Self.timers(part.timers)),
+        lacks: Set(part.lacks.map(\.rawValue)))
+    }
+    strangers = Set(h.strangers.map(\.rawValue))
     eventSeq = h.eventSeq
     outSeq = h.outSeq
     ownTimeline = h.ownTimeline
     time = h.time
     tick = h.tick
-    random = h.random
-    nextTimer = h.nextTimer
     isFrozen = h.frozen != nil
     isLocked = h.isLocked
     hasEnded = h.ended != nil
@@ -69,7 +88,9 @@ struct RoomTwin {
         membership: member.membership, generation: member.generation, isSuspended: member.suspended,
         lastSeq: member.lastSeq, lastOut: member.lastOut)
     }
-    timers = h.timers.map { Timer(id: $0.id, due: $0.due, payload: $0.payload) }
+  }
+  private static func timers(_ timers: [RoomTimer]) -> [Timer] {
+    timers.map { Timer(id: $0.id, due: $0.due, payload: $0.payload) }
   }
 
   /// Nil: the same.
@@ -78,21 +99,37 @@ struct RoomTwin {
     if eventSeq != other.eventSeq { return "events \(eventSeq) and \(other.eventSeq)" }
     if outSeq != other.outSeq { return "outputs \(outSeq) and \(other.outSeq)" }
     if ownTimeline != other.ownTimeline { return "timelines \(ownTimeline) and \(other.ownTimeline)" }
-    if state != other.state {
-      return
-        "states: \(state.operations.count) and \(other.state.operations.count) operations, ticks \(state.ticks) and "
-        + "\(other.state.ticks), mixed \(state.mixed) and \(other.state.mixed)"
+    if let difference = Self.difference(version, other.version) { return difference }
+    switch (silent, other.silent) {
+    case (nil, nil): break
+    case (let one?, let another?):
+      if let difference = Self.difference(one.version, another.version) { return "the silent version: \(difference)" }
+      // A place that nobody has may stand in the list.
+      let (mine, its) = (one.lacks.filter { members[$0] != nil }, another.lacks.filter { members[$0] != nil })
+      if mine != its { return "the silent version lacks \(mine) and \(its)" }
+    default: return "silent versions \(silent != nil) and \(other.silent != nil)"
     }
+    if strangers != other.strangers { return "strangers \(strangers) and \(other.strangers)" }
     if time != other.time { return "times \(time) and \(other.time)" }
     if tick != other.tick { return "ticks \(tick) and \(other.tick)" }
-    if random != other.random { return "random states" }
-    if nextTimer != other.nextTimer { return "next timers \(nextTimer) and \(other.nextTimer)" }
     if members != other.members { return "members \(members) and \(other.members)" }
-    if timers != other.timers { return "timers \(timers) and \(other.timers)" }
     if isLocked != other.isLocked { return "locked \(isLocked) and \(other.isLocked)" }
     if hasEnded != other.hasEnded { return "ended \(hasEnded) and \(other.hasEnded)" }
     if signals != other.signals { return "signals \(signals) and \(other.signals)" }
     if isFrozen != other.isFrozen { return "frozen \(isFrozen) and \(other.isFrozen)" }
+    return nil
+  }
+
+  private static func difference(_ a: Version, _ b: Version) -> String? {
+    if a.module != b.module || a.limits != b.limits { return "builds \(a.module) and \(b.module)" }
+    if a.state != b.state {
+      return
+        "states: \(a.state.operations.count) and \(b.state.operations.count) operations, ticks \(a.state.ticks) and "
+        + "\(b.state.ticks), mixed \(a.state.mixed) and \(b.state.mixed)"
+    }
+    if a.random != b.random { return "random states" }
+    if a.nextTimer != b.nextTimer { return "next timers \(a.nextTimer) and \(b.nextTimer)" }
+    if a.timers != b.timers { return "timers \(a.timers) and \(b.timers)" }
     return nil
   }
 

@@ -96,31 +96,22 @@ struct TwinReplay {
     }
     let annotation = annotations[Verdict(room: place.room, life: lives[place.room] ?? 0, event: place.seq)]
     twin.time = max(twin.time, head.time)
-    let before = twin
-    var outcome: RoomOutcome?
-    if annotation == nil {
-      outcome = call(&twin, event)
-      var isFailed = engine.effects.commands.count > Limits.outputsPerEventMax
-      if case .failed? = outcome { isFailed = true }
-      if isFailed {
-        guard head.number >= lastBatch[place.room]! else {
-          return world.fail("I-5", "room \(place.room): event \(place.seq) is decided without a verdict and fails")
-        }
-        twins[place.room] = before
-        twins[place.room]!.isOpen = true
-        return
-      }
-    } else if case .created = event {
+    switch (annotation?.verdict, event) {
+    case (.quarantined, .created), (_, .dropped):
       twins[place.room] = nil
       return
+    default: break
     }
-    if case .dropped = event {
-      twins[place.room] = nil
+    let before = twins[place.room]!
+    let isLast = head.number >= lastBatch[place.room]!
+    guard let outcome = outcome(&twin, event, annotation, isLast) else {
+      twins[place.room] = before
+      twins[place.room]!.isOpen = true
       return
     }
     twin.eventSeq = place.seq
-    settle(&twin, event, outcome, isQuarantined: annotation != nil)
-    if annotation?.raisesTimeline == true {
+    settle(&twin, event, outcome, isQuarantined: annotation?.verdict == .quarantined)
+    if annotation?.raisesTimeline == true, annotation?.verdict == .quarantined {
       twin.ownTimeline += 1
       world.ledger.undo(event)
     }
@@ -129,48 +120,204 @@ struct TwinReplay {
 
   // MARK: One event
 
-  private mutating func call(_ twin: inout RoomTwin, _ event: RoomEvent) -> RoomOutcome? {
+  /// What came of it in the version whose outcome stands, with its effects in the engine; the other one has followed.
+  /// Nil: nobody knows yet.
+  private mutating func outcome(
+    _ twin: inout RoomTwin, _ event: RoomEvent, _ annotation: Annotation?, _ isLast: Bool
+  ) -> Outcome? {
     engine.effects.reset()
+    switch annotation?.verdict {
+    case .quarantined:
+      if twin.silent != nil { undoSilent(&twin, event) }
+      return .undone
+    case .back:
+      guard let silent = twin.silent else {
+        world.fail("I-5", "a room goes back at event \(twin.eventSeq) with one version")
+        return nil
+      }
+      let heard = silent.lacks(event) ? .uncalled : run(&twin, event, isSilent: true)
+      if case .failed = heard {
+        world.fail("I-5", "a room went back to an outcome that fails")
+        return nil
+      }
+      world.ledger.differs(event)
+      goBack(&twin)
+      return silent.lacks(event) ? .undone : heard
+    case .twinUndone, nil: break
+    }
+    let spoken = run(&twin, event, isSilent: false)
+    if case .failed = spoken {
+      if isLast { return nil }
+      world.fail("I-5", "an event after \(twin.eventSeq) is decided without a verdict and fails")
+      return nil
+    }
+    guard twin.silent != nil else { return spoken }
+    let effects = engine.effects
+    let context = engine.context
+    defer {
+      engine.effects = effects
+      engine.context = context
+    }
+    if let annotation {
+      undoSilent(&twin, event)
+      world.ledger.differs(event)
+      if annotation.fault == .watchdog || annotation.fault == .death { twin.silent = nil }
+      return spoken
+    }
+    let heard = twin.silent!.lacks(event) ? .uncalled : run(&twin, event, isSilent: true)
+    if case .failed = heard {
+      if isLast { return nil }
+      world.fail("I-5", "an event after \(twin.eventSeq) is decided without a verdict and its silent version fails")
+      return nil
+    }
+    if heard.isApplied { followSilently(&twin) }
+    compare(&twin, event, spoken, heard)
+    return spoken
+  }
+
+  enum Outcome {
+    case uncalled, applied, refused, failed
+    /// The host alone deals with it.
+    case undone
+    var isApplied: Bool { if case .applied = self { true } else { false } }
+  }
+
+  private mutating func compare(_ twin: inout RoomTwin, _ event: RoomEvent, _ spoken: Outcome, _ heard: Outcome) {
+    switch event {
+    case .joined(let j):
+      twin.silent!.lacks.remove(j.slot.rawValue)
+      switch (spoken, heard) {
+      case (.applied, .refused): twin.silent!.lacks.insert(j.slot.rawValue)
+      case (.refused, .applied):
+        // Taken back.
+        setContext(twin, event, isSilent: true)
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        _ = call(&twin, isSilent: true, .leave(j.slot, .left), nothing)
+        followSilently(&twin)
+      default: break
+      }
+    case .leave(let slot, _), .removed(let slot, _): twin.silent!.lacks.remove(slot.rawValue)
+    case .input:
+      if spoken.isApplied != heard.isApplied { world.ledger.differs(event) }
+    default: break
+    }
+  }
+
+  /// Nothing of the event is left in the silent version, but that its time has come.
+  private func undoSilent(_ twin: inout RoomTwin, _ event: RoomEvent) {
+    dropTimer(&twin.silent!.version, event, twin.time)
+    switch event {
+    case .joined(let j): twin.silent!.lacks.insert(j.slot.rawValue)
+    case .leave(let slot, _), .removed(let slot, _): twin.silent!.lacks.remove(slot.rawValue)
+    default: break
+    }
+  }
+  private func dropTimer(_ version: inout RoomTwin.Version, _ event: RoomEvent, _ time: Int64) {
+    switch event {
+    case .wake: if let first = version.timers.first, first.due <= time { version.timers.removeFirst() }
+    case .timer(let id, _): version.timers.removeAll { $0.id == id }
+    default: break
+    }
+  }
+  private func followSilently(_ twin: inout RoomTwin) {
+    var version = twin.silent!.version
+    version.random = engine.context.random
+    version.nextTimer = engine.context.nextTimer
+    for command in engine.effects.commands { keepTimer(&version, command, twin.time) }
+    twin.silent!.version = version
+  }
+  private func keepTimer(_ version: inout RoomTwin.Version, _ command: RoomEffects.Command, _ time: Int64) {
+    switch command {
+    case .after(let id, let milliseconds, let range):
+      let due = time + Int64(milliseconds) * 1_000
+      let at = version.timers.firstIndex { ($0.due, $0.id) > (due, id) } ?? version.timers.count
+      version.timers.insert(.init(id: id, due: due, payload: Array(engine.effects.bytes[range])), at: at)
+    case .cancel(let id): version.timers.removeAll { $0.id == id }
+    default: break
+    }
+  }
+  private func goBack(_ twin: inout RoomTwin) {
+    guard let silent = twin.silent else { return }
+    twin.version = silent.version
+    twin.strangers = silent.lacks.filter { twin.members[$0] != nil }
+    twin.silent = nil
+    twin.ownTimeline += 1
+  }
+
+  private func setContext(_ twin: RoomTwin, _ event: RoomEvent, isSilent: Bool) {
+    let version = isSilent ? twin.silent!.version : twin.version
     var tick = twin.tick
     if case .tick(let number, _) = event { tick = number }
-    engine.context = RoomContext(time: twin.time, tick: tick, random: twin.random, nextTimer: twin.nextTimer)
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-    func run(_ call: RoomCall, _ payload: UnsafeRawBufferPointer) -> RoomOutcome {
-      let instance = ScriptedInstance(twin.state, twin.limits)
-      defer { twin.state = instance.room }
-      return engine.call(instance, call, payload: payload, budget: .live)
+    engine.context = RoomContext(time: twin.time, tick: tick, random: version.random, nextTimer: version.nextTimer)
+  }
+  private func call(
+    _ twin: inout RoomTwin, isSilent: Bool, _ call: RoomCall, _ payload: UnsafeRawBufferPointer
+  ) -> Outcome {
+    let version = isSilent ? twin.silent!.version : twin.version
+    let instance = ScriptedInstance(version.state, version.limits, ScriptedBuild.of(version.module))
+    defer { if isSilent { twin.silent!.version.state = instance.room } else { twin.version.state = instance.room } }
+    let outcome = engine.call(instance, call, payload: payload, budget: .live)
+    if engine.effects.commands.count > Limits.outputsPerEventMax { return .failed }
+    return switch outcome {
+    case .applied: .applied
+    case .refused: .refused
+    case .failed: .failed
     }
-    let outcome: RoomOutcome
+  }
+
+  /// Runs it in one version. A timer that it fires is gone.
+  private mutating func run(_ twin: inout RoomTwin, _ event: RoomEvent, isSilent: Bool) -> Outcome {
+    engine.effects.reset()
+    setContext(twin, event, isSilent: isSilent)
+    let version = isSilent ? twin.silent!.version : twin.version
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    if !isSilent, let slot = TwinReplay.addressee(event), twin.strangers.contains(slot.rawValue) { return .refused }
+    var outcome: Outcome
     switch event {
-    case .created(let c): outcome = run(.create, c.parameters)
+    case .created(let c): outcome = call(&twin, isSilent: isSilent, .create, c.parameters)
     case .joined(let j):
       var payload: [UInt8] = []
       payload.putBlob(j.player)
       payload.append(contentsOf: j.parameters)
-      outcome = payload.withUnsafeBytes { run(.join(j.slot), $0) }
+      outcome = payload.withUnsafeBytes { call(&twin, isSilent: isSilent, .join(j.slot), $0) }
     case .attached(let slot, _):
-      guard twin.members[slot.rawValue]?.isSuspended == true else { return nil }
-      outcome = run(.returned(slot), nothing)
-    case .input(let slot, _, let stamp, let payload): outcome = run(.message(slot, stamp: stamp), payload)
-    case .leave(let slot, _): outcome = run(.leave(slot, .left), nothing)
-    case .removed(let slot, let reason): outcome = run(.leave(slot, reason), nothing)
-    case .suspended(let slot): outcome = run(.suspended(slot), nothing)
-    case .tick(let number, let skipped): outcome = run(.tick(number: number, skipped: skipped), nothing)
-    case .timer(let id, let payload): outcome = run(.timer(id), payload)
-    case .signal(_, let payload): outcome = run(.signal, payload)
-    case .rejected, .frozen, .ended, .locked, .dropped, .upgraded, .back, .twinEnded, .wake: return nil
+      guard twin.members[slot.rawValue]?.isSuspended == true else { return .uncalled }
+      outcome = call(&twin, isSilent: isSilent, .returned(slot), nothing)
+    case .input(let slot, _, let stamp, let payload):
+      outcome = call(&twin, isSilent: isSilent, .message(slot, stamp: stamp), payload)
+    case .leave(let slot, _): outcome = call(&twin, isSilent: isSilent, .leave(slot, .left), nothing)
+    case .removed(let slot, let reason): outcome = call(&twin, isSilent: isSilent, .leave(slot, reason), nothing)
+    case .suspended(let slot): outcome = call(&twin, isSilent: isSilent, .suspended(slot), nothing)
+    case .tick(let number, let skipped):
+      outcome = call(&twin, isSilent: isSilent, .tick(number: number, skipped: skipped), nothing)
+    case .timer(let id, let payload):
+      if isSilent, !version.timers.contains(where: { $0.id == id }) { return .uncalled }
+      outcome = call(&twin, isSilent: isSilent, .timer(id), payload)
+    case .wake:
+      guard let first = version.timers.first, first.due <= twin.time else { return .uncalled }
+      outcome = first.payload.withUnsafeBytes { call(&twin, isSilent: isSilent, .timer(first.id), $0) }
+    case .signal(_, let payload): outcome = call(&twin, isSilent: isSilent, .signal, payload)
+    case .rejected, .frozen, .ended, .locked, .dropped, .upgraded, .back, .twinEnded: return .uncalled
     }
-    if case .applied = outcome {
-      twin.random = engine.context.random
-      twin.nextTimer = engine.context.nextTimer
-    }
+    if isSilent { dropTimer(&twin.silent!.version, event, twin.time) }
     return outcome
   }
 
-  private mutating func settle(_ twin: inout RoomTwin, _ event: RoomEvent, _ outcome: RoomOutcome?, isQuarantined: Bool)
-  {
-    var isApplied = false
-    if case .applied? = outcome { isApplied = true }
+  fileprivate static func addressee(_ event: RoomEvent) -> Slot? {
+    switch event {
+    case .input(let slot, _, _, _), .leave(let slot, _), .attached(let slot, _), .suspended(let slot),
+      .removed(let slot, _):
+      slot
+    default: nil
+    }
+  }
+
+  private mutating func settle(_ twin: inout RoomTwin, _ event: RoomEvent, _ outcome: Outcome, isQuarantined: Bool) {
+    let isApplied = outcome.isApplied
+    if isApplied {
+      twin.version.random = engine.context.random
+      twin.version.nextTimer = engine.context.nextTimer
+    }
     switch event {
     case .created: if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .joined(let j):
@@ -183,7 +330,7 @@ struct TwinReplay {
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .input(let slot, let number, _, _):
       if number.rawValue > 0 { twin.members[slot.rawValue]?.lastSeq = number }
-      if isQuarantined {
+      if case .undone = outcome {
         say(&twin, slot, [], (number, 2, []))
       } else if isApplied {
         carry(&twin, slot, number)
@@ -197,17 +344,19 @@ struct TwinReplay {
       twin.members[slot.rawValue]?.lastSeq = number
       if isApplied { carry(&twin, nil, InputSeq(0)) }
       twin.members[slot.rawValue] = nil
+      twin.strangers.remove(slot.rawValue)
     case .removed(let slot, _):
       if isApplied { carry(&twin, nil, InputSeq(0)) }
       twin.members[slot.rawValue] = nil
+      twin.strangers.remove(slot.rawValue)
     case .suspended(let slot):
       twin.members[slot.rawValue]?.isSuspended = true
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .tick(let number, _):
       twin.tick = number
       if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .timer(let id, _):
-      twin.timers.removeAll { $0.id == id }
+    case .timer, .wake:
+      dropTimer(&twin.version, event, twin.time)
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .frozen: twin.isFrozen = true
     case .signal(let key, _):
@@ -217,9 +366,21 @@ struct TwinReplay {
     case .ended:
       twin.hasEnded = true
       twin.members = [:]
-      twin.timers = []
+      twin.version.timers = []
+      twin.strangers = []
+      twin.silent = nil
     case .locked(let isLocked): twin.isLocked = isLocked
-    case .upgraded, .back, .twinEnded, .wake: break
+    case .upgraded(let upgrade):
+      let old = twin.version
+      twin.version.module = upgrade.module
+      twin.version.limits = upgrade.limits
+      twin.ownTimeline += 1
+      guard let state = try? ScriptedRoom(upgrade.image), state == old.state else {
+        return world.fail("I-2", "an upgrade's image is not the room's state")
+      }
+      if upgrade.probationEvents > 0 || upgrade.probationSeconds > 0 { twin.silent = .init(version: old) }
+    case .back: goBack(&twin)
+    case .twinEnded: twin.silent = nil
     case .dropped: preconditionFailure("answered above")
     }
   }
@@ -243,11 +404,7 @@ struct TwinReplay {
         for slot in all { twin.members[slot]!.lastOut = twin.outSeq }
         twin.outputs[twin.outSeq.rawValue] = RoomTwin.digest(Array(effects.bytes[range]), nil)
       case .reply(let range): if let sender { say(&twin, sender, [], (number, 0, Array(effects.bytes[range]))) }
-      case .after(let id, let milliseconds, let range):
-        let due = twin.time + Int64(milliseconds) * 1_000
-        let at = twin.timers.firstIndex { ($0.due, $0.id) > (due, id) } ?? twin.timers.count
-        twin.timers.insert(.init(id: id, due: due, payload: Array(effects.bytes[range])), at: at)
-      case .cancel(let id): twin.timers.removeAll { $0.id == id }
+      case .after, .cancel: keepTimer(&twin.version, command, twin.time)
       case .kick, .refuse, .log, .count, .label, .property, .lock, .end: break
       }
     }
@@ -258,5 +415,11 @@ struct TwinReplay {
     twin.outSeq = OutSeq(twin.outSeq.rawValue + 1)
     twin.members[slot.rawValue]!.lastOut = twin.outSeq
     twin.outputs[twin.outSeq.rawValue] = RoomTwin.digest(payload, verdict)
+  }
+}
+
+extension RoomTwin.Silent {
+  fileprivate func lacks(_ event: RoomEvent) -> Bool {
+    TwinReplay.addressee(event).map { lacks.contains($0.rawValue) } ?? false
   }
 }
