@@ -14,7 +14,7 @@ final class DevBuilder: Sendable {
   }
   private struct State {
     var release: DevRelease?
-    var versions = DevVersions(first: "")
+    var versions: DevVersions?
     var name = ""
     var isBusy = false
     var results: [Result] = []
@@ -30,7 +30,7 @@ final class DevBuilder: Sendable {
     state.withLock {
       $0.release = release
       $0.name = built.manifest.name
-      $0.versions = DevVersions(first: built.manifest.version)
+      $0.versions = DevVersions(first: built.manifest)
     }
   }
 
@@ -40,8 +40,7 @@ final class DevBuilder: Sendable {
     state.withLock { $0.isBusy = true }
     Thread.detachNewThread { [self] in
       let (release, name, before) = state.withLock { ($0.release, $0.name, $0.versions) }
-      guard let release else { preconditionFailure("saves are built when the server runs") }
-      var versions = before
+      guard let release, var versions = before else { preconditionFailure("saves are built when the server runs") }
       let outcome = release.make(&versions)
       let took = seconds(since: start)
       tell(outcome, change, name, release)

@@ -83,7 +83,9 @@ struct DevPlace: Sendable {
     let files = FileManager.default
     let name = build.manifest.name
     do {
-      for (from, to) in [(build.module, "\(name).wasm"), (build.manifestPath, "\(name).json")] {
+      for (from, to) in [
+        (build.module, "\(name).wasm"), (build.lines, "\(name).lines"), (build.manifestPath, "\(name).json"),
+      ] {
         try files.copyItem(atPath: from, toPath: modules + "/" + to)
       }
       try files.createSymbolicLink(atPath: "\(modules)/\(name).page", withDestinationPath: module + "/Page")

@@ -11,7 +11,7 @@ import Synchronization
 
 struct DevLoop: ~Copyable {
   let place: DevPlace
-  let sdk: String?
+  let options: BuildOptions
   let signals: Int32
   let opensPage: Bool
   private var watch: SourceWatch
@@ -21,7 +21,8 @@ struct DevLoop: ~Copyable {
 
   init(place: DevPlace, sdk: String?, signals: Int32, opensPage: Bool) throws(HTTPFailure) {
     self.place = place
-    self.sdk = sdk
+    options = BuildOptions(
+      sdk: sdk, isDevelopment: true, withVariants: false, cacheDirectory: place.data + "/cache")
     self.signals = signals
     self.opensPage = opensPage
     watch = try SourceWatch(module: place.module)
@@ -35,7 +36,7 @@ struct DevLoop: ~Copyable {
     let server = try DevServer(
       place, listen: DevServer.address(listen, usual: 7_777), http: DevServer.address(http, usual: 7_780))
     greet(server, built, since: start)
-    builder.begin(DevRelease(place: place, sdk: sdk, server: server.http), after: built)
+    builder.begin(DevRelease(place: place, options: options, server: server.http), after: built)
     while true {
       let happened = wait(for: [signals, server.descriptor, watch.descriptor, builder.descriptor], milliseconds: 1_000)
       if happened[0] {
@@ -61,7 +62,7 @@ struct DevLoop: ~Copyable {
     say("Building …")
     while true {
       do throws(BuildError) {
-        return try ModuleBuilder.build(directory: place.module, output: place.builds, sdk: sdk)
+        return try ModuleBuilder.build(directory: place.module, output: place.builds, options: options)
       } catch { say("\(error.description)\n\nWaiting for a save …") }
       repeat {
         if wait(for: [signals, watch.descriptor], milliseconds: -1)[0] { return nil }

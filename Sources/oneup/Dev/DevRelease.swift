@@ -2,10 +2,11 @@
 import Artifacts
 import Foundation
 import ModuleBuilder
+import ReleaseCore
 
 struct DevRelease {
   let place: DevPlace
-  let sdk: String?
+  let options: BuildOptions
   let server: HTTPServer
   private static let liveSeconds = 30.0
 
@@ -17,69 +18,59 @@ struct DevRelease {
     case refused(String)
   }
 
-  private struct Rollout: Decodable {
-    struct Rooms: Decodable { var new, old: Int }
-    struct Build: Decodable { var version: String }
-    var to: Build
-    var state: String
-    var why: String?
-    var rooms: Rooms?
-  }
-  private struct Releases: Decodable {
-    struct Module: Decodable {
-      var name: String
-      var current: Rollout.Build?
-      var rollout: Rollout?
-    }
-    var modules: [Module]
-  }
-
   func make(_ versions: inout DevVersions) -> Outcome {
     let built: BuiltModule
-    let bytes: [UInt8]
     do throws(BuildError) {
-      built = try ModuleBuilder.build(directory: place.module, output: place.builds, sdk: sdk)
+      built = try ModuleBuilder.build(directory: place.module, output: place.builds, options: options)
     } catch { return .failed(error.description) }
     guard let file = FileManager.default.contents(atPath: built.module) else {
       return .failed("\(built.module) went away")
     }
-    bytes = Array(file)
-    let (manifest, module) = versions.next(built, bytes)
-    do throws(HTTPFailure) {
-      try push(manifest, module)
-      return try wait(manifest)
-    } catch { return .refused(error.description) }
+    let (manifest, module, isWhole) = versions.next(built.manifest, Array(file))
+    do {
+      let lines = isWhole ? FileManager.default.contents(atPath: built.lines) : nil
+      return try wait(try push(manifest, module, lines: lines))
+    } catch { return .refused("\(error)") }
   }
 
-  private func push(_ manifest: Manifest, _ module: [UInt8]) throws(HTTPFailure) {
-    let json =
-      Array("{\"now\":true,\"probation\":false,\"reason\":\"saved\",\"manifest\":".utf8) + manifest.json()
-      + Array(",\"module\":\"".utf8) + Array(Data(module).base64EncodedData()) + Array("\"}".utf8)
-    let answer = try server.post("/v1/releases", json: json)
-    guard answer.status == 202 else { throw Self.refusal(answer) }
+  /// Without twins and without waiting: whoever writes a game wants to see what was written, its failures too.
+  private func push(_ manifest: Manifest, _ module: [UInt8], lines: Data?) throws -> Rollout {
+    var members = [
+      "\"now\":true", "\"probation\":false", "\"reason\":\"saved\"", "\"who\":\"oneup dev\"",
+      "\"manifest\":\(String(decoding: manifest.json(), as: UTF8.self))",
+      "\"module\":\"\(Data(module).base64EncodedString())\"",
+    ]
+    if let lines { members.append("\"lines\":\"\(lines.base64EncodedString())\"") }
+    return try ReleaseTalk.rollout(
+      "/v1/releases", posting: Array("{\(members.joined(separator: ","))}".utf8), server)
   }
 
   /// Until every room has it, or has said that it cannot.
-  private func wait(_ manifest: Manifest) throws(HTTPFailure) -> Outcome {
+  private func wait(_ pushed: Rollout) throws -> Outcome {
     let deadline = Date(timeIntervalSinceNow: Self.liveSeconds)
     while Date() < deadline {
-      let releases: Releases = try server.get("/v1/releases")
-      let module = releases.modules.first { $0.name == manifest.name }
-      if let rollout = module?.rollout, rollout.to.version == manifest.version {
+      if let rollout = try now(pushed) {
         switch rollout.state {
-        case "refused", "rolledBack": return .refused(rollout.why ?? rollout.state)
-        case "done":
-          let rooms = rollout.rooms ?? Rollout.Rooms(new: 0, old: 0)
-          return .live(version: manifest.version, rooms: rooms.new, kept: rooms.old > 0 ? rollout.why : nil)
-        default: break
+        case .refused, .rolledBack: return .refused(rollout.why)
+        case .done:
+          let rooms = rollout.rooms
+          return .live(version: rollout.to.version, rooms: rooms.new, kept: rooms.old > 0 ? rollout.why : nil)
+        case .running, .paused: break
         }
-      } else if module?.current?.version == manifest.version {
-        return .live(version: manifest.version, rooms: 0, kept: nil)
       }
       usleep(20_000)
     }
     return .refused(
-      "the rooms did not take it within \(Int(Self.liveSeconds)) s; `oneup release list` says where it is")
+      "the rooms did not take it within \(Int(Self.liveSeconds)) s; `oneup release show \(pushed.module) --data "
+        + "\(place.data)` says why")
+  }
+
+  private func now(_ pushed: Rollout) throws -> Rollout? {
+    let releases: ReleaseTalk.Releases = try server.get("/v1/releases")
+    let running = releases.modules.first { $0.name == pushed.module }?.rollout
+    if let running, running.id == pushed.id { return running }
+    let ended: [Rollout] = try server.get("/v1/releases/\(pushed.module)/history")
+    return ended.first { $0.id == pushed.id }
   }
 
   /// What the page shows until the next build: an error over the game, or the newest page.
@@ -90,15 +81,9 @@ struct DevRelease {
       var text: String
       var reload: Bool
     }
-    let word = Word(module: name, ok: isGood, text: String(text.prefix(12_000)), reload: reloads)
+    let word = Word(module: name, ok: isGood, text: String(text.prefix(4_000)), reload: reloads)
     guard let json = try? JSONEncoder().encode(word) else { return }
     // The terminal says it anyway.
     _ = try? server.post("/v1/dev/build", json: Array(json))
-  }
-
-  private static func refusal(_ answer: HTTPServer.Answer) -> HTTPFailure {
-    struct Sentence: Decodable { var error: String }
-    let said = (try? JSONDecoder().decode(Sentence.self, from: answer.body))?.error
-    return HTTPFailure(said ?? "the server answered \(answer.status)")
   }
 }

@@ -1,5 +1,6 @@
 // What the builds of one `oneup dev` are called, and how the same game can be built twice.
 import Artifacts
+import Core
 import ModuleBuilder
 
 /// The first build has the version of module.json; those after it are hot-fixes of that, counted up. A new version in
@@ -7,22 +8,25 @@ import ModuleBuilder
 struct DevVersions {
   private var base: String
   private var count = 0
+  private var taken: Set<ModuleHash>
 
-  /// `first`: of the build that the server has begun with.
-  init(first: String) { base = first }
+  /// `first`: the build that the server has begun with.
+  init(first: Manifest) { (base, taken) = (first.version, [first.hash]) }
 
-  /// The next build, as it is pushed.
-  mutating func next(_ built: BuiltModule, _ bytes: [UInt8]) -> (manifest: Manifest, module: [UInt8]) {
-    let version = built.manifest.version
-    if version != base { (base, count) = (version, -1) }
+  /// The next build, as it is pushed. `isWhole`: its bytes are those that were built.
+  mutating func next(_ built: Manifest, _ bytes: [UInt8]) -> (manifest: Manifest, module: [UInt8], isWhole: Bool) {
+    if built.version != base { (base, count) = (built.version, -1) }
     count += 1
-    let name = count == 0 ? version : "hotfix-\(ReleaseName(version)?.baseline.description ?? version)-v\(count)"
+    let name = count == 0 ? base : "hotfix-\(ReleaseName(base)?.baseline.description ?? base)-v\(count)"
     // A server takes the same bytes once only; an edit that is undone makes the same ones again.
-    let module = bytes + Self.section("oneup-dev", name)
-    var manifest = Manifest(name: built.manifest.name, version: name, module: module)
-    manifest.schema = built.manifest.schema
+    let isWhole = !taken.contains(built.hash)
+    let module = isWhole ? bytes : bytes + Self.section("oneup-dev", name)
+    var manifest = Manifest(name: built.name, version: name, module: module)
+    manifest.schema = built.schema
+    manifest.isDevelopment = built.isDevelopment
     manifest.reason = "saved"
-    return (manifest, module)
+    taken.insert(manifest.hash)
+    return (manifest, module, isWhole)
   }
 
   /// A custom section: every WebAssembly engine passes over it.
