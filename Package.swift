@@ -81,7 +81,8 @@ var targets: [Target] = [
     swiftSettings: strict, linkerSettings: wasmtimeLibrary),
   library("ModuleBuilder", ["Core", "Artifacts", "Sandbox"]),
   library(
-    "Rehearsal", path: "Sources/Releases/Rehearsal", ["Core", "CHost", "Wire", "Artifacts", "WorkerCore", "Sandbox"]),
+    "Rehearsal", path: "Sources/Releases/Rehearsal",
+    ["Core", "Wire", "Artifacts", "ReleaseCore", "WorkerCore", "Sandbox"]),
   library(
     "WorkerShell", path: "Sources/Worker/Shell",
     ["Core", "CHost", "Wire", "Journal", "Artifacts", "WorkerCore", "WorkerStore", "Sandbox"]),
@@ -92,7 +93,7 @@ var targets: [Target] = [
       protobuf,
     ]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CHost", "Wire", "SupervisionCore"]),
-  library("Control", ["CHost", "Core", "Wire", hummingbird, nio, nioPosix, logging]),
+  library("Control", ["CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, nio, nioPosix, logging]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
   library(
     "OneUpClient", path: "Sources/OneUpClient/Shell",
@@ -109,7 +110,8 @@ var targets: [Target] = [
   program(
     "oneup",
     [
-      "CHost", "Core", "Wire", "Journal", "Artifacts", "Sandbox", "ModuleBuilder", "Rehearsal", "WorkerShell",
+      "CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", "Sandbox", "ModuleBuilder", "Rehearsal",
+      "WorkerShell",
       "GatewayCore", "GatewayShell",
       "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
@@ -140,7 +142,7 @@ var targets: [Target] = [
     swiftSettings: strict),
   .testTarget(
     name: "RehearsalTests",
-    dependencies: ["Core", "Wire", "Artifacts", "WorkerCore", "Sandbox", "ModuleBuilder", "Rehearsal"],
+    dependencies: ["Core", "Wire", "Artifacts", "ReleaseCore", "WorkerCore", "Sandbox", "ModuleBuilder", "Rehearsal"],
     exclude: ["golden"], swiftSettings: strict),
   tests("OneUpRoomTests", ["OneUpRoom"]),
   module("TallyTests", "Modules/tally"),

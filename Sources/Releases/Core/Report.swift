@@ -65,6 +65,8 @@ package struct Report: Hashable, Codable, Sendable {
   package var stateDifferences: [StateDifference] = []
   /// Sentences.
   package var problems: [String] = []
+  /// Sentences about what is worth knowing and nobody's fault.
+  package var notes: [String]?
   package var verdict: Verdict
   package init(verdict: Verdict) { self.verdict = verdict }
 }

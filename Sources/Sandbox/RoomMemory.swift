@@ -1,0 +1,11 @@
+// How much memory a room has.
+package import Core
+
+extension WasmEngine {
+  /// What its linear memory has grown to; it never shrinks.
+  package func memoryBytes(of instance: any RoomInstance) -> Int {
+    let block = WasmInstance.block(of: instance)
+    precondition(!block.pointee.isSpoiled, "a failed instance has nothing worth measuring")
+    return block.pointee.wholeMemory().count
+  }
+}
