@@ -7,6 +7,8 @@ import * as room from "./room.js";
 import * as feed from "./feed.js";
 import * as charts from "./charts.js";
 import * as faults from "./faults.js";
+import * as releases from "./releases.js";
+import * as crashes from "./crashes.js";
 import * as sentence from "./sentence.js";
 
 const $ = (id) => document.getElementById(id);
@@ -23,11 +25,15 @@ rooms.begin({
 room.begin($("room"));
 feed.begin($("feed"), $("feed-all"));
 charts.begin($("charts"), $("charts-note"));
-faults.begin($("faults"), $("access"), () => { if (state.vitals) processes.show(state.vitals); start(); });
+faults.begin($("faults"), $("access"), () => { if (state.vitals) processes.show(state.vitals); releases.look(); crashes.hear(); start(); });
+releases.begin($("releases"), $("releases-note"), $("audit"));
+crashes.begin($("crashes"), $("crashes-note"));
 sentence.begin({ line: $("sentence"), text: $("sentence-text"), button: $("sentence-button") });
 
 function hear(event, data) {
   if (event === "vitals") return vitals(data);
+  if (event === "release") releases.hear(data);
+  if (event === "crash") crashes.hear();
   const list = event === "happened" ? state.events : event === "recovery" ? state.recoveries : null;
   if (!list) return;
   list.push(data);
@@ -90,6 +96,8 @@ watch(hear, (word, why, status) => {
   if (word === "live") {
     state.lost = null;
     start();
+    releases.look();
+    crashes.hear();
   } else {
     state.lost = { why, status, since: state.lost?.since ?? Date.now() };
   }

@@ -34,6 +34,7 @@ const TITLES = {
   quarantined: "A bug cost one event", frozen: "A room is frozen", "room-failed": "A room cannot go on",
   "member-removed": "A member was removed", "disk-full": "The disk is full", "disk-failed": "The disk failed",
   "disk-space-back": "The disk has space again", "module-refused": "A module was refused", "link-broken": "A link was broken",
+  upgraded: "A room runs another version", "went-back": "A room went back to its version", "twin-ended": "A room's probation is over",
 };
 
 function ofEvent(e) {

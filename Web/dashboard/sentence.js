@@ -2,6 +2,7 @@
 import { say, duration, ago, plural } from "./format.js";
 import * as feed from "./feed.js";
 import * as rooms from "./rooms.js";
+import * as releases from "./releases.js";
 import { open } from "./room.js";
 
 const RECENT = 60000;
@@ -28,7 +29,7 @@ function urgent({ vitals, lost }) {
       : ["bad", `No connection to the server since ${duration(Date.now() - lost.since)}: ${lost.why}. Trying again.`];
   }
   if (!vitals) return ["quiet", "Connecting …"];
-  return ofProcesses(vitals) ?? ofRooms() ?? ofPast(vitals) ?? well(vitals);
+  return ofProcesses(vitals) ?? ofRooms() ?? ofReleases() ?? ofPast(vitals) ?? well(vitals);
 }
 
 function ofProcesses(vitals) {
@@ -48,6 +49,18 @@ function ofRooms() {
   const words = frozen.length === 1
     ? `The room ${rooms.nameOf(frozen[0])} is frozen with its state intact.` : `${plural(frozen.length, "room")} are frozen with their state intact.`;
   return ["bad", words, "Look inside", () => open(frozen[0].room ?? frozen[0].id)];
+}
+
+function ofReleases() {
+  const show = () => document.getElementById("releases-panel").scrollIntoView({ behavior: "smooth", block: "nearest" });
+  const name = (rollout) => `${rollout.module} ${rollout.to.version}`;
+  const waits = releases.running().find((rollout) => rollout.state === "paused");
+  if (waits) return ["warn", `The release of ${name(waits)} waits: ${waits.why}.`, "Show it", show];
+  const back = releases.wentBack(RECENT);
+  if (back) return ["warn", `${name(back)} went back: ${back.why}.`, "Show it", show];
+  const [one] = releases.running();
+  if (one) return ["well", `All well. ${name(one)} is on its way: ${one.rooms.new} of ${plural(one.rooms.total, "room")}.`, "Show it", show];
+  return null;
 }
 
 function ofPast(vitals) {
