@@ -7,7 +7,7 @@
 //
 // From top to bottom: errors and events, bytes, the frames of the protocol, values by a module's schema, the server's
 // clock, synchronised state, the client's half of exactly-once (`Membership`), what a game sees (`Room`), the
-// connection (`OneUp`). docs/javascript.md teaches it, docs/protocol.md is what it follows.
+// connection (`OneUp`), what `oneup dev` shows. docs/javascript.md teaches it, docs/protocol.md is what it follows.
 // @ts-check
 
 /** @typedef {"refused"|"quarantined"|"rejected"|"unknown"|"gone"|"join-refused"|"unknown-module"|"unavailable"|"full"|"too-large"|
@@ -1562,6 +1562,7 @@ export class OneUp extends Emitter {
   async #discover() {
     if (this.#options.url) return this.#options.url;
     const client = await this.#fetch("/v1/client");
+    if (client?.dev && globalThis.document && !this.#options.http) showBuilds();
     if (!client) throw new OneUpError("discovery", "no address: give connect a url, or serve the page from the server");
     const isSecure = client.tls || globalThis.location?.protocol === "https:";
     return `${isSecure ? "wss" : "ws"}://${client.players}/`;
@@ -1810,4 +1811,34 @@ class Keep {
       if (value) this.storage?.setItem("oneup", JSON.stringify(value));
     } catch { /* no storage: a reload is a new player */ }
   }
+}
+
+// MARK: For whoever writes the game
+
+let isShowingBuilds = false;
+/** With `oneup dev`: what the compiler said stands on the page until the next build is good, and a new page loads itself. */
+function showBuilds() {
+  if (isShowingBuilds || !globalThis.EventSource) return;
+  isShowingBuilds = true;
+  /** @type {HTMLElement | null} */ let shown = null;
+  const hide = () => { shown?.remove(); shown = null; };
+  new EventSource("/v1/live").addEventListener("build", ({ data }) => {
+    const { module, ok, text, reload } = JSON.parse(data);
+    hide();
+    if (ok) return reload ? location.reload() : undefined;
+    shown = document.createElement("section");
+    shown.id = "oneup-build";
+    shown.style.cssText = "position:fixed;inset:auto 12px 12px;max-height:60vh;overflow:auto;z-index:2147483647;padding:14px 18px;"
+      + "border-radius:10px;background:#1d1114;color:#ffd7da;border:1px solid #ff7b85;font:13px/1.5 ui-monospace,monospace;box-shadow:0 8px 40px #000a";
+    shown.setAttribute("role", "alert");
+    const title = document.createElement("strong"), close = document.createElement("button"), said = document.createElement("pre");
+    title.textContent = `${module} does not build; the version before goes on.`;
+    close.textContent = "Hide";
+    close.style.cssText = "float:right;font:inherit;color:inherit;background:none;border:1px solid #ff7b8588;border-radius:6px;cursor:pointer";
+    close.onclick = hide;
+    said.textContent = text;
+    said.style.cssText = "margin:8px 0 0;white-space:pre-wrap;font:inherit";
+    shown.append(close, title, said);
+    document.body.append(shown);
+  });
 }

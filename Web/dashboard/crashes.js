@@ -70,8 +70,14 @@ function inside(id, told, place) {
 }
 
 function again(id, told, verdict) {
-  const choice = h("select", { "aria-label": "On which version" }, h("option", { value: "" }, `as it was${told.version ? ` (${told.version})` : ""}`),
-    ...versionsOf(told.module).filter((version) => version !== told.version).map((version) => h("option", { value: version }, `on ${version}`)));
+  const choice = h("select", { "aria-label": "On which version" });
+  const fill = () => {
+    const versions = versionsOf(told.module).filter((version) => version !== told.version);
+    if (choice.childElementCount === versions.length + 1) return;
+    choice.replaceChildren(h("option", { value: "" }, `as it was${told.version ? ` (${told.version})` : ""}`), ...versions.map((version) => h("option", { value: version }, `on ${version}`)));
+  };
+  fill();
+  choice.addEventListener("focus", fill); // there may be more by then
   const button = h("button.button.small", { type: "button", onclick: async () => {
     const version = choice.value;
     button.disabled = true;
