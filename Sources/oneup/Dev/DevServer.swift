@@ -30,20 +30,25 @@ struct DevServer: ~Copyable {
     close(log)
     defer { close(ends[0]) }
     guard pid > 0 else { throw HTTPFailure("The server cannot be started: \(systemText(-pid)).") }
-    descriptor = process
+    // All or nothing: what is not copied is not initialised in parts.
+    let line: Ready
+    let server: HTTPServer
     do throws(HTTPFailure) {
-      ready = try Self.firstLine(ends[0], place)
+      line = try Self.firstLine(ends[0], place)
       let token = FileManager.default.contents(atPath: place.data + "/admin-token")
-      guard let endpoint = Endpoint(ready.http), let token else {
+      guard let endpoint = Endpoint(line.http), let token else {
         throw HTTPFailure("The server has no address or wrote no admin token; its log is \(place.log).")
       }
-      self.http = HTTPServer(
+      server = HTTPServer(
         endpoint: endpoint, token: String(decoding: token, as: UTF8.self).filter { !$0.isWhitespace })
     } catch {
       _ = oneup_pidfd_signal(process, SIGKILL)
       close(process)
       throw error
     }
+    descriptor = process
+    ready = line
+    self.http = server
   }
 
   /// Its own words about what it does go to the log: `output` is for the one line that says it is ready.
