@@ -1,6 +1,7 @@
 // The gateway of a process: its loops and listeners. Players' bytes are parsed here and nowhere else.
 import Core
 import GatewayCore
+import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -54,18 +55,22 @@ package final class GatewayProcess: Sendable {
         loop.start { [weak self] in self?.beat(i, $0, $1) }
       }.wait()
     }
-    for (i, loop) in loops.enumerated() { try accept(i, loop) }
+    // With fewer sockets than loops, several loops accept from one.
+    let given = configuration.listeners
+    let sockets = loops.indices.map { $0 < given.count ? given[$0] : dup(given[$0 % given.count]) }
+    for (socket, loop) in zip(sockets, loops) { try accept(from: socket, loop) }
   }
 
-  /// With fewer sockets than loops, several loops accept from one.
-  private func accept(_ i: Int, _ loop: GatewayLoop) throws {
-    let sockets = configuration.listeners
-    let socket = i < sockets.count ? sockets[i] : dup(sockets[i % sockets.count])
+  private func accept(from socket: CInt, _ loop: GatewayLoop) throws {
     guard socket >= 0 else {
-      throw GatewayError("listening on descriptor \(sockets[i % sockets.count]): error \(errno); is it a bound socket?")
+      throw GatewayError("taking another descriptor of a listening socket: error \(errno)")
     }
+    let place = try Self.standIn()
     let channel = try ServerBootstrap(group: loop.eventLoop)
       .serverChannelOption(.maxMessagesPerRead, value: 64)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try Self.put(socket, at: place) }
+      }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
       .childChannelOption(.maxMessagesPerRead, value: 1)
@@ -76,12 +81,28 @@ package final class GatewayProcess: Sendable {
           try channel.pipeline.syncOperations.addHandler(ClientHandler(loop))
         }
       }
-      .withBoundSocket(socket).wait()
-    // NIO listens again with a queue of 128 when it takes a bound socket, before any option is looked at.
-    guard listen(socket, Self.backlog) == 0 else {
-      throw GatewayError("listening on descriptor \(socket): error \(errno)")
-    }
+      .withBoundSocket(place).wait()
     listeners.withLock { $0.append(channel) }
+  }
+
+  /// NIO listens again on a socket that it is given, with a queue of 128. When all players come back at once to a new
+  /// gateway, that drops some of them, and who is dropped tries again after a second. So it is given a socket of no use,
+  /// and the players' takes its descriptor before NIO waits for anybody: their queue is as long as it was all the time.
+  private static func standIn() throws -> CInt {
+    let place = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+    var name = sockaddr(sa_family: sa_family_t(AF_UNIX), sa_data: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+    // Without a name the kernel gives it one that is no file.
+    guard place >= 0, bind(place, &name, socklen_t(MemoryLayout<sa_family_t>.size)) == 0 else {
+      throw GatewayError("a socket cannot be made: error \(errno)")
+    }
+    return place
+  }
+  /// Consumes `socket`.
+  private static func put(_ socket: CInt, at place: CInt) throws {
+    guard fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK) == 0, listen(socket, backlog) == 0,
+      dup2(socket, place) == place, fcntl(place, F_SETFD, FD_CLOEXEC) == 0
+    else { throw GatewayError("listening on descriptor \(socket): error \(errno); is it a bound socket?") }
+    close(socket)
   }
 
   /// Who can be connected to, spares included; replaces what was said before. From any thread.
