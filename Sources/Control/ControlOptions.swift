@@ -12,8 +12,7 @@ package struct ControlOptions: Sendable {
   package var modules: String
   /// The directory of oneup.js and the dashboard; nil where there is none.
   package var web: String?
-  /// The data directory, for the builds of modules that are kept there; nil: only `modules` is looked at.
-  package var data: String?
+  package var releases: ReleaseOptions
   /// Where players connect; shown, not used.
   package var playersAddress: String
   /// Whether players may connect with TLS.
@@ -26,13 +25,15 @@ package struct ControlOptions: Sendable {
   package var serving: @Sendable (_ port: Int) -> Void
   /// Tells what an operator did, for the log and the feed.
   package var note: @Sendable (_ text: String) -> Void
+  /// Tells what releases come to, for the log and the feed.
+  package var noteRelease: @Sendable (_ text: String) -> Void
 
   package init(
     host: String, port: Int, adminToken: [UInt8], crashes: String, modules: String, web: String?,
-    playersAddress: String, hasTLS: Bool,
+    releases: ReleaseOptions, playersAddress: String, hasTLS: Bool,
     ask: @escaping @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8],
     workers: @escaping @Sendable () -> [WorkerAddress], serving: @escaping @Sendable (_ port: Int) -> Void,
-    note: @escaping @Sendable (_ text: String) -> Void
+    note: @escaping @Sendable (_ text: String) -> Void, noteRelease: @escaping @Sendable (_ text: String) -> Void
   ) {
     self.host = host
     self.port = port
@@ -40,14 +41,20 @@ package struct ControlOptions: Sendable {
     self.crashes = crashes
     self.modules = modules
     self.web = web
+    self.releases = releases
     self.playersAddress = playersAddress
     self.hasTLS = hasTLS
     self.ask = ask
     self.workers = workers
     self.serving = serving
     self.note = note
+    self.noteRelease = noteRelease
   }
 
+  /// The data directory.
+  var data: String { releases.files.data }
+  /// Builds need no signature.
+  var isDevelopment: Bool { releases.trust.development != nil }
   /// Only processes of this machine can ask.
   var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }

@@ -11,12 +11,19 @@ package struct ControlServer: Sendable {
   private let guarded: Guard
   private let group: MultiThreadedEventLoopGroup
   private let gatherer: Gatherer
+  private let releases: ReleaseRunner
+  private let builds = DevBuilds()
 
-  package init(_ options: ControlOptions) {
+  /// Throws where the data directory's releases cannot be read, in a sentence that says what to do.
+  package init(_ options: ControlOptions) throws {
     self.options = options
     guarded = Guard(access: Access(token: options.adminToken, isLoopback: options.isLoopback))
     group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    gatherer = Gatherer(ask: options.ask)
+    let gatherer = Gatherer(ask: options.ask, crashes: options.crashes)
+    self.gatherer = gatherer
+    releases = try ReleaseRunner(
+      options.releases, modules: options.modules, workers: options.workers, group: group, note: options.noteRelease,
+      tell: { gatherer.watchers.tell($0, $1) })
   }
 
   /// Serves until the task is cancelled or the address cannot be listened on.
@@ -30,12 +37,18 @@ package struct ControlServer: Sendable {
       onServerRunning: { channel in options.serving(channel.localAddress?.port ?? options.port) },
       eventLoopGroupProvider: .shared(group), logger: logger)
     let gathering = Task { await gatherer.run() }
-    defer { gathering.cancel() }
+    let releasing = Task { await releases.run() }
+    defer {
+      gathering.cancel()
+      releasing.cancel()
+    }
     try await application.run()
   }
 
   /// The supervisor says that something is not as it was.
   package func changed() { Task { await gatherer.changed() } }
+  /// There are other workers than before.
+  package func workersChanged() { Task { await releases.workersChanged() } }
   /// Watchers' streams end; what is written to them is on its way when this returns, if they take it.
   package func endStreams() { gatherer.watchers.end() }
 
@@ -62,9 +75,15 @@ package struct ControlServer: Sendable {
     GET  /v1/rooms/ROOM      one room: members, last events, fuel, state
     GET  /v1/recoveries      repaired deaths, with how long each took
     GET  /v1/events          what the processes said about themselves
-    GET  /v1/crashes         crash bundles and reports; /v1/crashes/ID shows one
+    GET  /v1/crashes         crash bundles and reports; /v1/crashes/ID shows one, /v1/crashes/ID/bundle is its file
+    GET  /v1/releases        builds, rollouts and what lies ready; /v1/releases/NAME/history: ended rollouts
+    GET  /v1/versions        what each build has done in all rooms
+    GET  /v1/audit           who did what with releases; ?after=N
     POST /v1/rooms           {"module", "key", "parameters": BASE64 (optional)}: makes a room
     POST /v1/rooms/ROOM/kick {"slot", "reason"}; also /lock {"locked"} and /end {"reason"}
+    POST /v1/releases        {"manifest": {…}, "module": BASE64} or {"shelf": "FILE"}; "now", "reason"
+    POST /v1/releases/NAME/promote {"reason"}; also /pause /resume /rollback, and /unban {"version", "reason"}
+    POST /v1/crashes/ID/replay    {"version" (optional)}: plays a crash again
     POST /v1/signals/MODULE/KEY   a message to a room, applied once for each header Idempotency-Key
     POST /v1/faults          {"kind": "worker-kill|worker-stop|gateway-kill|spare-kill|control-kill|all-kill", "instance": N (optional)}
     POST needs: Authorization: Bearer <the data directory's admin-token>
@@ -78,6 +97,11 @@ package struct ControlServer: Sendable {
     addViews(to: router)
     RoomRoutes(guarded: guarded, rooms: RoomsView(workers: options.workers, group: group)).add(to: router)
     CommandRoutes(guarded: guarded, workers: options.workers, group: group, note: options.note).add(to: router)
+    ReleaseRoutes(guarded: guarded, releases: releases).add(to: router)
+    CrashRoutes(guarded: guarded, options: options) { await releases.modulePath($0, version: $1) }.add(to: router)
+    if options.isDevelopment {
+      DevRoutes(guarded: guarded, builds: builds, watchers: gatherer.watchers).add(to: router)
+    }
     router.post("v1/faults") { request, _ in await guarded(.change, request) { await fault(request) } }
     return router
   }
@@ -110,22 +134,13 @@ package struct ControlServer: Sendable {
       }
     }
     router.get("v1/live") { request, context in
-      await guarded(.read, request) { LiveRoutes.stream(gatherer.watchers, to: context.channel) }
+      await guarded(.read, request) { LiveRoutes.stream(gatherer.watchers, first: builds.failing, to: context.channel) }
     }
     router.get("v1/history") { request, _ in
       await guarded(.read, request) { Answer.json(.ok, await gatherer.history) }
     }
-    router.get("v1/crashes") { request, _ in
-      await guarded(.read, request) { Answer.json(.ok, CrashEntry.list(in: options.crashes)) }
-    }
-    router.get("v1/crashes/:id") { request, context in
-      await guarded(.read, request) {
-        guard let id = context.parameters.get("id"), let report = CrashEntry.report(id, in: options.crashes) else {
-          return Answer.error(.notFound, "there is no such crash; ask /v1/crashes")
-        }
-        return Answer.json(.ok, report)
-      }
-    }
+    let audit = AuditView(path: options.releases.files.audit)
+    router.get("v1/audit") { request, _ in await guarded(.read, request) { audit.answer(to: request) } }
   }
 
   private func isServed() async -> Bool { await options.ask("served", []) == Array("true".utf8) }

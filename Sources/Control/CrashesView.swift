@@ -1,7 +1,7 @@
 // The crash bundles and reports that the data directory keeps.
 import FoundationEssentials
 
-struct CrashEntry: Encodable, Equatable {
+struct CrashEntry: Encodable, Hashable {
   var id: String
   var bytes: Int
   /// Seconds since 1970.
@@ -20,7 +20,15 @@ struct CrashEntry: Encodable, Equatable {
 
   /// The report itself; nil where there is none. An id is a file's name and can name nothing outside the directory.
   static func report(_ id: String, in directory: String) -> [UInt8]? {
-    guard !id.contains("/"), !id.hasPrefix("."), !id.utf8.contains(0) else { return nil }
-    return FileManager.default.contents(atPath: "\(directory)/\(id).json").map(Array.init)
+    file(id + ".json", in: directory)
+  }
+  /// What the report's crash is played again from.
+  static func bundle(_ id: String, in directory: String) -> [UInt8]? {
+    file(id + ".bundle", in: directory)
+  }
+
+  private static func file(_ name: String, in directory: String) -> [UInt8]? {
+    guard !name.contains("/"), !name.hasPrefix("."), !name.hasPrefix("-"), !name.utf8.contains(0) else { return nil }
+    return FileManager.default.contents(atPath: "\(directory)/\(name)").map(Array.init)
   }
 }

@@ -17,11 +17,16 @@ struct ControlCommand: ParsableCommand {
     let role = try started { try RoleConfiguration.required() }
     let channel = ChildChannel()
     let workers = WorkerList()
-    let server = ControlServer(try started { try Self.options(role, channel, workers) })
+    let server = try started {
+      let options = try Self.options(role, channel, workers)
+      do { return try ControlServer(options) } catch { throw StartError("\(error)") }
+    }
     channel.start(
       receive: { message in
         switch message {
-        case .workers(let list): workers.replace(list)
+        case .workers(let list):
+          workers.replace(list)
+          server.workersChanged()
         case .stop:
           server.endStreams()
           usleep(Self.farewellMicroseconds)
@@ -48,19 +53,18 @@ struct ControlCommand: ParsableCommand {
       throw StartError("Cannot read \(tokenPath).")
     }
     guard let http = Endpoint(try role.text("http")) else { throw StartError("The http address is none.") }
-    var options = ControlOptions(
+    return ControlOptions(
       host: http.host, port: Int(http.port), adminToken: token.filter { $0 > UInt8(ascii: " ") },
       crashes: try role.text("crashes"), modules: try role.text("modules"), web: role.values["web"],
-      playersAddress: try role.text("listen"), hasTLS: role.values["tls-certificate"] != nil,
+      releases: try ReleaseValues.options(role), playersAddress: try role.text("listen"),
+      hasTLS: role.values["tls-certificate"] != nil,
       ask: { verb, body in
         await withCheckedContinuation { continuation in
           channel.request(verb, body) { continuation.resume(returning: $0) }
         }
       },
       workers: { workers.now }, serving: { _ in channel.ready() },
-      note: { channel.event("operator", $0) })
-    options.data = URL(fileURLWithPath: try role.text("crashes")).deletingLastPathComponent().path
-    return options
+      note: { channel.event("operator", $0) }, noteRelease: { channel.event("release", $0) })
   }
 }
 

@@ -28,6 +28,7 @@ struct ServeCommand: ParsableCommand {
   @Option(help: Setting.hang.help) var hangMilliseconds: String?
   @Option(help: Setting.grace.help) var graceMilliseconds: String?
   @Option(help: Setting.intensity.help) var restartIntensity: String?
+  @OptionGroup(title: "Releases") var releases: ReleaseArguments
   @Option(help: "A YAML file with settings, one `name: value` a line.") var config: String?
 
   private var commandLine: [String: String] {
@@ -38,7 +39,7 @@ struct ServeCommand: ParsableCommand {
       (.tlsCertificate, tlsCertificate), (.tlsKey, tlsKey), (.hang, hangMilliseconds), (.grace, graceMilliseconds),
       (.intensity, restartIntensity),
     ]
-    for (setting, value) in given { values[setting.name] = value }
+    for (setting, value) in given + releases.given { values[setting.name] = value }
     return values
   }
 
@@ -47,7 +48,9 @@ struct ServeCommand: ParsableCommand {
     let status = try started {
       let settings = try Settings(
         commandLine: commandLine, file: config ?? ProcessInfo.processInfo.environment["ONEUP_CONFIG"])
-      return try SupervisorProcess(Self.options(settings)).run()
+      let supervisor = try SupervisorProcess(Self.options(settings))
+      for line in try settings.releases.takeIn(settings, data: settings.data) { supervisor.warn(line) }
+      return supervisor.run()
     }
     throw ExitCode(status)
   }
@@ -61,6 +64,7 @@ struct ServeCommand: ParsableCommand {
       "dev": settings.isDevelopment ? "true" : "false",
     ]
     options.passedOn["web"] = settings.web
+    options.passedOn.merge(settings.releases.passedOn) { $1 }
     if let tls = settings.tls {
       options.passedOn["tls-certificate"] = tls.certificate
       options.passedOn["tls-key"] = tls.key

@@ -5,6 +5,8 @@ import ArgumentParser
 struct Setting: Sendable {
   enum Kind: Sendable {
     case path
+    /// Between commas.
+    case list
     /// HOST:PORT
     case address
     case integer(ClosedRange<Int>)
@@ -48,7 +50,7 @@ struct Setting: Sendable {
     text: "The directory of oneup.js and the dashboard. Without it: Web/ or share/oneup/web near the program.")
   static let development = Setting(
     name: "dev", kind: .flag, unit: nil, fallback: "false",
-    text: "For development: modules that fail on purpose may be joined.")
+    text: "For development: builds need no signature, and modules that fail on purpose may be joined.")
   static let tlsCertificate = Setting(
     name: "tls-certificate", kind: .path, unit: nil, fallback: nil,
     text: "PEM file with the certificate chain; players may then connect with TLS. Without it: no TLS.")
@@ -64,11 +66,11 @@ struct Setting: Sendable {
     name: "restart-intensity", kind: .integer(2...1_000_000), unit: "deaths", fallback: "5",
     text: "So many uninvited deaths of one role within 30 s, and the server gives up and says why.")
 
-  static let all = [
-    data, listen, http, workers, loops, durability, shards, modules, web, development, tlsCertificate, tlsKey, hang,
-    grace,
-    intensity,
-  ]
+  static let all =
+    [
+      data, listen, http, workers, loops, durability, shards, modules, web, development, tlsCertificate, tlsKey, hang,
+      grace, intensity,
+    ] + releases
 
   var environmentName: String {
     "ONEUP_" + String(name.map { $0 == "-" ? "_" : Character($0.uppercased()) })
@@ -76,6 +78,7 @@ struct Setting: Sendable {
   var typeName: String {
     switch kind {
     case .path: "path"
+    case .list: "KEY|FILE,…"
     case .address: "HOST:PORT"
     case .integer(let range): "\(range.lowerBound)…\(range.upperBound)"
     case .choice(let names): names.joined(separator: "|")
@@ -90,6 +93,7 @@ struct Setting: Sendable {
     let valueName =
       switch kind {
       case .path: "path"
+      case .list: "keys"
       case .address: "host:port"
       case .integer: "number"
       case .choice(let names): names.joined(separator: "|")

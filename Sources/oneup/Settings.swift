@@ -20,6 +20,7 @@ struct Settings: Sendable {
   var hangMilliseconds: Int
   var graceMilliseconds: Int
   var restartIntensity: Int
+  var releases: ReleaseValues
 
   /// `commandLine`: by setting's name. `file`: a YAML file, which must exist.
   init(commandLine: [String: String], file: String?) throws {
@@ -39,6 +40,7 @@ struct Settings: Sendable {
     hangMilliseconds = try Self.integer(.hang, reader) ?? 3_000
     graceMilliseconds = try Self.integer(.grace, reader) ?? 5_000
     restartIntensity = try Self.integer(.intensity, reader) ?? 5
+    releases = try ReleaseValues { try Self.value($0, reader) }
     switch (try Self.value(.tlsCertificate, reader), try Self.value(.tlsKey, reader)) {
     case (let certificate?, let key?): tls = (certificate, key)
     case (nil, nil): tls = nil
@@ -80,7 +82,7 @@ struct Settings: Sendable {
     guard let text = reader.string(forKey: ConfigKey([setting.name])) ?? setting.fallback else { return nil }
     let isGood =
       switch setting.kind {
-      case .path: !text.isEmpty && !text.contains("\n")
+      case .path, .list: !text.isEmpty && !text.contains("\n")
       case .address: Endpoint(text) != nil
       case .integer(let range): Int(text).map(range.contains) ?? false
       case .choice(let names): names.contains(text)

@@ -23,7 +23,7 @@ struct WorkerCommand: ParsableCommand {
     WorkerConfiguration(
       data: try role.text("data"), socket: try role.text("socket"), instance: try role.number("instance"),
       shards: try role.shardMap(), durability: try role.text("durability") == "disk" ? .disk : .process,
-      modules: try role.text("modules"), isDevelopment: try role.text("dev") == "true")
+      isDevelopment: try role.text("dev") == "true")
   }
 }
 

@@ -4,6 +4,8 @@ import Glibc
 
 actor Gatherer {
   private let ask: @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8]
+  /// The directory of crash bundles and reports.
+  private let crashes: String
   nonisolated let watchers = Watchers()
   private var book = VitalsBook()
   private var isLooking = false
@@ -11,9 +13,13 @@ actor Gatherer {
   /// The newest that was told.
   private var lastEvent: Int64 = 0
   private var lastRecovery: Int64 = 0
+  private var knownCrashes: Set<String> = []
   private var knowsPast = false
 
-  init(ask: @escaping @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8]) { self.ask = ask }
+  init(ask: @escaping @Sendable (_ verb: String, _ body: [UInt8]) async -> [UInt8], crashes: String) {
+    self.ask = ask
+    self.crashes = crashes
+  }
 
   /// Until the task is cancelled.
   nonisolated func run() async {
@@ -63,8 +69,18 @@ actor Gatherer {
       lastRecovery = recoveries.last?.number ?? lastRecovery
       book.note(recoveries)
     }
+    tellCrashes()
     // What was before control began is no news.
     knowsPast = true
+  }
+
+  /// Oldest first. A report is there before the event that makes anybody look.
+  private func tellCrashes() {
+    let crashes = CrashEntry.list(in: crashes)
+    for crash in crashes.reversed() where knowsPast && !knownCrashes.contains(crash.id) {
+      watchers.tell("crash", Answer.encode(crash))
+    }
+    knownCrashes = Set(crashes.map(\.id))
   }
 
   private func tellVitals() async {

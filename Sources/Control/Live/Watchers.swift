@@ -42,11 +42,15 @@ package final class Watchers: Sendable {
 
   /// `event` with `json`, in the form of server-sent events.
   package func tell(_ event: String, _ json: [UInt8], first: Bool = false) {
+    let message = Self.message(event, json)
+    send(message)
+    if first { state.withLock { $0.first = message } }
+  }
+  static func message(_ event: String, _ json: [UInt8]) -> ByteBuffer {
     var message = ByteBuffer(string: "event: \(event)\ndata: ")
     message.writeBytes(json)
     message.writeString("\n\n")
-    send(message)
-    if first { state.withLock { $0.first = message } }
+    return message
   }
   /// Nothing is to be told; a connection that is dead is found out.
   func beat() { send(ByteBuffer(string: ": beat\n\n")) }

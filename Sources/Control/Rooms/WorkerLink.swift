@@ -39,6 +39,8 @@ final class WorkerLink: Sendable {
   }
 
   var isOpen: Bool { channel.isActive }
+  /// Shards that the worker has said it owns.
+  var served: Set<ShardID> { book.served }
   /// What is unanswered fails.
   func close() { channel.close(promise: nil) }
 
@@ -107,9 +109,13 @@ private final class Book: Sendable {
   private struct State {
     var next: UInt32 = 1
     var waiting: [UInt32: EventLoopPromise<WorkerLink.Reply>] = [:]
+    var served: Set<ShardID> = []
     var isOver = false
   }
   private let state = Mutex(State())
+
+  var served: Set<ShardID> { state.withLock { $0.served } }
+  func note(serving shard: ShardID) { _ = state.withLock { $0.served.insert(shard) } }
 
   func expect(on loop: any EventLoop) -> (UInt32, EventLoopFuture<WorkerLink.Reply>) {
     let promise = loop.makePromise(of: WorkerLink.Reply.self)
@@ -162,7 +168,7 @@ private final class LinkHandler: ChannelInboundHandler {
           switch try LinkToGateway(header, body) {
           case .inspected(let request, let json): book.succeed(request, .inspected(Array(json)))
           case .commanded(let request, let answer): book.succeed(request, .commanded(answer))
-          // The worker also announces its shards.
+          case .serving: book.note(serving: header.shard)
           default: break
           }
         }

@@ -62,5 +62,6 @@ package enum Fault: String, Sendable, Hashable, CaseIterable {
   case workerStop = "worker-stop"
   case gatewayKill = "gateway-kill"
   case spareKill = "spare-kill"
+  case controlKill = "control-kill"
   case allKill = "all-kill"
 }

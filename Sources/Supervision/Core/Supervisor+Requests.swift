@@ -71,6 +71,7 @@ extension Supervisor {
     case .allKill: return alive
     case .gatewayKill: return Array(matching { $0.role == .gateway }.prefix(1))
     case .spareKill: return Array(matching { $0.isSpare }.prefix(1))
+    case .controlKill: return Array(matching { $0.role == .control }.prefix(1))
     case .workerKill, .workerStop:
       if wanted != nil { return matching { $0.role == .worker } }
       // Round robin over the places whose shards are served.

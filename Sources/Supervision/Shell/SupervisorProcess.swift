@@ -64,6 +64,9 @@ package final class SupervisorProcess {
     return exit?.status ?? 1
   }
 
+  /// For what is found out between the taking of the data directory and the start.
+  package func warn(_ text: String) { Log.write(.warning, text) }
+
   // MARK: The loop
 
   private func turn() {

@@ -9,14 +9,12 @@ package struct WorkerConfiguration: Sendable {
   package var instance: UInt32
   package var shards: ShardMap
   package var durability: Durability
-  /// Where module builds are found; the newest of each name is given to new rooms.
-  package var modules: String
   /// Without it nobody makes rooms of `developmentModules`.
   package var isDevelopment: Bool
   static let developmentModules: Set<String> = ["faulty"]
 
   package init(
-    data: String, socket: String, instance: UInt32, shards: ShardMap, durability: Durability, modules: String,
+    data: String, socket: String, instance: UInt32, shards: ShardMap, durability: Durability,
     isDevelopment: Bool
   ) {
     self.data = data
@@ -24,7 +22,6 @@ package struct WorkerConfiguration: Sendable {
     self.instance = instance
     self.shards = shards
     self.durability = durability
-    self.modules = modules
     self.isDevelopment = isDevelopment
   }
 }

@@ -88,14 +88,7 @@ package final class WorkerProcess {
     poll.add(line.descriptor, token: Token.supervisor)
     poll.add(listener, token: Token.listener)
     poll.add(background.wake, token: Token.background)
-    try loadModules()
-  }
-
-  private func loadModules() throws(WorkerError) {
-    do throws(EngineError) {
-      let report = try engine.load(directory: configuration.modules)
-      for (file, reason) in report.refused { log("module-refused", "\(file) is not loaded: \(reason)") }
-    } catch { throw WorkerError(error.description) }
+    try offerCurrent()
   }
 
   func log(_ kind: String, _ text: String) { line.say(.event(kind: kind, text: text)) }

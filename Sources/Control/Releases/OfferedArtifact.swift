@@ -1,0 +1,77 @@
+// A build as somebody brings it: a manifest and the module's bytes, not judged yet.
+package import Artifacts
+import Core
+import FoundationEssentials
+
+package struct OfferedArtifact: Sendable {
+  package var manifest: Manifest
+  package var module: [UInt8]
+  /// Which source line each instruction came from, for backtraces only: nobody signs it, and nothing depends on it.
+  package var lines: [UInt8]?
+  static let linesExtension = "lines"
+  static let linesBytesMax = 32 * 1_048_576
+
+  init(manifest: Manifest, module: [UInt8], lines: [UInt8]? = nil) {
+    (self.manifest, self.module, self.lines) = (manifest, module, lines)
+  }
+
+  /// `path` without the end: NAME.json and NAME.wasm or NAME.so. nil: it is not there, or not whole yet. What is written
+  /// file by file is whole when the module is as long as the manifest says and has its hash.
+  package init?(pair path: String) {
+    guard let manifest = Self.manifest(at: path) else { return nil }
+    let file = "\(path).\(manifest.format.fileExtension)"
+    guard let size = (try? FileManager.default.attributesOfItem(atPath: file))?[.size] as? Int,
+      size == manifest.bytes, size <= ArtifactLimits.moduleBytesMax,
+      let module = FileManager.default.contents(atPath: file).map(Array.init), ModuleHash(of: module) == manifest.hash
+    else { return nil }
+    let lines = FileManager.default.contents(atPath: "\(path).\(Self.linesExtension)").map(Array.init)
+    self.init(manifest: manifest, module: module, lines: lines.flatMap { $0.count <= Self.linesBytesMax ? $0 : nil })
+  }
+
+  /// The member `manifest` of a JSON object, as it stands.
+  static func manifest(in object: [UInt8]) -> Manifest? {
+    var found: Manifest?
+    JSONPieces.members(object[...]) { name, value in
+      if Array(name) == Array("manifest".utf8) { found = try? Manifest(json: Array(value)) }
+    }
+    return found
+  }
+
+  /// nil where there is none that can be read.
+  static func manifest(at path: String) -> Manifest? {
+    FileManager.default.contents(atPath: path + ".json").flatMap { try? Manifest(json: Array($0)) }
+  }
+
+  /// Signs it where nobody has.
+  mutating func sign(with key: SigningKey) {
+    if manifest.signature == nil { manifest.sign(with: key) }
+  }
+
+  /// The pairs of a directory, by their paths without the end.
+  package static func pairs(in directory: String) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
+      .filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }
+      .map { "\(directory)/\($0.dropLast(".json".count))" }
+  }
+}
+
+/// Whose artifacts a server takes.
+package struct ReleaseTrust: Sendable {
+  package var trusted: TrustedKeys
+  package var trustedNative: TrustedKeys
+  /// Signs what comes unsigned, for development.
+  package var development: SigningKey?
+
+  /// `files`: where the development key is, or is made.
+  package init(
+    trusted: TrustedKeys, trustedNative: TrustedKeys, isDevelopment: Bool, _ files: ReleaseFiles
+  ) throws(ArtifactError) {
+    (self.trusted, self.trustedNative) = (trusted, trustedNative)
+    guard isDevelopment else { return }
+    let path = files.developmentKey
+    if !FileManager.default.fileExists(atPath: path) { try KeyFile.write(SigningKey(), to: path) }
+    let key = try KeyFile.signingKey(at: path)
+    development = key
+    self.trusted.insert(key.verifying)
+  }
+}
