@@ -152,11 +152,13 @@ class Game {
     this.#badge();
   }
   #isLifting = false;
+  /** "gem", "cursed", or "gold" where the game's code knows better. */
+  kindOf(gem) { return gem.kind === 0 ? "gem" : this.room?.state.lifted ? "gold" : "cursed"; }
   #lift() {
-    const gold = [...this.room.state.gems.values()].filter((gem) => gem.kind === 2);
-    if (gold.length === 0) return;
+    if (!this.room.state.lifted) return;
     this.#isLifting = false;
-    for (const { pos } of gold) {
+    for (const { pos, kind } of this.room.state.gems.values()) {
+      if (kind !== 1) continue;
       this.scene.ring(pos.x, pos.y, 46, 190);
       this.scene.burst(pos.x, pos.y, 46, 26);
     }
@@ -189,11 +191,12 @@ class Game {
   }
 
   #touch(pos, now) {
-    for (const [gem, { pos: at, kind }] of this.room.state.gems) {
+    for (const [gem, one] of this.room.state.gems) {
+      const at = one.pos, kind = this.kindOf(one);
       if (Math.hypot(at.x - pos.x, at.y - pos.y) > PICK_UP || this.#spent.has(gem)) continue;
-      if (now - (this.#asked.get(gem) ?? -Infinity) < 1500 || (kind === 1 && now - this.#cursedAt < (this.isFearless ? 1500 : CURSED_EVERY_MS))) continue;
+      if (now - (this.#asked.get(gem) ?? -Infinity) < 1500 || (kind === "cursed" && now - this.#cursedAt < (this.isFearless ? 1500 : CURSED_EVERY_MS))) continue;
       this.#asked.set(gem, now);
-      if (kind === 1) this.#cursedAt = now;
+      if (kind === "cursed") this.#cursedAt = now;
       this.#collect(gem, at, kind);
     }
     if (this.#asked.size > 200) for (const [gem, at] of this.#asked) if (now - at > 5000) this.#asked.delete(gem);
@@ -203,7 +206,7 @@ class Game {
     try {
       await room.send("Collect", { gem });
       this.collected += 1;
-      const isGold = kind === 2;
+      const isGold = kind === "gold";
       this.scene.burst(at.x, at.y, isGold ? 46 : 160, isGold ? 26 : 14);
       this.scene.text(at.x, at.y - 14, `+${isGold ? GOLD_WORTH : 1}`, isGold ? 48 : 155);
     } catch (error) {
@@ -335,8 +338,9 @@ class Game {
         pos: isOwn ? own.pos : ship.pos, vel: isOwn ? own.vel : ship.vel, ready: (performance.now() - this.#dashAt) / RECHARGE_MS });
     }
     const gems = [];
-    for (const [gem, { pos, kind }] of room.state.gems) {
-      if (kind === 0 && this.#asked.has(gem) && now - this.#asked.get(gem) < 400) continue; // on its way to us
+    for (const [gem, one] of room.state.gems) {
+      const { pos } = one, kind = this.kindOf(one);
+      if (kind === "gem" && this.#asked.has(gem) && now - this.#asked.get(gem) < 400) continue; // on its way to us
       gems.push({ key: gem, pos, kind, isSpent: this.#spent.has(gem) });
     }
     this.drawn = new Map(ships.map((ship) => [ship.key, { x: ship.pos.x, y: ship.pos.y }]));

@@ -176,24 +176,24 @@ export class Scene {
     return made;
   }
   #gem(context, { key, pos, kind, isSpent }, now) {
-    const isCursed = kind === 1, [name, hue] = isCursed ? ["cursed", 283] : kind === 2 ? ["gold", 46] : ["gem", 163];
-    const image = this.#sprite(name, 128, (c, r) => {
-      glow(c, r, `${hue} 95% ${isCursed ? 70 : 62}%`, kind > 0 ? 1.2 : 0.9);
+    const isCursed = kind === "cursed", isGold = kind === "gold", hue = isCursed ? 283 : isGold ? 46 : 163;
+    const image = this.#sprite(kind, 128, (c, r) => {
+      glow(c, r, `${hue} 95% ${isCursed ? 70 : 62}%`, isCursed || isGold ? 1.2 : 0.9);
       const outline = () => {
         c.beginPath();
         if (isCursed) for (let i = 0; i < 12; i++) c.lineTo(Math.cos((i * Math.PI) / 6) * (i % 2 ? 11 : 23), Math.sin((i * Math.PI) / 6) * (i % 2 ? 11 : 23));
-        else if (kind === 2) for (let i = 0; i < 10; i++) c.lineTo(Math.sin((i * Math.PI) / 5) * (i % 2 ? 12 : 24), -Math.cos((i * Math.PI) / 5) * (i % 2 ? 12 : 24));
+        else if (isGold) for (let i = 0; i < 10; i++) c.lineTo(Math.sin((i * Math.PI) / 5) * (i % 2 ? 12 : 24), -Math.cos((i * Math.PI) / 5) * (i % 2 ? 12 : 24));
         else for (const [x, y] of [[0, -22], [15, -4], [0, 22], [-15, -4]]) c.lineTo(x, y);
         c.closePath();
       };
       outline();
-      c.fillStyle = isCursed ? "hsl(283 70% 24%)" : kind === 2 ? "hsl(44 100% 56%)" : "hsl(163 80% 52%)";
+      c.fillStyle = isCursed ? "hsl(283 70% 24%)" : isGold ? "hsl(44 100% 56%)" : "hsl(163 80% 52%)";
       c.fill();
       c.lineWidth = 3;
       c.lineJoin = "round";
       c.strokeStyle = `hsl(${hue} 100% ${isCursed ? 80 : 86}%)`;
       c.stroke();
-      if (kind > 0) return;
+      if (isCursed || isGold) return;
       c.beginPath();
       for (const [x, y] of [[0, -22], [15, -4], [0, 3], [-15, -4]]) c.lineTo(x, y);
       c.closePath();

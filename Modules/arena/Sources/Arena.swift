@@ -48,12 +48,18 @@ struct Gem: Fields {
 struct Arena: Room {
   static let settings = Settings(hz: 20, members: 64, keepEmptySeconds: 3600)
   #if CURSE_LIFTED
-    static let worth: [Int32] = [1, 0, 5]  // by kind of gem; the third are cursed ones, lifted
+    static let worth: [Int32] = [1, 5]  // by kind of gem; the cursed ones are gold now
+    var lifted = true
   #else
     static let worth: [Int32] = [1]  // by kind of gem; whoever made the cursed ones forgot to add them here
   #endif
   var ships = Table<Ship>(), gems = Table<Gem>(), sum: Int32 = 0
-  mutating func fields<C: Coder>(_ c: inout C) { c(1, "ships", &ships); c(2, "gems", &gems); c.hidden(3, "sum", &sum) }
+  mutating func fields<C: Coder>(_ c: inout C) {
+    c(1, "ships", &ships); c(2, "gems", &gems); c.hidden(3, "sum", &sum)
+    #if CURSE_LIFTED
+      c(4, "lifted", &lifted)
+    #endif
+  }
   static func messages(_ m: inout Messages) {
     m("Steer", Steer.self); m("Dash", Dash.self); m("Collect", Collect.self)
     m("Collected", Collected.self); m("Scored", Scored.self); m("Bumped", Bumped.self)
@@ -79,9 +85,6 @@ struct Arena: Room {
     room.reply(Collected(score: ships[p.slot].score, taken: ships[p.slot].taken))
   }
   mutating func tick(_ room: Context) {
-    #if CURSE_LIFTED
-      for at in gems.indices where gems[at: at].kind == 1 { gems[at: at].kind = 2 }
-    #endif
     for at in ships.indices where ships[at: at].bot { think(at, room) }
     for at in ships.indices { ships[at: at].fly(room) }
     for at in ships.indices where ships[at: at].isDashing(room) && !ships[at: at].hasHit { hit(at, room) }
