@@ -718,6 +718,8 @@ class Membership {
      * @type {number | null} */
     this.heldUntil = null;
     this.isLeaving = false;
+    /** The room has just said that another version runs it: its `Attached` comes next, with nothing missing before it. */
+    this.isSwitching = false;
   }
   get last() { return this.acked + this.pending.length; }
 
@@ -793,7 +795,9 @@ class Membership {
       case "attached": return this.attached(frame);
       case "gone": return this.gone(frame);
       case "error": return this.failed(frame);
-      case "notice": return this.tell.notice(["", "frozen", "thawed", "recovered", "upgraded", "back"][frame.about] ?? "", frame.text);
+      case "notice":
+        this.isSwitching = frame.about === 4;
+        return this.tell.notice(["", "frozen", "thawed", "recovered", "upgraded", "back"][frame.about] ?? "", frame.text);
     }
     if (this.phase !== "attached") return;
     switch (frame.kind) {
@@ -821,6 +825,9 @@ class Membership {
       this.needsState = true;
     }
     this.tell.attached(a, wasAsked);
+    // All results up to here have come: without one an input is applied.
+    if (this.isSwitching && !wasAsked) this.acknowledge(Math.min(Math.max(a.nextSeq, 1) - 1, this.last));
+    this.isSwitching = false;
     this.decideUpTo(Math.max(a.nextSeq, 1), a.upTo, isFirst, isSame);
     this.tell.numbered(); // what a game sends from now on has its number
     this.pump();

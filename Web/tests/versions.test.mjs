@@ -83,6 +83,21 @@ test("an upgrade: what the new build says waits for its schema, in order; no dea
   assert.equal(server.sockets.length, 1);
 });
 
+test("an upgrade raises the timeline: what was decided before it is known all the same", async (t) => {
+  const { server, join } = await fixture(t);
+  const { room } = await join();
+  const answers = [1, 2, 3].map((n) => room.sendRaw(b(n)));
+  for (let i = 0; i < 3; i++) await server.next("input");
+  server.say("notice", { joinId: 1, about: 4, text: "the room runs game 1.0.1 now" });
+  server.attached({ timeline: 2n, nextSeq: 3, module: build("1.0.1", two) });
+  server.say("state", { joinId: 1, timeline: 2n, asOf: 9, payload: full(...field(1, 8)) });
+  await Promise.all(answers.slice(0, 2));
+  assert.equal((await server.next("input")).seq, 3, "what was not decided goes out again");
+  server.say("ack", { joinId: 1, seq: 3 });
+  await answers[2];
+  assert.deepEqual([room.stats.lost, room.stats.doubled, room.stats.acknowledged, room.stats.recovered], [0, 0, 3, 0]);
+});
+
 test("a reply is read by the schema of the build that gave it", async (t) => {
   const { server, pages, release, join } = await fixture(t);
   const { room } = await join();
