@@ -10,6 +10,10 @@ final class Faults {
   var trips = 0
   /// Instances made and not discarded, by the present owner.
   var instances = 0
+  /// The next so many calls do not count for `trips`.
+  var tripsAfter = 0
+  /// Builds whose bytes are gone.
+  var missing: Set<ModuleHash> = []
   /// Before each call.
   var atCall: () -> Void = {}
 }
@@ -34,7 +38,7 @@ final class TestEngine: RoomEngine {
     set { inner.context = newValue }
   }
   func module(named name: String) -> ModuleSettings? { inner.module(named: name) }
-  func module(_ hash: ModuleHash) -> ModuleSettings? { inner.module(hash) }
+  func module(_ hash: ModuleHash) -> ModuleSettings? { faults.missing.contains(hash) ? nil : inner.module(hash) }
 
   func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
     try place()
@@ -50,7 +54,12 @@ final class TestEngine: RoomEngine {
     _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
   ) throws(CarryError) -> any RoomInstance {
     do throws(EngineError) { try place() } catch { throw CarryError(.unavailable, error.description) }
-    return try inner.carry(instance, to: module, limits: limits, context: context)
+    do throws(CarryError) {
+      return try inner.carry(instance, to: module, limits: limits, context: context)
+    } catch {
+      faults.instances -= 1
+      throw error
+    }
   }
   func offer(_ module: ModuleHash) throws(EngineError) { try inner.offer(module) }
   private func place() throws(EngineError) {
@@ -68,7 +77,9 @@ final class TestEngine: RoomEngine {
     _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
   ) -> RoomOutcome {
     faults.atCall()
-    if budget != .decided, faults.trips > 0 {
+    if faults.tripsAfter > 0 {
+      faults.tripsAfter -= 1
+    } else if budget != .decided, faults.trips > 0 {
       faults.trips -= 1
       return .failed(RoomFault(kind: .watchdog, text: "tripped"))
     }

@@ -155,6 +155,8 @@ package final class Room {
   var replayTrouble: WakeError?
   /// What its last event cost, in fuel.
   var ghostCost: UInt64 = 0
+  /// It waits to be carried to another build.
+  var isUpgrading = false
   /// The end of a probation is staged.
   var isTwinChanging = false
   /// Its silent version came out of a replay differently and was given up: going back is impossible until the next upgrade.

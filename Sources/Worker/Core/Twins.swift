@@ -128,6 +128,7 @@ extension Worker {
     }
     settleTwin(part, step.event, spoken, heard, draft)
     finish(room, step, settlement, fuel + heard.fuel)
+    if step.head.seq == part.endsAtEvent { schedule(room) }
     return nil
   }
 

@@ -19,12 +19,12 @@ extension Worker {
     _ room: Room, _ host: RoomHost, _ module: ModuleHash, _ events: UInt32, _ seconds: UInt32, _ command: PendingCommand
   ) -> CommandAnswer? {
     if let why = whyNot(room, host, module) { return .refused(why) }
-    guard pendingUpgrades.count < Limits.pendingUpgradesMax, !pendingUpgrades.contains(where: { $0.room === room }),
-      room.candidate == nil
-    else { return .busy(retryMilliseconds: Limits.retryBusyMilliseconds) }
-    pendingUpgrades.append(
-      PendingUpgrade(room: room, module: module, events: events, seconds: seconds, command: command))
-    beginUpgrades()
+    guard pendingUpgrades.count < Limits.pendingUpgradesMax, !room.isUpgrading else {
+      return .busy(retryMilliseconds: Limits.retryBusyMilliseconds)
+    }
+    room.isUpgrading = true
+    let upgrade = PendingUpgrade(room: room, module: module, events: events, seconds: seconds, command: command)
+    if pendingUpgrades.isEmpty { beginUpgrade(upgrade) } else { pendingUpgrades.append(upgrade) }
     return nil
   }
 
@@ -38,36 +38,37 @@ extension Worker {
     return nil
   }
 
-  /// Carries rooms whose turn it is. Only those of which nothing is staged: what is carried is then their newest state.
+  /// Carries rooms whose turn it is.
   mutating func beginUpgrades() {
     guard !pendingUpgrades.isEmpty else { return }
     let waiting = pendingUpgrades
     pendingUpgrades = []
-    for upgrade in waiting {
-      guard upgradeBytesLeft > 0, isQuiescent(upgrade.room) else {
-        keepOrRefuse(upgrade)
-        continue
-      }
-      guard let host = upgrade.room.host, whyNot(upgrade.room, host, upgrade.module) == nil, host.ended == nil,
-        host.frozen == nil, !upgrade.room.isEnding
-      else {
-        say(upgrade.command, .refused("the room has changed meanwhile: ask for its state and try again"))
-        continue
-      }
-      if let answer = carry(upgrade, host) { say(upgrade.command, answer) }
-    }
+    for upgrade in waiting { beginUpgrade(upgrade) }
   }
 
-  private func isQuiescent(_ room: Room) -> Bool {
-    room.phase == .ready && room.stagedCount == 0 && room.ordersPending == 0 && room.host?.strangers.isEmpty == true
+  /// Now, if nothing of the room is staged: what is carried is then its newest state. Else it waits for the next turn.
+  private mutating func beginUpgrade(_ upgrade: PendingUpgrade) {
+    let room = upgrade.room
+    switch room.phase {
+    case .repairing: return pendingUpgrades.append(upgrade)
+    case .asleep: return giveUp(upgrade, .busy(retryMilliseconds: Limits.retryBusyMilliseconds))
+    case .stopped:
+      return giveUp(upgrade, .refused("the room is frozen: its history cannot be replayed by this server"))
+    case .ready: break
+    }
+    guard let host = room.host, host.ended == nil, host.frozen == nil, !room.isEnding else {
+      return giveUp(upgrade, .refused("the room has ended or was frozen meanwhile"))
+    }
+    guard upgradeBytesLeft > 0, room.stagedCount == 0, room.ordersPending == 0, host.strangers.isEmpty else {
+      return pendingUpgrades.append(upgrade)
+    }
+    if let why = whyNot(room, host, upgrade.module) { return giveUp(upgrade, .refused(why)) }
+    if let answer = carry(upgrade, host) { giveUp(upgrade, answer) }
   }
 
-  private mutating func keepOrRefuse(_ upgrade: PendingUpgrade) {
-    switch upgrade.room.phase {
-    case .ready, .repairing: pendingUpgrades.append(upgrade)
-    case .asleep: say(upgrade.command, .busy(retryMilliseconds: Limits.retryBusyMilliseconds))
-    case .stopped: say(upgrade.command, .refused("the room is frozen: its history cannot be replayed by this server"))
-    }
+  private mutating func giveUp(_ upgrade: PendingUpgrade, _ answer: CommandAnswer) {
+    upgrade.room.isUpgrading = false
+    say(upgrade.command, answer)
   }
 
   /// Makes the room's new instance aside and stages the switch. Nil: it is on its way.
@@ -100,6 +101,7 @@ extension Worker {
         "the room's state in both versions, \(size) bytes, does not fit into what its journal has free just now")
     }
     room.candidate = instance
+    room.isUpgrading = false
     image.withUnsafeBytes { image in
       stage(
         room,
