@@ -79,6 +79,11 @@ package final class WorkerProcess {
     worker = Worker(
       engine: engine, map: configuration.shards,
       withheld: configuration.isDevelopment ? [] : WorkerConfiguration.developmentModules)
+    worker.stopwatch = {
+      var time = timespec()
+      clock_gettime(CLOCK_MONOTONIC, &time)
+      return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
     poll = try Poll()
     background = try Background.start()
     listener = oneup_listen_unix(configuration.socket)
