@@ -111,7 +111,7 @@ var targets: [Target] = [
     "oneup",
     [
       "CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", "Sandbox", "ModuleBuilder", "Rehearsal",
-      "WorkerShell",
+      "WorkerCore", "WorkerShell",
       "GatewayCore", "GatewayShell",
       "SupervisionCore",
       "SupervisionShell", "Control", "Drill", arguments, configuration,
@@ -144,6 +144,7 @@ var targets: [Target] = [
     name: "RehearsalTests",
     dependencies: ["Core", "Wire", "Artifacts", "ReleaseCore", "WorkerCore", "Sandbox", "ModuleBuilder", "Rehearsal"],
     exclude: ["golden"], swiftSettings: strict),
+  tests("ReleaseCoreTests", ["Core", "Artifacts", "ReleaseCore"]),
   tests("OneUpRoomTests", ["OneUpRoom"]),
   module("TallyTests", "Modules/tally"),
   module("FaultyTests", "Modules/faulty"),

@@ -1,8 +1,10 @@
 // `oneup crash`: crashes as files: looked at, run again, tried on a fix, taken elsewhere.
 import ArgumentParser
 import Artifacts
+import Core
 import Foundation
 import Rehearsal
+import WorkerCore
 
 struct CrashCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

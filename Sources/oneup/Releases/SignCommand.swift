@@ -1,6 +1,7 @@
 // `oneup sign`: says who answers for a build.
 import ArgumentParser
 import Artifacts
+import Core
 import Foundation
 
 struct SignCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 // `oneup verify`: what a server that trusts these keys would say of a build.
 import ArgumentParser
 import Artifacts
+import Core
 import Foundation
 
 struct VerifyCommand: ParsableCommand {
