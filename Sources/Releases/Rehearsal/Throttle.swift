@@ -38,8 +38,9 @@ package final class Throttle {
     }
   }
 
-  /// Everybody else goes first, and no more memory than this: a build that takes more ends the rehearsal, not the machine.
-  package static func stepBack(memoryBytesMax: UInt64 = 1 << 30) {
+  /// Everybody else goes first, and no more memory than this, the 2 GiB that the engine sets aside for stacks included: a
+  /// build that takes more ends the rehearsal, not the machine.
+  package static func stepBack(memoryBytesMax: UInt64 = 8 << 30) {
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
     var limit = rlimit(rlim_cur: rlim_t(memoryBytesMax), rlim_max: rlim_t(memoryBytesMax))
     setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limit)
