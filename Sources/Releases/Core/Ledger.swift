@@ -135,6 +135,13 @@ struct Ledger: Hashable, Codable, Sendable {
   /// Failures of the new version that were its own.
   var unsharedTraps: UInt64 { new.traps - min(new.traps, new.sharedTraps) }
 
+  /// What the old version would have shown, generously, in rooms where it has ended; `shown` is what it did show.
+  func expectedAlone(_ shown: UInt64) -> UInt64 {
+    guard new.events > old.events, old.events > 0, shown > 0 else { return 0 }
+    let rate = Double(shown) / Double(old.events)
+    return 1 + UInt64((2 * rate * Double(new.events - old.events)).rounded(.up))
+  }
+
   var comparison: LiveComparison {
     LiveComparison(
       old: old.stats(memoryBytes: oldMemoryBytes), new: new.stats(memoryBytes: newMemoryBytes),

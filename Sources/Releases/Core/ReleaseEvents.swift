@@ -53,6 +53,8 @@ package enum RoomRefusal: Hashable, Sendable {
   case cannotCarry(String)
   /// There is no silent version: it has ended.
   case noTwin
+  /// The room is frozen, whatever builds there are.
+  case frozen
   /// It was tried and came to nothing; the room is as before.
   case failed(String)
 
@@ -63,7 +65,9 @@ package enum RoomRefusal: Hashable, Sendable {
       self = .alreadySo
     } else if says("has no save", "has no restore", "cannot save") {
       self = .cannotCarry(sentence)
-    } else if says("not on probation", "no other version", "no silent version") {
+    } else if says("the room is frozen") {
+      self = .frozen
+    } else if says("no older version is silent") {
       self = .noTwin
     } else if says(
       "on probation already", "is not here", "no room could be made", "just now", "changed meanwhile", "budget")

@@ -21,6 +21,13 @@ extension Rollouts {
           : "\(module) \(rollout.to) is on its way (\(rollout.gate.rawValue), \(rollout.state.rawValue)): wait for its end, or roll it back first"
       )
     }
+    let build = candidate.build
+    if current(of: module)?.hash == build.hash {
+      throw ReleaseError("\(module) \(build) is what new rooms get already: there is nothing to release")
+    }
+    if banned(of: module).contains(where: { $0.build.hash == build.hash }) {
+      throw ReleaseError("\(module) \(build) was rolled back and is banned: release a fix, or unban it with a reason")
+    }
     guard !candidate.now && !candidate.onTrial || !candidate.reason.isEmpty else {
       throw ReleaseError("a release that skips the canary needs a reason for the audit log: --now --reason \"…\"")
     }

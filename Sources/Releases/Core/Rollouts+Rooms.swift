@@ -192,7 +192,7 @@ extension Rollouts {
   /// Where workers have no room for more old versions, those that have been silent long enough end, at most one for each
   /// room that waits: such a room would go back by being carried.
   private mutating func makeSpace(_ course: Course, _ view: RoomView, _ now: Now) {
-    let waiting = view.later.count { $0.value.why.contains("budget") && $0.value.at > now.monotonic }
+    let waiting = view.later.count { $0.value.isForSpace && $0.value.at > now.monotonic }
     guard waiting > 0 else { return }
     let baked = now.monotonic - Int64(settings.bakeSeconds) * 1_000_000
     let settled = view.rooms.values.filter {
@@ -209,21 +209,12 @@ extension Rollouts {
   private mutating func permanent(_ course: inout Course, _ now: Now) {
     let (module, rollout) = (course.rollout.module, course.rollout)
     if course.scope.isEmpty { ask(course, .offer(module: module, rollout.to)) }
-    // Rooms without an older version beside them share no failures with it.
-    var lenient = settings
-    lenient.unsharedTrapsMax = nil
-    if rollout.from != nil, !course.isNow, !course.isPromoted,
-      let why = lenient.trigger(course.ledger, views[module]?.errors ?? ErrorWindow())
-    {
-      takeBack(&course, why, by: Course.itself, now)
-      return advance(&course, now)
-    }
     guard let view = views[module], view.isWhole else { return }
     var left = 0
     var stay = 0
     for room in view.rooms.values.sorted(by: { $0.id < $1.id }) where course.isFor(room) {
       if course.isNew(room) {
-        guard room.isOnProbation else { continue }
+        guard room.isOnProbation, course.failed[room.id.description] == nil else { continue }
         left += 1
         giveIfFree(module, room.id, .settle, now)
       } else if course.canTake(room) {
@@ -293,7 +284,10 @@ extension Rollouts {
       if case .back = order { view.sights = min(view.sights, 1) }
     case .gone: view.rooms[room] = nil
     case .noTwin: view.rooms[room]?.isOnProbation = false
-    case .later(let why): view.later[room] = (now.monotonic + Rollouts.laterMicroseconds, why)
+    case .later(let why): view.later[room] = RoomView.Later(at: now.monotonic + Rollouts.laterMicroseconds, why: why)
+    case .frozen:
+      view.rooms[room]?.isFrozen = true
+      retry(&course, &view, room, order, "the room is frozen", now)
     case .cannotCarry(let why):
       guard let build = view.rooms[room]?.build, course.rollout.state != .rolledBack else {
         return leave(&course, room, why, now)
@@ -304,10 +298,18 @@ extension Rollouts {
       needsSave = true
     case .failed(let why):
       guard course.rollout.state == .rolledBack || order == .settle else { return leave(&course, room, why, now) }
-      view.tries[room, default: 0] += 1
-      view.later[room] = (now.monotonic + Rollouts.laterMicroseconds, why)
-      if view.tries[room, default: 0] >= settings.backTriesMax { leave(&course, room, why, now) }
+      retry(&course, &view, room, order, why, now)
     }
+  }
+
+  /// Again in a second; a room that must go back, or that is on the new build for good, not for ever.
+  private mutating func retry(
+    _ course: inout Course, _ view: inout RoomView, _ room: RoomID, _ order: RoomOrder, _ why: String, _ now: Now
+  ) {
+    view.later[room] = RoomView.Later(at: now.monotonic + Rollouts.laterMicroseconds, why: why)
+    guard course.rollout.state == .rolledBack || order == .settle else { return }
+    view.tries[room, default: 0] += 1
+    if view.tries[room, default: 0] >= settings.backTriesMax { leave(&course, room, why, now) }
   }
 
   private mutating func leave(_ course: inout Course, _ room: RoomID, _ why: String, _ now: Now) {

@@ -168,6 +168,8 @@ package struct Rollouts: Sendable {
   private mutating func count(_ workers: [WorkerStatistics], _ now: Now) {
     for module in watched {
       with(module) { rollouts, course in
+        // Afterwards there is no older version beside it to compare it with.
+        guard course.rollout.gate == .canary, !course.rollout.isOver else { return }
         // What it is counted from must not be taken anew after a restart.
         if !course.ledger.hasBegun { rollouts.needsSave = true }
         course.ledger.count(workers, module: module, to: course.rollout.to)

@@ -8,14 +8,21 @@ struct RoomView: Sendable {
     /// Monotonic microseconds.
     var at: Int64
   }
+  /// Why an order is given again, and from when on.
+  struct Later: Sendable {
+    /// Monotonic microseconds.
+    var at: Int64
+    var why: String
+    /// The worker has no place for another instance.
+    var isForSpace: Bool { why.contains("no room could be made") }
+  }
   var rooms: [RoomID: RoomSight] = [:]
   /// What was seen is all there is.
   var isWhole = false
   /// Whole sights since the gate or state changed.
   var sights = 0
   var orders: [RoomID: Given] = [:]
-  /// Not before, in monotonic microseconds, and why.
-  var later: [RoomID: (at: Int64, why: String)] = [:]
+  var later: [RoomID: Later] = [:]
   var tries: [RoomID: Int] = [:]
   /// Since when rooms are seen with the new build.
   var newSince: [RoomID: Int64] = [:]
