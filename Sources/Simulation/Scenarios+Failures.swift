@@ -272,5 +272,5 @@ extension Scenario {
     },
   ]
 
-  package static let all: [Scenario] = deaths + players + failures + journal + overlaps + lifecycle
+  package static let all: [Scenario] = deaths + players + failures + journal + overlaps + lifecycle + versions
 }
