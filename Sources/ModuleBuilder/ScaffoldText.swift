@@ -217,7 +217,7 @@ enum ScaffoldText {
 
         oneup dev        a server with the game; what you save goes live in the running rooms
         oneup test       the tests in Tests
-        oneup build      Sources to modules/«name».wasm, and Page beside it, for a server that stays: oneup serve
+        oneup build      Sources to modules/«name».wasm, and Page beside it, for a server that stays: oneup serve --dev
 
     | | |
     |---|---|

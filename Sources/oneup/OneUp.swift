@@ -12,9 +12,10 @@ struct OneUp: ParsableCommand {
     commandName: "oneup",
     abstract: "A game server with extra lives: rooms that survive crashes, kills and bugs.",
     discussion: """
-      Start a server:        oneup serve --data ./data
+      Start a server:        oneup serve --dev --data ./data
       Make a game:           oneup new meadow && oneup dev meadow
       Look at a server:      oneup top · oneup ps · oneup why tally/hello · oneup doctor
+      Release a fix:         oneup release push modules/arena.wasm
       Prove it to yourself:  oneup drill --players 100 --seconds 20 --fault worker-kill=3s
 
       Every setting of `serve` can also be an environment variable (ONEUP_LISTEN) or a line of a YAML file

@@ -22,8 +22,9 @@ final class RunningServer {
   struct Failure: Error, CustomStringConvertible { var description: String }
 
   let directory: String
-  let process = Process()
+  private(set) var process = Process()
   private(set) var ready: Ready
+  private let arguments: [String]
 
   /// ONEUP, else what was built beside the tests.
   static var program: URL {
@@ -36,7 +37,7 @@ final class RunningServer {
   static var modules: String { ProcessInfo.processInfo.environment["ONEUP_MODULES"] ?? ".build/modules" }
 
   /// Waits until it is ready. `files`: put into the modules' directory before, by path.
-  init(_ extra: [String] = [], files: [String: String] = [:]) throws {
+  init(_ extra: [String] = [], isDevelopment: Bool = true, files: [String: String] = [:]) throws {
     directory = NSTemporaryDirectory() + "oneup-control-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory + "/modules", withIntermediateDirectories: true)
     for (path, text) in files {
@@ -44,17 +45,24 @@ final class RunningServer {
       try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
       try Data(text.utf8).write(to: file)
     }
-    let output = Pipe()
     _ = FileManager.default.createFile(atPath: directory + "/log", contents: nil)
-    process.executableURL = Self.program
-    process.arguments =
+    arguments =
       [
-        "serve", "--dev", "--data", directory + "/data", "--modules", directory + "/modules", "--listen", "127.0.0.1:0",
+        "serve", "--data", directory + "/data", "--modules", directory + "/modules", "--listen", "127.0.0.1:0",
         "--http",
         "127.0.0.1:0", "--workers", "2", "--shards", "4",
-      ] + extra
+      ] + (isDevelopment ? ["--dev"] : []) + extra
+    ready = try Self.start(process, arguments, log: directory + "/log")
+  }
+
+  private static func start(_ process: Process, _ arguments: [String], log path: String) throws -> Ready {
+    let output = Pipe()
+    process.executableURL = Self.program
+    process.arguments = arguments
     process.standardOutput = output
-    process.standardError = FileHandle(forWritingAtPath: directory + "/log")
+    let file = FileHandle(forWritingAtPath: path)
+    _ = try file?.seekToEnd()
+    process.standardError = file
     try process.run()
     // One line, or the end of the process.
     var line = Data()
@@ -62,10 +70,18 @@ final class RunningServer {
       line.append(byte)
     }
     guard let ready = try? JSONDecoder().decode(Ready.self, from: line) else {
-      let log = (try? String(contentsOfFile: directory + "/log", encoding: .utf8)) ?? ""
+      let log = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
       throw Failure(description: "not ready: \(String(decoding: line, as: UTF8.self))\n\(log)")
     }
-    self.ready = ready
+    return ready
+  }
+
+  /// Every process dies at once; then the server is started again on the same data.
+  func dieAndStartAgain() throws {
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    process = Process()
+    ready = try Self.start(process, arguments, log: directory + "/log")
   }
 
   deinit {

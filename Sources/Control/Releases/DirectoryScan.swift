@@ -23,7 +23,7 @@ extension ReleaseRunner {
       guard let artifact = OfferedArtifact(pair: pair) else { continue }
       scan.seen.insert(mark)
       do throws(ReleaseError) {
-        let rollout = try push(artifact, by: "directory", reason: "found in \(modules)", now: false, isOlder: false)
+        let rollout = try push(artifact, by: Self.directory, reason: "found in \(modules)", now: false, isOlder: false)
         if rollout.state == .refused { note("\(pair).json is refused: \(rollout.why)") }
       } catch { note("\(pair).json is not released: \(error)") }
     }

@@ -34,6 +34,10 @@ package struct Intake {
       }
       let name = artifact.manifest.name
       guard before[name] == nil else { continue }
+      guard trust.development != nil || !artifact.manifest.isDevelopment else {
+        outcome.refused.append((file, Self.unfit))
+        continue
+      }
       guard current[name] == nil else {
         outcome.refused.append(
           (file, "there is another build of \(name) beside it: keep the one that new rooms shall have"))
@@ -52,6 +56,9 @@ package struct Intake {
     if current != before { try files.setCurrent(current) }
     return outcome
   }
+
+  static let unfit =
+    "it was built for trying things out, with fuel to match: build it without --development, or start the server with --dev"
 
   private func judge(_ offered: OfferedArtifact) throws(ArtifactRefusal) -> VerifiedArtifact {
     var artifact = offered

@@ -66,7 +66,7 @@ struct ReleaseRoutes: Sendable {
       } else {
         return Answer.error(.badRequest, example)
       }
-      let rollout = try await releases.push(
+      let rollout = try await releases.pushNext(
         artifact, by: words.who, reason: words.reason, now: push.now ?? false,
         withTwins: push.probation ?? true, isOlder: push.older ?? false)
       guard rollout.state != .refused else { return Answer.error(.unprocessableContent, rollout.why) }

@@ -7,12 +7,29 @@ import ReleaseCore
 extension ReleaseRunner {
   // MARK: Brought
 
+  /// Who brings what lies in the modules directory.
+  static let directory = "directory"
+  /// How long a developer's build waits for the one before it.
+  private static let developmentPatience = Duration.seconds(10)
+
+  /// The same, after a build that is just going into all rooms for development: saves follow each other fast.
+  func pushNext(
+    _ offered: OfferedArtifact, by who: String, reason: String, now: Bool, withTwins: Bool, isOlder: Bool
+  ) async throws(ReleaseError) -> RolloutView {
+    let deadline = ContinuousClock.now + Self.developmentPatience
+    while let running = core.rollout(of: offered.manifest.name), quick.contains(running.id),
+      ContinuousClock.now < deadline, (try? await Task.sleep(for: .milliseconds(10))) != nil
+    {}
+    return try push(offered, by: who, reason: reason, now: now, withTwins: withTwins, isOlder: isOlder)
+  }
+
   func push(
     _ offered: OfferedArtifact, by who: String, reason: String, now: Bool, withTwins: Bool = true,
     isOlder: Bool
   ) throws(ReleaseError) -> RolloutView {
     var artifact = offered
     let name = artifact.manifest.name
+    guard !artifact.manifest.isDevelopment || options.trust.development != nil else { throw ReleaseError(Intake.unfit) }
     var candidate = Candidate(module: name, build: artifact.manifest.build, who: who)
     candidate.reason = reason.isEmpty ? artifact.manifest.reason ?? "" : reason
     guard withTwins || options.trust.development != nil else {
@@ -22,7 +39,8 @@ extension ReleaseRunner {
     candidate.onTrial = now && withTwins
     candidate.olderIsAskedFor = isOlder
     if let key = options.trust.development, artifact.manifest.signature == nil {
-      if renumber(&artifact.manifest, isOlder: isOlder), !now { candidate.now = true }
+      // What is built anew beside a server is to be seen at once.
+      if renumber(&artifact.manifest, isOlder: isOlder), who == Self.directory { candidate.now = true }
       if candidate.now || candidate.onTrial, candidate.reason.isEmpty { candidate.reason = "development" }
       artifact.sign(with: key)
     }
@@ -33,6 +51,7 @@ extension ReleaseRunner {
     }
     var actions: [ReleaseAction] = []
     let rollout = try core.push(candidate, at: Self.now(), into: &actions)
+    quick = candidate.now ? quick.union([rollout.id]) : quick
     // The first gate's answer is there when this is done.
     perform(actions)
     return view(of: rollout)

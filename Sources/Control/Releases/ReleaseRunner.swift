@@ -38,6 +38,8 @@ actor ReleaseRunner {
   private var untold: [String: Rollout] = [:]
   private var told: [String: Rollout] = [:]
   var costs: [RolloutID: RolloutCost] = [:]
+  /// Those that go into all rooms without a look at what they do.
+  var quick: Set<RolloutID> = []
   var sweep = Sweep()
   var scan = DirectoryScan()
   private var load = ProcessorLoad()
@@ -206,7 +208,10 @@ actor ReleaseRunner {
       wake()
     case .audit(let entry): try append(entry)
     case .changed(let rollout):
-      if rollout.isOver { isToBeScanned = true }
+      if rollout.isOver {
+        isToBeScanned = true
+        quick.remove(rollout.id)
+      }
       untold[rollout.module] = rollout
       let last = told[rollout.module]
       if last?.gate != rollout.gate || last?.state != rollout.state || last?.id != rollout.id {
