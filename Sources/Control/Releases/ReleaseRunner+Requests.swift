@@ -84,7 +84,7 @@ extension ReleaseRunner {
       let artifact = OfferedArtifact(pair: "\(modules)/shelf/\(file)")
     else {
       throw ReleaseError(
-        "there is no whole pair \(file).json and its module in \(modules)/shelf; GET /v1/releases lists them")
+        "there is no whole pair \(file).json and its module on the shelf; GET /v1/releases lists them")
     }
     return artifact
   }
