@@ -31,9 +31,10 @@ package struct ControlServer: Sendable {
     var logger = Logger(label: "control")
     logger.logLevel = .error
     let application = Application(
-      router: router,
+      router: router, server: HTTPLimits.server,
       configuration: ApplicationConfiguration(
-        address: .hostname(options.host, port: options.port), serverName: "oneup"),
+        address: .hostname(options.host, port: options.port), serverName: "oneup",
+        availableConnectionsDelegate: .maximum(HTTPLimits.connectionsMax, logger: logger)),
       onServerRunning: { channel in options.serving(channel.localAddress?.port ?? options.port) },
       eventLoopGroupProvider: .shared(group), logger: logger)
     let gathering = Task { await gatherer.run() }

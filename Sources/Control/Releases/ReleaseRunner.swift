@@ -73,8 +73,14 @@ actor ReleaseRunner {
     if watch == nil { note("the directory \(modules) cannot be watched: push releases instead") }
     defer { withExtendedLifetime(watch) {} }
     while !Task.isCancelled {
-      if isToBeScanned { scanDirectory() }
+      // What a failing disk has held up.
+      perform([])
+      if isToBeScanned {
+        isToBeScanned = false
+        scanDirectory()
+      }
       if isToBeOffered { await offerAll() }
+      tellChanges()
       if core.running.isEmpty {
         await pool.close()
         await rest(milliseconds: Self.sweepMilliseconds)
@@ -207,17 +213,21 @@ actor ReleaseRunner {
       isToBeOffered = true
       wake()
     case .audit(let entry): try append(entry)
-    case .changed(let rollout):
-      if rollout.isOver {
-        isToBeScanned = true
-        quick.remove(rollout.id)
-      }
-      untold[rollout.module] = rollout
-      let last = told[rollout.module]
-      if last?.gate != rollout.gate || last?.state != rollout.state || last?.id != rollout.id {
-        tellChanges()
-        wake()
-      }
+    case .changed(let rollout): note(change: rollout)
+    }
+  }
+
+  private func note(change rollout: Rollout) {
+    untold[rollout.module] = rollout
+    let last = told[rollout.module]
+    let hasEnded = core.rollout(of: rollout.module) == nil
+    if hasEnded {
+      isToBeScanned = true
+      quick.remove(rollout.id)
+    }
+    if hasEnded || last?.gate != rollout.gate || last?.state != rollout.state || last?.id != rollout.id {
+      tellChanges()
+      wake()
     }
   }
 
