@@ -24,8 +24,8 @@ struct Compilation: Sendable {
     self.description = description
     self.directory = directory
     self.options = options
-    toolchain = try Toolchain()
-    sdk = try SDK(path: try SDK.find(options.sdk, above: directory), toolchain: toolchain)
+    toolchain = try Toolchain(for: options.format)
+    sdk = try SDK(path: try SDK.find(options.sdk, above: directory), for: options.format, toolchain: toolchain)
     sources = try ModuleBuilder.swiftFiles(in: directory + "/Sources")
     guard !sources.isEmpty else {
       throw BuildError("there are no Swift files in \(directory)/Sources: put the room there")
@@ -36,6 +36,12 @@ struct Compilation: Sendable {
     let scratch = try Scratch()
     let linked = try link(variant, scratch)
     let whole = try ModuleBuilder.read(linked)
+    if options.format == .native {
+      var manifest = manifest(variant, whole)
+      manifest.schema = try ModuleSchema.ask(whole, manifest, cacheDirectory: nil)
+      let lines = try LineTable.make(linked, of: manifest.hash, toolchain, scratch)
+      return Compiled(manifest: manifest, module: whole, lines: lines)
+    }
     let module: [UInt8]
     do throws(ModuleRefusal) {
       module = try DebugSections.removed(from: whole)
@@ -56,7 +62,8 @@ struct Compilation: Sendable {
   }
 
   private func manifest(_ variant: Variant, _ module: [UInt8]) -> Manifest {
-    var manifest = Manifest(name: description.name, version: variant.version, module: module)
+    var manifest = Manifest(
+      name: description.name, version: variant.version, module: module, format: options.format)
     manifest.isDevelopment = options.isDevelopment
     if let reason = variant.reason { manifest.reason = reason }
     if let baseline = variant.baseline {
@@ -69,15 +76,19 @@ struct Compilation: Sendable {
   /// Gives the path of the linked file, which has debug sections still.
   private func link(_ variant: Variant, _ scratch: Scratch) throws(BuildError) -> String {
     let exports = scratch.path + "/" + Compilation.generated
-    try ModuleBuilder.write(Array(Exports.source(room: description.room).utf8), to: exports)
+    let generated =
+      options.format == .wasm
+      ? Exports.source(room: description.room) : Exports.nativeSource(room: description.room)
+    try ModuleBuilder.write(Array(generated.utf8), to: exports)
     let object = scratch.path + "/module.o"
     do throws(BuildError) {
       try toolchain.compileSwift(
-        sources + [exports], moduleName: description.room + "Module", isQuick: options.isDevelopment,
+        sources + [exports], for: options.format, moduleName: description.room + "Module",
+        isQuick: options.isDevelopment,
         defines: variant.define, extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
     } catch { throw BuildError(inAuthorsWords(error.description)) }
-    let linked = scratch.path + "/module.wasm"
-    try toolchain.link([object, sdk.object, sdk.support], to: linked)
+    let linked = scratch.path + "/module." + options.format.fileExtension
+    try toolchain.link([object] + sdk.objects, for: options.format, to: linked, scratch)
     return linked
   }
 

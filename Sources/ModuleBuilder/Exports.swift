@@ -48,4 +48,55 @@ enum Exports {
 
     """
   }
+
+  /// The same for a native module: one library, many rooms, so each function is given the room first.
+  static func nativeSource(room: String) -> String {
+    """
+    // Made by `oneup build --native`.
+    import OneUpRoom
+
+    private typealias Place = UnsafeMutablePointer<Hosted<\(room)>>
+    private func place(_ room: UnsafeMutableRawPointer) -> Place { room.assumingMemoryBound(to: Hosted<\(room)>.self) }
+
+    @_cdecl("oneup_abi") public func exportedABI() -> UInt32 { roomABIVersion }
+    @_cdecl("oneup_make") public func exportedMake(_ host: UnsafeRawPointer) -> UnsafeMutableRawPointer {
+      let made = Place.allocate(capacity: 1)
+      made.initialize(to: Hosted<\(room)>(host: host))
+      return UnsafeMutableRawPointer(made)
+    }
+    @_cdecl("oneup_free") public func exportedFree(_ room: UnsafeMutableRawPointer) {
+      place(room).pointee.release()
+      place(room).deinitialize(count: 1)
+      place(room).deallocate()
+    }
+
+    """ + nativeCalls.map { $0.swift }.joined(separator: "\n") + "\n"
+  }
+
+  private struct Call {
+    var name: String
+    var parameters: [String] = []
+    var result: String?
+    var swift: String {
+      let list = parameters.enumerated().map { ", _ p\($0): \($1)" }.joined()
+      let arguments = parameters.indices.map { "p\($0)" }.joined(separator: ", ")
+      return """
+        @_cdecl("oneup_\(name)") public func exported_\(name)(_ room: UnsafeMutableRawPointer\(list))\
+        \(result.map { " -> " + $0 } ?? "") { place(room).pointee.\(name)(\(arguments)) }
+        """
+    }
+  }
+  private static let nativeCalls = [
+    Call(name: "settings", result: "UnsafeMutableRawPointer"),
+    Call(name: "buffer", parameters: ["UInt32"], result: "UnsafeMutableRawPointer"),
+    Call(name: "create", parameters: ["UInt32"], result: "UInt32"),
+    Call(name: "join", parameters: ["UInt32", "UInt32"], result: "UInt32"),
+    Call(name: "leave", parameters: ["UInt32", "UInt32"]), Call(name: "suspended", parameters: ["UInt32"]),
+    Call(name: "returned", parameters: ["UInt32"]),
+    Call(name: "message", parameters: ["UInt32", "UInt64", "UInt32"], result: "UInt32"),
+    Call(name: "tick", parameters: ["UInt64", "UInt32"]), Call(name: "timer", parameters: ["UInt32", "UInt32"]),
+    Call(name: "describe", parameters: ["Int32"]), Call(name: "check", result: "UInt32"),
+    Call(name: "signal", parameters: ["UInt32"], result: "UInt32"), Call(name: "json"), Call(name: "schema"),
+    Call(name: "save"), Call(name: "restore", parameters: ["UInt32"], result: "UInt32"),
+  ]
 }

@@ -10,6 +10,13 @@ struct LineTable {
   private var files: [String: UInt32] = [:]
   private var places: [SourceLines.Place: UInt32] = [:]
 
+  /// `library`: a native module.
+  static func make(
+    _ library: String, of module: ModuleHash, _ toolchain: Toolchain, _ scratch: Scratch
+  ) throws(BuildError) -> [UInt8] {
+    try make(library, try toolchain.instructions(of: library), start: 0, of: module, toolchain, scratch)
+  }
+
   /// `linked`: the file of the module with its debug sections; `bytes`: what is in it.
   static func make(
     _ linked: String, _ bytes: [UInt8], of module: ModuleHash, _ toolchain: Toolchain, _ scratch: Scratch
@@ -18,9 +25,15 @@ struct LineTable {
     do throws(ModuleRefusal) { code = try DebugSections.places(in: bytes) } catch {
       throw BuildError("the module was built but its code cannot be read: \(error)")
     }
-    let said = try toolchain.symbolize(linked, code.offsets.map { $0 - code.start }, scratch)
+    return try make(linked, code.offsets, start: code.start, of: module, toolchain, scratch)
+  }
+
+  private static func make(
+    _ file: String, _ offsets: [Int], start: Int, of module: ModuleHash, _ toolchain: Toolchain, _ scratch: Scratch
+  ) throws(BuildError) -> [UInt8] {
+    let said = try toolchain.symbolize(file, offsets.map { $0 - start }, scratch)
     var table = LineTable(lines: SourceLines(module: module))
-    try table.read(said, code.offsets)
+    try table.read(said, offsets)
     try table.readableNames(toolchain, scratch)
     return table.lines.encode()
   }

@@ -14,7 +14,7 @@ package struct BuildError: Error, Sendable, CustomStringConvertible {
 
 package struct BuiltModule: Sendable {
   package var manifest: Manifest
-  /// The paths of `name.wasm`, `name.json` and `name.lines`.
+  /// The paths of `name.wasm` (or `name.so`), `name.json` and `name.lines`.
   package var module: String
   package var manifestPath: String
   package var lines: String
@@ -30,10 +30,14 @@ package struct BuildOptions: Sendable {
   package var withVariants = true
   /// Where a server on this machine keeps compiled code (DATA/cache): what is compiled here it need not compile again.
   package var cacheDirectory: String?
+  /// Native: machine code for this kind of processor, which nothing confines; for servers that trust who signed it.
+  package var format: Manifest.Format
   package init(
-    sdk: String? = nil, isDevelopment: Bool = false, withVariants: Bool = true, cacheDirectory: String? = nil
+    sdk: String? = nil, isDevelopment: Bool = false, withVariants: Bool = true, cacheDirectory: String? = nil,
+    format: Manifest.Format = .wasm
   ) {
     self.sdk = sdk
+    self.format = format
     self.isDevelopment = isDevelopment
     self.withVariants = withVariants
     self.cacheDirectory = cacheDirectory
@@ -64,8 +68,8 @@ package enum ModuleBuilder {
 
   private static func put(_ compiled: Compiled, _ base: String) throws(BuildError) -> BuiltModule {
     let built = BuiltModule(
-      manifest: compiled.manifest, module: base + ".wasm", manifestPath: base + ".json",
-      lines: base + "." + SourceLines.fileExtension)
+      manifest: compiled.manifest, module: base + "." + compiled.manifest.format.fileExtension,
+      manifestPath: base + ".json", lines: base + "." + SourceLines.fileExtension)
     try write(compiled.lines, to: built.lines)
     try write(compiled.module, to: built.module)
     try write(compiled.manifest.json(), to: built.manifestPath)

@@ -10,8 +10,14 @@ enum ModuleSchema {
     _ module: [UInt8], _ manifest: Manifest, cacheDirectory: String?
   ) throws(BuildError) -> JSON? {
     let json: [UInt8]
+    let kept = try Scratch()
     do throws(EngineError) {
-      let engine = try WasmEngine(EngineOptions(roomsMax: 1, cacheDirectory: cacheDirectory))
+      var options = EngineOptions(roomsMax: 1, cacheDirectory: cacheDirectory)
+      if manifest.format == .native {
+        options.keptDirectory = kept.path
+        options.trustsNative = { _ in true }
+      }
+      let engine = try WasmEngine(options)
       let settings = try engine.load(module, manifest)
       json = try engine.schema(of: settings.hash)
     } catch {

@@ -5,8 +5,8 @@ internal import Foundation
 
 struct SDK {
   let builtDirectory: String
-  var object: String { builtDirectory + "/OneUpRoom.o" }
-  var support: String { builtDirectory + "/support.o" }
+  /// What is linked into every module.
+  var objects: [String] { [builtDirectory + "/OneUpRoom.o", builtDirectory + "/support.o"] }
 
   /// Where it was said to be, above the module, or where this program's sources or installation keep it.
   static func find(_ given: String?, above directory: String) throws(BuildError) -> String {
@@ -53,10 +53,11 @@ struct SDK {
   }
 
   /// Compiles what the sources and the compiler have not been compiled to yet.
-  init(path: String, toolchain: Toolchain) throws(BuildError) {
+  init(path: String, for format: Manifest.Format, toolchain: Toolchain) throws(BuildError) {
     let sources = try ModuleBuilder.swiftFiles(in: path)
-    var key = Array((toolchain.identity + Toolchain.flags.joined(separator: " ")).utf8)
-    for file in sources + [path + "/Support/support.c"] { key += try ModuleBuilder.read(file) }
+    let support = path + (format == .wasm ? "/Support/support.c" : "/Support/native.c")
+    var key = Array((toolchain.identity + Toolchain.flags(format).joined(separator: " ")).utf8)
+    for file in sources + [support] { key += try ModuleBuilder.read(file) }
     let name = ModuleHash(of: key).description.prefix(24)
     let cache = try SDK.cacheDirectory("sdk")
     builtDirectory = "\(cache)/\(name)"
@@ -65,11 +66,11 @@ struct SDK {
     try ModuleBuilder.makeDirectory(making)
     defer { try? FileManager.default.removeItem(atPath: making) }
     try toolchain.compileSwift(
-      sources, moduleName: "OneUpRoom",
+      sources, for: format, moduleName: "OneUpRoom",
       extra: [
         "-emit-module", "-emit-module-path", making + "/OneUpRoom.swiftmodule", "-c", "-o", making + "/OneUpRoom.o",
       ])
-    try toolchain.compileC(path + "/Support/support.c", to: making + "/support.o")
+    try toolchain.compileC(support, for: format, to: making + "/support.o")
     // Another build may have been quicker; its result is the same.
     try? FileManager.default.moveItem(atPath: making, toPath: builtDirectory)
     guard FileManager.default.fileExists(atPath: builtDirectory) else {

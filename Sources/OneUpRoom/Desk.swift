@@ -13,7 +13,10 @@ final class Desk {
   let message = Buffer()
   let change = Buffer()
 
-  #if !arch(wasm32)
+  #if ONEUP_NATIVE
+    let host: UnsafePointer<HostTable>
+    init(host: UnsafePointer<HostTable>) { self.host = host }
+  #elseif !arch(wasm32)
     let host: RecordingHost
     init(host: RecordingHost) { self.host = host }
   #endif

@@ -16,6 +16,9 @@ public struct Hosted<R: Room> {
 
   #if arch(wasm32)
     public init() { self.init(desk: Desk()) }
+  #elseif ONEUP_NATIVE
+    /// `host`: the server's table of functions, which outlives the room.
+    public init(host: UnsafeRawPointer) { self.init(desk: Desk(host: host.assumingMemoryBound(to: HostTable.self))) }
   #else
     init(host: RecordingHost) { self.init(desk: Desk(host: host)) }
   #endif
@@ -44,7 +47,7 @@ public struct Hosted<R: Room> {
     return made
   }
   /// Gives the buffer back, and leaves nothing of what was in it: a page of zeros is no part of a room's image.
-  mutating func release() {
+  public mutating func release() {
     guard let input else { return }
     #if arch(wasm32)
       oneup_wipe(input, Int(capacity))

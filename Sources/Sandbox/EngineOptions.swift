@@ -1,4 +1,5 @@
 // What an engine can be told.
+package import Artifacts
 package import Core
 
 package struct EngineOptions: Sendable {
@@ -15,6 +16,9 @@ package struct EngineOptions: Sendable {
   package var cacheDirectory: String?
   /// Where every build that was ever loaded is kept, so that old rooms find theirs. nil: in memory only.
   package var keptDirectory: String?
+  /// Whether a native module may be loaded into this process. Nothing confines it: say yes only for what somebody signed
+  /// whom you trust with the server.
+  package var trustsNative: @Sendable (Manifest) -> Bool = { _ in false }
 
   package init(
     roomsMax: Int = Limits.liveRoomsMax, limits: RoomLimits = SandboxLimits.room,

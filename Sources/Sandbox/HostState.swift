@@ -30,10 +30,13 @@ struct HostState {
   var fault: RoomFault?
 
   mutating func begin(_ mode: Mode, _ block: borrowing InstanceBlock, outputBytes: Int) {
-    self.mode = mode
     memory = block.memory
     memoryCount = block.memoryCount
     memoryHandle = block.memoryHandle
+    begin(mode, outputBytes: outputBytes)
+  }
+  mutating func begin(_ mode: Mode, outputBytes: Int) {
+    self.mode = mode
     outputLeft = outputBytes
     sendsLeft = Limits.outputsPerEventMax
     refusals = 0

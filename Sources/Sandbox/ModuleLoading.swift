@@ -28,8 +28,8 @@ extension WasmEngine {
   package func load(directory: String) throws(EngineError) -> LoadReport {
     var report = LoadReport()
     let files = try Files.names(in: directory)
-    for file in files where file.hasSuffix(".wasm") && !file.hasPrefix(".") {
-      let manifest = file.dropLast(5) + ".json"
+    for file in files where (file.hasSuffix(".wasm") || file.hasSuffix(".so")) && !file.hasPrefix(".") {
+      let manifest = file[..<(file.lastIndex(of: ".") ?? file.endIndex)] + ".json"
       guard !files.contains(String(manifest)) else { continue }
       report.refused.append((file, "there is no \(manifest) beside it; `oneup build` makes both"))
     }
@@ -47,11 +47,11 @@ extension WasmEngine {
       throw EngineError("\(path).json is gone")
     }
     let manifest = try manifest(json)
-    if newest[manifest.name] == manifest.hash, modules[manifest.hash]?.manifest == manifest {
-      return nil
-    }
-    guard let bytes = try Files.read(path + ".wasm", bytesMax: ArtifactLimits.moduleBytesMax) else {
-      throw EngineError("there is no \(path).wasm beside its manifest")
+    let known = modules[manifest.hash]?.manifest ?? native.modules[manifest.hash]?.manifest
+    if newest[manifest.name] == manifest.hash, known == manifest { return nil }
+    let file = path + "." + manifest.format.fileExtension
+    guard let bytes = try Files.read(file, bytesMax: ArtifactLimits.moduleBytesMax) else {
+      throw EngineError("there is no \(file) beside its manifest")
     }
     return try load(bytes, manifest, lines: path + "." + SourceLines.fileExtension)
   }
@@ -61,12 +61,45 @@ extension WasmEngine {
   package func load(
     _ bytes: [UInt8], _ manifest: Manifest, lines: String? = nil
   ) throws(EngineError) -> ModuleSettings {
+    if manifest.format == .native { return try loadNative(bytes, manifest) }
     let module = try accept(bytes, manifest)
     if let lines { module.linesPaths.append(lines) }
     if let kept = options.keptDirectory { try keep(module, bytes, in: kept) }
     modules[module.hash] = module
     newest[manifest.name] = module.hash
     return module.settings
+  }
+
+  /// Nothing of it is run before its signature, its bytes and who made it were looked at.
+  private func loadNative(_ bytes: [UInt8], _ manifest: Manifest) throws(EngineError) -> ModuleSettings {
+    try check(manifest, of: bytes)
+    try native.check(manifest, options)
+    guard let kept = options.keptDirectory else {
+      throw EngineError("a native module is loaded from the directory of kept builds, and this engine has none")
+    }
+    let path = "\(kept)/\(manifest.hash)"
+    if try Files.read(path + ".so", bytesMax: ArtifactLimits.moduleBytesMax) != bytes {
+      try writeWhole(bytes, path + ".so")
+    }
+    let settings = try native.load(path + ".so", manifest, options).settings
+    try writeWhole(manifest.json(), path + ".json")
+    newest[manifest.name] = manifest.hash
+    return settings
+  }
+
+  /// nil: it is not a native one.
+  func loadedNative(_ hash: ModuleHash) throws(EngineError) -> NativeModule? {
+    if let module = native.modules[hash] { return module }
+    guard modules[hash] == nil, let kept = options.keptDirectory,
+      let json = try Files.read("\(kept)/\(hash).json", bytesMax: ArtifactLimits.manifestBytesMax)
+    else { return nil }
+    let manifest = try manifest(json)
+    guard manifest.format == .native else { return nil }
+    guard let bytes = try Files.read("\(kept)/\(hash).so", bytesMax: ArtifactLimits.moduleBytesMax),
+      manifest.hash == hash
+    else { throw EngineError("the module \(hash) is not here any more; push that build again") }
+    try check(manifest, of: bytes)
+    return try native.load("\(kept)/\(hash).so", manifest, options)
   }
 
   /// From memory, or from the kept builds.
@@ -111,6 +144,18 @@ extension WasmEngine {
 
   /// Checks, compiles and asks the module for its settings.
   private func accept(_ bytes: [UInt8], _ manifest: Manifest) throws(EngineError) -> LoadedModule {
+    let hash = manifest.hash
+    try check(manifest, of: bytes)
+    let shape: ModuleShape
+    do throws(ModuleRefusal) { shape = try ModuleShape(checking: bytes) } catch { throw EngineError(error.description) }
+    let compiled = try cache.module(hash, bytes, machine)
+    let module = try LoadedModule(
+      manifest, hash: hash, shape: shape, compiled: compiled, machine: machine, limits: options.limits)
+    try ask(module)
+    return module
+  }
+
+  private func check(_ manifest: Manifest, of bytes: [UInt8]) throws(EngineError) {
     let hash = ModuleHash(of: bytes)
     guard manifest.hash == hash else {
       throw EngineError(
@@ -121,13 +166,6 @@ extension WasmEngine {
         "the module speaks version \(manifest.abi) of the room interface and this server \(roomABIVersion): build it again with this server's SDK"
       )
     }
-    let shape: ModuleShape
-    do throws(ModuleRefusal) { shape = try ModuleShape(checking: bytes) } catch { throw EngineError(error.description) }
-    let compiled = try cache.module(hash, bytes, machine)
-    let module = try LoadedModule(
-      manifest, hash: hash, shape: shape, compiled: compiled, machine: machine, limits: options.limits)
-    try ask(module)
-    return module
   }
 
   /// Its start state and its settings, from an instance that is thrown away.
@@ -146,7 +184,7 @@ extension WasmEngine {
     let address = Int(UInt32(bitPattern: arguments[0].i32))
     let memory = UnsafeRawBufferPointer(block.pointee.wholeMemory())
     guard address + 20 <= memory.count else { throw EngineError("oneup_settings points outside the module's memory") }
-    try module.read(UnsafeRawBufferPointer(rebasing: memory[address..<min(address + 64, memory.count)]))
+    try module.settings.read(UnsafeRawBufferPointer(rebasing: memory[address..<min(address + 64, memory.count)]))
     let start = Int(module.shape.memoryPagesMin) * RoomImage.wasmPage
     guard start <= Int(module.settings.limits.memoryBytes) else {
       throw EngineError(

@@ -6,6 +6,7 @@ extension WasmEngine {
   package func call(
     _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
   ) -> RoomOutcome {
+    if let native = native.instance(instance) { return self.native.call(native, call, payload) }
     let block = WasmInstance.block(of: instance)
     precondition(!block.pointee.isSpoiled, "a failed instance can only be discarded")
     let before = host.pointee.context
@@ -144,7 +145,7 @@ extension WasmEngine {
 
 extension HostState {
   /// Leaves the last reason (an empty one where none was given) and what was logged.
-  fileprivate mutating func keepRefusal() {
+  mutating func keepRefusal() {
     var reason = 0..<0
     effects.commands.removeAll { command in
       if case .refuse(let range) = command { reason = range }
@@ -153,7 +154,7 @@ extension HostState {
     }
     effects.commands.append(.refuse(reason: reason))
   }
-  fileprivate mutating func dropRefusals() {
+  mutating func dropRefusals() {
     effects.commands.removeAll { if case .refuse = $0 { true } else { false } }
   }
 }

@@ -4,18 +4,29 @@ internal import CWasmtime
 package import Core
 
 extension WasmEngine {
-  package func offer(_ module: ModuleHash) throws(EngineError) { newest[try loaded(module).manifest.name] = module }
+  package func offer(_ module: ModuleHash) throws(EngineError) {
+    if let native = try loadedNative(module) {
+      newest[native.manifest.name] = module
+    } else {
+      newest[try loaded(module).manifest.name] = module
+    }
+  }
 
   package func carry(
     _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
   ) throws(CarryError) -> any RoomInstance {
-    let saved = try save(instance)
+    let saved: [UInt8]
+    if let room = native.instance(instance) { saved = try native.save(room) } else { saved = try save(instance) }
     let made: any RoomInstance
     do throws(EngineError) { made = try make(module, limits: limits) } catch {
       throw CarryError(.unavailable, error.description)
     }
     do throws(CarryError) {
-      try restore(saved, into: WasmInstance.block(of: made), context)
+      if let room = native.instance(made) {
+        try native.carry(saved, into: room, context)
+      } else {
+        try restore(saved, into: WasmInstance.block(of: made), context)
+      }
     } catch {
       discard(made)
       throw error
@@ -85,7 +96,7 @@ extension WasmEngine {
 
 extension HostState {
   /// The last reason that was given, if any.
-  fileprivate var refusal: String? {
+  var refusal: String? {
     for case .refuse(let reason) in effects.commands.reversed() {
       return String(decoding: effects.bytes[reason], as: UTF8.self)
     }

@@ -16,6 +16,8 @@ package final class WasmEngine: RoomEngine {
   static let argumentsMax = 3
   var modules: [ModuleHash: LoadedModule] = [:]
   var newest: [String: ModuleHash] = [:]
+  /// The rooms that are machine code in this process.
+  let native: NativeEngine
   /// Made and not discarded, without the throw-away copies.
   package private(set) var rooms = 0
 
@@ -28,6 +30,7 @@ package final class WasmEngine: RoomEngine {
     arguments.initialize(repeating: wasmtime_val_raw(), count: WasmEngine.argumentsMax)
     self.host = host
     self.arguments = arguments
+    native = NativeEngine(host)
     machine = try Machine(options, host: host)
     cache = try CompileCache(options.cacheDirectory)
     if let kept = options.keptDirectory { try Files.makeDirectory(kept) }
@@ -53,14 +56,23 @@ package final class WasmEngine: RoomEngine {
     _modify { yield &host.pointee.context }
   }
 
-  package func module(named name: String) -> ModuleSettings? { newest[name].flatMap { modules[$0]?.settings } }
-  package func module(_ hash: ModuleHash) -> ModuleSettings? { (try? loaded(hash))?.settings }
+  package func module(named name: String) -> ModuleSettings? {
+    newest[name].flatMap { modules[$0]?.settings ?? native.modules[$0]?.settings }
+  }
+  package func module(_ hash: ModuleHash) -> ModuleSettings? {
+    (try? loadedNative(hash))?.settings ?? (try? loaded(hash))?.settings
+  }
 
   // MARK: Instances
 
   package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
     guard rooms < options.roomsMax else {
       throw EngineError("this worker has its \(options.roomsMax) rooms; raise the limit or add a worker")
+    }
+    if let module = try loadedNative(module) {
+      let instance = try native.make(module, limits)
+      rooms += 1
+      return instance
     }
     let block = try InstanceBlock.make(try loaded(module), try checked(limits), machine)
     rooms += 1
@@ -71,7 +83,13 @@ package final class WasmEngine: RoomEngine {
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance {
     let instance = try make(module, limits: limits)
-    do throws(EngineError) { try RoomImage.restore(image, into: WasmInstance.block(of: instance)) } catch {
+    do throws(EngineError) {
+      if let room = native.instance(instance) {
+        try native.restore(image, into: room)
+      } else {
+        try RoomImage.restore(image, into: WasmInstance.block(of: instance))
+      }
+    } catch {
       discard(instance)
       throw error
     }
@@ -81,10 +99,12 @@ package final class WasmEngine: RoomEngine {
   package func discard(_ instance: any RoomInstance) {
     precondition(rooms > 0, "an instance was discarded twice")
     rooms -= 1
+    if let room = native.instance(instance) { return native.discard(room) }
     InstanceBlock.free(WasmInstance.block(of: instance))
   }
 
   package func image(of instance: any RoomInstance, into bytes: inout [UInt8]) {
+    if let room = native.instance(instance) { return native.image(of: room, into: &bytes) }
     let block = WasmInstance.block(of: instance)
     precondition(!block.pointee.isSpoiled, "a failed instance has no state worth keeping")
     RoomImage.append(block, to: &bytes)

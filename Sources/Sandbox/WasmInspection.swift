@@ -7,6 +7,7 @@ extension WasmEngine {
   package func describe(
     _ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]
   ) throws(EngineError) {
+    if let room = native.instance(instance) { return try native.describe(room, as: view, into: &bytes) }
     try onCopy(of: instance) { (copy: UnsafeMutablePointer<InstanceBlock>) throws(EngineError) in
       switch view {
       case .state(let slot):
@@ -23,6 +24,7 @@ extension WasmEngine {
 
   /// What the module says of its messages and its state, as JSON; empty where it says nothing. Asked of a fresh instance.
   package func schema(of module: ModuleHash) throws(EngineError) -> [UInt8] {
+    if let module = try loadedNative(module) { return try native.schema(of: module) }
     let loaded = try loaded(module)
     let block = try InstanceBlock.make(loaded, loaded.settings.limits, machine)
     defer { InstanceBlock.free(block) }

@@ -18,15 +18,19 @@ struct BuildCommand: ParsableCommand {
 
   @Argument(help: "The module's directory.") var path = "."
   @Option(help: "Where NAME.wasm, NAME.json and NAME.page go.") var output = "modules"
-  @Flag(help: "For trying things out: built in a third of the time, not optimised, with more fuel to match.")
+  @Flag(help: "For trying things out: built in a third of the time, not optimised, with more fuel; without variants.")
   var development = false
+  @Flag(help: "To machine code for this kind of processor: trusted, without a sandbox. NAME.so instead of NAME.wasm.")
+  var native = false
   @Option(help: "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).")
   var sdk: String?
 
   func run() throws {
     try authored {
       let built = try ModuleBuilder.build(
-        directory: path, output: output, options: BuildOptions(sdk: sdk, isDevelopment: development))
+        directory: path, output: output,
+        options: BuildOptions(
+          sdk: sdk, isDevelopment: development, withVariants: !development, format: native ? .native : .wasm))
       print("\(built.module): \(built.manifest.name) \(built.manifest.version)")
     }
   }

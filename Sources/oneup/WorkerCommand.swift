@@ -1,5 +1,6 @@
 // The process that runs rooms.
 import ArgumentParser
+import Artifacts
 import Core
 import Foundation
 import SupervisionShell
@@ -20,10 +21,14 @@ struct WorkerCommand: ParsableCommand {
   }
 
   private static func configuration(_ role: RoleConfiguration) throws(StartError) -> WorkerConfiguration {
-    WorkerConfiguration(
+    var configuration = WorkerConfiguration(
       data: try role.text("data"), socket: try role.text("socket"), instance: try role.number("instance"),
       shards: try role.shardMap(), durability: try role.text("durability") == "disk" ? .disk : .process,
       isDevelopment: try role.text("dev") == "true")
+    do throws(ArtifactError) {
+      configuration.trustedNative = try KeyFile.trusted(role.values[Setting.trustNative.name] ?? "")
+    } catch { throw StartError(error.description) }
+    return configuration
   }
 }
 

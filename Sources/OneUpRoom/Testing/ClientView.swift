@@ -1,5 +1,5 @@
 // What a client knows of a room, from what it was sent.
-#if !arch(wasm32)
+#if !arch(wasm32) && !ONEUP_NATIVE
 
   /// Puts keyframes and changes together as a client does. Only what clients see is right in `state`; hidden fields are as
   /// in a fresh room.

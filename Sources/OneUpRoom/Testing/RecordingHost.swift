@@ -1,5 +1,5 @@
 // The world of a room under test.
-#if !arch(wasm32)
+#if !arch(wasm32) && !ONEUP_NATIVE
 
   /// Keeps what a room asked for.
   final class RecordingHost {

@@ -1,5 +1,5 @@
 // The test kit: a room in the test's own process, with no server.
-#if !arch(wasm32)
+#if !arch(wasm32) && !ONEUP_NATIVE
 
   /// One output of a room under test.
   public struct RoomOutput: Sendable, Equatable {

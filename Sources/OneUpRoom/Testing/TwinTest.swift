@@ -1,5 +1,5 @@
 // The twin test: what a room forgets when it is moved.
-#if !arch(wasm32)
+#if !arch(wasm32) && !ONEUP_NATIVE
 
   /// Two copies of a room that should never differ.
   ///

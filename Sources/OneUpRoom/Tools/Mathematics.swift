@@ -1,5 +1,5 @@
 // The functions of school, from the C library that is linked into every module: the same bits on every host.
-#if !arch(wasm32)
+#if !arch(wasm32) && !ONEUP_NATIVE
   internal import Glibc
 #else
   @_extern(c, "sinf") func libmSin(_ x: Float) -> Float
@@ -13,7 +13,7 @@
   @_extern(c, "fmodf") func libmFmod(_ x: Float, _ y: Float) -> Float
 #endif
 
-#if arch(wasm32)
+#if arch(wasm32) || ONEUP_NATIVE
   public func sin(_ x: Float) -> Float { libmSin(x) }
   public func cos(_ x: Float) -> Float { libmCos(x) }
   public func tan(_ x: Float) -> Float { libmTan(x) }

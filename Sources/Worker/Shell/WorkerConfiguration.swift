@@ -1,4 +1,5 @@
 // What a worker is told at its start.
+package import Artifacts
 package import Core
 
 package struct WorkerConfiguration: Sendable {
@@ -12,6 +13,8 @@ package struct WorkerConfiguration: Sendable {
   /// Without it nobody makes rooms of `developmentModules`.
   package var isDevelopment: Bool
   static let developmentModules: Set<String> = ["faulty"]
+  /// Whose native modules are loaded into this process; nothing confines them.
+  package var trustedNative = TrustedKeys()
 
   package init(
     data: String, socket: String, instance: UInt32, shards: ShardMap, durability: Durability,

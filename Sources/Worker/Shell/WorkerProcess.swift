@@ -1,5 +1,6 @@
 // The worker's process: one thread that turns the core between the sockets and the disk. Every turn is one wait, one
 // read a link, one write a shard touched, one write a link.
+internal import Artifacts
 internal import CHost
 internal import Core
 internal import Glibc
@@ -67,13 +68,14 @@ package final class WorkerProcess {
     signal(SIGPIPE, SIG_IGN)
     self.configuration = configuration
     crashes = CrashFiles(directory: configuration.data + "/crashes")
-    do throws(EngineError) {
-      engine = try WasmEngine(
-        EngineOptions(
-          // A few more than are hosted at once: a full state is made in a place of its own, and so is a rebuild.
-          roomsMax: Limits.liveRoomsMax + 64, cacheDirectory: configuration.data + "/cache",
-          keptDirectory: configuration.data + "/modules"))
-    } catch { throw WorkerError(error.description) }
+    var options = EngineOptions(
+      // A few more than are hosted at once: a full state is made in a place of its own, and so is a rebuild.
+      roomsMax: Limits.liveRoomsMax + 64, cacheDirectory: configuration.data + "/cache",
+      keptDirectory: configuration.data + "/modules")
+    options.trustsNative = { [trusted = configuration.trustedNative] manifest in
+      (try? VerifiedArtifact.signer(of: manifest, trusted)) != nil
+    }
+    do throws(EngineError) { engine = try WasmEngine(options) } catch { throw WorkerError(error.description) }
     guard let boot = BootID.ofThisMachine else { throw WorkerError("cannot read the kernel's boot id") }
     self.boot = boot
     worker = Worker(
@@ -293,10 +295,25 @@ package final class WorkerProcess {
     guard !worker.reports.isEmpty else { return }
     for report in worker.reports {
       switch report {
-      case .quarantined(let room, let event, let fault, let bundle):
+      case .quarantined(let room, let event, let undone, var bundle, let verdict):
+        let fault = NativeDeaths(data: configuration.data).explained(undone, of: bundle.module)
+        bundle.fault = fault
         let name = crashes.write(bundle, time: now.wall)
-        openCrashes[room] = (event, name)
-        log("quarantined", "event \(event) of room \(room) was undone: \(fault.text) (crash \(name))")
+        switch verdict {
+        case .quarantined:
+          openCrashes[room] = (event, name)
+          log("quarantined", "event \(event) of room \(room) was undone: \(fault.text) (crash \(name))")
+        case .back:
+          log(
+            "version-failed",
+            "event \(event) of room \(room) made its new version fail, and not the old one: \(fault.text) (crash \(name))"
+          )
+        case .twinUndone:
+          log(
+            "twin-failed",
+            "event \(event) of room \(room) made its silent version fail, and not the one that speaks: \(fault.text) "
+              + "(crash \(name))")
+        }
       case .rebuilt(let room, let event, let image):
         guard let crash = openCrashes.removeValue(forKey: room), crash.event == event else { continue }
         background.run { [crashes] in
