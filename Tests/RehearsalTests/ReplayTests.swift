@@ -59,7 +59,7 @@ import WorkerCore
     func holds(_ bytes: [UInt8]) -> Bool { Data(bytes).range(of: Data(secret)) != nil }
     #expect(holds(crash.bundle.encode()) && !holds(bytes))
     let back = try CrashCase(bytes)
-    let text = CrashText(name: "x", crash: back, manifest: back.build?.manifest)
+    let text = CrashText(name: "x", crash: back, build: back.build)
     #expect(text.lines.contains("event     24: input of Grace, slot 1"), "\(text.lines)")
     #expect(try CrashReplay.exact(back, try Builds(data: nil)).isSame)
     #expect(throws: DecodingError.self) { _ = try CrashCase(Array(bytes.dropLast())) }

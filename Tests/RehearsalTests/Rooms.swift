@@ -39,7 +39,8 @@ enum Modules {
   private static func build(_ directory: String, _ name: String) -> CrashCase.Build {
     do {
       let built = try ModuleBuilder.build(
-        directory: directory, output: output + "/" + name.filter { $0 != "\"" }, sdk: root + "/Sources/OneUpRoom")
+        directory: directory, output: output + "/" + name.filter { $0 != "\"" },
+        options: BuildOptions(sdk: root + "/Sources/OneUpRoom", withVariants: false))
       return try Builds.read(module: built.module)
     } catch { fatalError("\(directory) does not build: \(error)") }
   }

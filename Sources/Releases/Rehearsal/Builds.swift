@@ -9,22 +9,32 @@ package final class Builds {
   package let engine: WasmEngine
   /// The server's data directory: its kept builds.
   private let data: String?
-  private var manifests: [ModuleHash: Manifest] = [:]
+  private var builds: [ModuleHash: CrashCase.Build] = [:]
+  /// Source lines that the engine reads when something fails.
+  private var temporary: [String] = []
 
   /// `cache`: where compiled code is taken from and put, so that workers find it; nil: compiled each time. A room is made
-  /// and thrown away for every look at one, hence `roomsMax`.
-  package init(data: String?, cache: String? = nil, roomsMax: Int = 8) throws(RehearsalError) {
+  /// and thrown away for every look at one, hence `roomsMax`. `runsNative`: native builds too, of the data directory
+  /// alone; nothing confines them, and their failures are this process's.
+  package init(
+    data: String?, cache: String? = nil, roomsMax: Int = 8, runsNative: Bool = false
+  ) throws(RehearsalError) {
     self.data = data
-    do throws(EngineError) {
-      engine = try WasmEngine(EngineOptions(roomsMax: roomsMax, cacheDirectory: cache))
-    } catch { throw RehearsalError("the engine does not start: \(error)") }
+    var options = EngineOptions(roomsMax: roomsMax, cacheDirectory: cache)
+    if runsNative, let data {
+      options.keptDirectory = data + "/modules"
+      options.trustsNative = { _ in true }
+    }
+    do throws(EngineError) { engine = try WasmEngine(options) } catch {
+      throw RehearsalError("the engine does not start: \(error)")
+    }
   }
 
   @discardableResult
   package func load(_ build: CrashCase.Build) throws(RehearsalError) -> ModuleSettings {
     do throws(EngineError) {
-      let settings = try engine.load(build.module, build.manifest)
-      manifests[settings.hash] = build.manifest
+      let settings = try engine.load(build.module, build.manifest, lines: linesFile(build))
+      builds[settings.hash] = build
       return settings
     } catch { throw RehearsalError("\(build.manifest.name) \(build.manifest.version) cannot be loaded: \(error)") }
   }
@@ -32,12 +42,23 @@ package final class Builds {
   /// From what is loaded, else from the data directory's kept builds.
   @discardableResult
   package func load(_ hash: ModuleHash) throws(RehearsalError) -> ModuleSettings {
-    if let settings = engine.module(hash) { return settings }
+    if builds[hash] != nil, let settings = engine.module(hash) { return settings }
     guard let data else { throw RehearsalError("the build \(hash) is not in the file: export the crash again") }
     return try load(try Self.kept(hash, data: data))
   }
 
-  package func manifest(_ hash: ModuleHash) -> Manifest? { manifests[hash] }
+  deinit { for path in temporary { try? FileManager.default.removeItem(atPath: path) } }
+
+  private func linesFile(_ build: CrashCase.Build) -> String? {
+    guard let lines = build.lines else { return nil }
+    let path = FileManager.default.temporaryDirectory.path + "/oneup-\(UUID().uuidString).\(SourceLines.fileExtension)"
+    guard FileManager.default.createFile(atPath: path, contents: Data(lines)) else { return nil }
+    temporary.append(path)
+    return path
+  }
+
+  package func build(_ hash: ModuleHash) -> CrashCase.Build? { builds[hash] }
+  package func manifest(_ hash: ModuleHash) -> Manifest? { builds[hash]?.manifest }
 
   package static func kept(_ hash: ModuleHash, data: String) throws(RehearsalError) -> CrashCase.Build {
     let path = "\(data)/modules/\(hash)"
@@ -68,6 +89,8 @@ package final class Builds {
     guard let bytes = FileManager.default.contents(atPath: String(module)) else {
       throw RehearsalError("\(module) cannot be read")
     }
-    return CrashCase.Build(manifest: manifest, module: [UInt8](bytes))
+    let lines = FileManager.default.contents(
+      atPath: String(path.dropLast("json".count)) + SourceLines.fileExtension)
+    return CrashCase.Build(manifest: manifest, module: [UInt8](bytes), lines: lines.map { [UInt8]($0) })
   }
 }

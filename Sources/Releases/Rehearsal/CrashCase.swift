@@ -1,9 +1,11 @@
 // A crash with everything that running it again takes: the bundle, and, once it was exported, the build that it was in.
 package import Artifacts
 package import Core
+package import Sandbox
 package import WorkerCore
 
-/// An exported crash, format 1: the magic, u8 version, then as u32 length and bytes the bundle, the manifest, the module.
+/// An exported crash, format 1: the magic, u8 version, then as u32 length and bytes the bundle, the manifest, the module and
+/// its source lines (empty: there are none).
 package struct CrashCase: Sendable {
   package static let version: UInt8 = 1
   static let magic = Array("1UPXCASE".utf8)
@@ -15,9 +17,14 @@ package struct CrashCase: Sendable {
   package struct Build: Sendable {
     package var manifest: Manifest
     package var module: [UInt8]
-    package init(manifest: Manifest, module: [UInt8]) {
-      self.manifest = manifest
-      self.module = module
+    /// The file of its source lines, for backtraces.
+    package var lines: [UInt8]?
+    package init(manifest: Manifest, module: [UInt8], lines: [UInt8]? = nil) {
+      (self.manifest, self.module, self.lines) = (manifest, module, lines)
+    }
+    package var sourceLines: SourceLines? {
+      let lines = lines?.withUnsafeBytes { bytes in try? SourceLines(bytes) }
+      return lines?.module == manifest.hash ? lines : nil
     }
   }
 
@@ -38,6 +45,7 @@ package struct CrashCase: Sendable {
     }
     out.putBlob(build.manifest.json())
     out.putBlob(build.module)
+    out.putBlob(build.lines ?? [])
     return out
   }
 
@@ -61,8 +69,11 @@ package struct CrashCase: Sendable {
     bundle = try CrashBundle(try reader.takeBlob())
     let json = Array(try reader.takeBlob())
     let module = Array(try reader.takeBlob())
+    let lines = Array(try reader.takeBlob())
     guard reader.isAtEnd else { throw DecodingError("has bytes after its end") }
-    do throws(ArtifactError) { build = Build(manifest: try Manifest(json: json), module: module) } catch {
+    do throws(ArtifactError) {
+      build = Build(manifest: try Manifest(json: json), module: module, lines: lines.isEmpty ? nil : lines)
+    } catch {
       throw DecodingError("holds a manifest that cannot be used: \(error)")
     }
     guard ModuleHash(of: module) == bundle.module else {

@@ -23,18 +23,51 @@ package struct CrashReplay: Sendable {
   package var events: Int
   /// Another build than the one that crashed was tried.
   package var isOtherBuild: Bool
+  /// Of the build that crashed.
+  private var sourceLines: SourceLines?
   /// What makes exactness impossible, or why the other build was given less than the room.
   package var remarks: [String] = []
 
   /// The same fault at the same place from the same state.
   package var isSame: Bool {
-    guard case .failed(let fault) = outcome, !isOtherBuild else { return false }
-    return fault.kind == bundle.fault.kind && fault.text == bundle.fault.text
-      && fault.backtrace == bundle.fault.backtrace && state != .different
+    guard case .failed(let fault) = outcome, !isOtherBuild, fault.kind == bundle.fault.kind, state != .different else {
+      return false
+    }
+    // Which of a dying process's words are its own is nobody's to tell.
+    if fault.kind == .death { return true }
+    let frames = recorded.backtrace
+    // Where source lines were not at hand when it was written down, the words were more general too, and frames fewer.
+    guard frames == bundle.fault.backtrace else {
+      let count = min(frames.count, fault.backtrace.count)
+      return frames.prefix(count) == fault.backtrace.prefix(count)
+    }
+    return fault.text == bundle.fault.text && fault.backtrace == frames
+  }
+  /// What the server wrote down, with source lines where they are here.
+  package var recorded: RoomFault {
+    var fault = bundle.fault
+    if let sourceLines { fault.backtrace = sourceLines.lines(for: fault.backtrace) }
+    return fault
   }
   package var survives: Bool {
     if case .failed = outcome { return false }
     return true
+  }
+
+  private init(_ crash: CrashCase, _ build: CrashCase.Build, events: Int, isOtherBuild: Bool) {
+    (bundle, manifest) = (crash.bundle, build.manifest)
+    (outcome, state) = (.applied, .unknown)
+    (self.events, self.isOtherBuild) = (events, isOtherBuild)
+  }
+
+  /// The process that ran it died of it, by that signal.
+  package static func died(
+    of signal: Int32, _ crash: CrashCase, _ build: CrashCase.Build, isOtherBuild: Bool
+  ) -> CrashReplay {
+    let events = (try? ReplayEvent.all(of: crash.bundle).count) ?? 0
+    var replay = CrashReplay(crash, build, events: events, isOtherBuild: isOtherBuild)
+    replay.outcome = .failed(RoomFault(kind: .death, text: "it kills the process that runs it (signal \(signal))"))
+    return replay
   }
 
   /// With the build that crashed. The engine is `builds`'s.
@@ -93,12 +126,11 @@ package struct CrashReplay: Sendable {
   private static func run(
     _ crash: CrashCase, _ guest: GuestReplay, _ events: Int, _ builds: Builds, isOtherBuild: Bool
   ) throws(RehearsalError) -> CrashReplay {
-    guard let manifest = builds.manifest(guest.module) else {
+    guard let build = builds.build(guest.module) else {
       preconditionFailure("a guest runs a build that was loaded from here")
     }
-    var replay = CrashReplay(
-      bundle: crash.bundle, manifest: manifest, outcome: .applied, state: .unknown, events: events,
-      isOtherBuild: isOtherBuild)
+    var replay = CrashReplay(crash, build, events: events, isOtherBuild: isOtherBuild)
+    replay.sourceLines = builds.build(crash.bundle.module)?.sourceLines
     if let wanted = crash.bundle.stateHash, !isOtherBuild, let image = guest.image() {
       replay.state = ModuleHash(of: image).bytes == wanted ? .same : .different
     }

@@ -2,6 +2,7 @@
 package import Artifacts
 internal import Core
 internal import FoundationEssentials
+internal import Sandbox
 internal import WorkerCore
 
 package struct CrashText {
@@ -10,11 +11,14 @@ package struct CrashText {
   /// Of the build that crashed; nil: it is not here.
   let manifest: Manifest?
   private let culprit: ReplayEvent?
+  /// With source lines where they are here.
+  package let backtrace: [String]
 
-  package init(name: String, crash: CrashCase, manifest: Manifest?) {
+  package init(name: String, crash: CrashCase, build: CrashCase.Build?) {
     self.name = name
     self.crash = crash
-    self.manifest = manifest
+    manifest = build?.manifest
+    backtrace = build?.sourceLines?.lines(for: crash.bundle.fault.backtrace) ?? crash.bundle.fault.backtrace
     culprit = (try? ReplayEvent.culprit(of: crash.bundle)) ?? nil
   }
 
@@ -55,16 +59,16 @@ package struct CrashText {
     lines.append(
       "holds     " + (bundle.snapshot.isEmpty ? "the room's beginning" : "a snapshot of \(bundle.snapshot.count) bytes")
         + ", \(events) events after it" + (bundle.stateHash == nil ? "" : ", and the hash of the state they led to"))
-    guard !bundle.fault.backtrace.isEmpty else { return lines }
+    guard !backtrace.isEmpty else { return lines }
     lines.append("backtrace")
-    lines += bundle.fault.backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
+    lines += backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
     return lines
   }
 
   package var json: JSON {
     var fields: [String: JSON] = [
       "name": .text(name), "fault": .text("\(bundle.fault.kind)"), "text": .text(bundle.fault.text),
-      "backtrace": .array(bundle.fault.backtrace.map { .text($0) }), "room": .text("\(bundle.room)"),
+      "backtrace": .array(backtrace.map { .text($0) }), "room": .text("\(bundle.room)"),
       "module": .text(bundle.moduleName), "key": .text(bundle.key), "sha256": .text("\(bundle.module)"),
       "version": manifest.map { .text($0.version) } ?? .null, "event": .number(bundle.event.rawValue),
       "kind": culprit.map { .text($0.name) } ?? .null, "engine": .text(bundle.engine),
@@ -132,7 +136,7 @@ extension CrashReplay {
       lines += fault.backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
       if !isOtherBuild, !isSame {
         lines.append("recorded: \(bundle.fault.kind): \(bundle.fault.text)")
-        lines += bundle.fault.backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
+        lines += recorded.backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
       }
     }
     if !isOtherBuild {
@@ -149,7 +153,7 @@ extension CrashReplay {
     var fields: [String: JSON] = [
       "state": .text(state.rawValue), "events": .number(events), "module": .text(manifest.name),
       "version": .text(manifest.version), "sha256": .text("\(manifest.hash)"), "same": .bool(isSame),
-      "recorded": Self.json(bundle.fault), "remarks": .array(remarks.map { .text($0) }),
+      "recorded": Self.json(recorded), "remarks": .array(remarks.map { .text($0) }),
       "fault": .null, "text": .text(""), "backtrace": .array([]),
     ]
     switch outcome {

@@ -81,6 +81,8 @@ struct Findings {
     case restore, trap, twin, chance, check, skipped, crash
   }
   static let stateDifferencesMax = 20
+  /// At each look at a room, so that more rooms than one are seen.
+  static let stateDifferencesOfRoomMax = 5
 
   mutating func note(_ trouble: Trouble, _ words: @autoclosure () -> String) {
     counts[trouble, default: 0] += 1

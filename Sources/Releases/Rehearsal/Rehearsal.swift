@@ -15,6 +15,8 @@ package struct RehearsalProgress: Sendable {
 
 /// Where rooms come from.
 package protocol RoomSource {
+  /// Asking for a room takes time from somebody who has better things to do.
+  var isLive: Bool { get }
   /// Rooms that run the build, those that say most first; at most `most`.
   mutating func rooms(of module: ModuleHash, most: Int) throws(RehearsalError) -> [RoomID]
   /// A room as it is, without a culprit; nil: it is asleep or gone.
@@ -24,6 +26,9 @@ package protocol RoomSource {
 package struct Rehearsal {
   package static let roomsMax = 50
   package static let secondsMax = 30
+  /// A worker that is asked for a room's record does nothing else meanwhile, for up to a millisecond: so seldom, nobody
+  /// notices.
+  static let roomEveryMilliseconds: Int64 = 100
   /// Fewer events than these say little.
   package static let eventsMin = 20
 
@@ -62,6 +67,7 @@ package struct Rehearsal {
   ) throws(RehearsalError) {
     let rooms = try source.rooms(of: from, most: Self.roomsMax)
     for (index, room) in rooms.enumerated() {
+      if index > 0 { throttle.pace(milliseconds: source.isLive ? Self.roomEveryMilliseconds : 0) }
       if throttle.isOver { break }
       // A worker that goes away takes its rooms elsewhere; the others are worth rehearsing.
       let bundle: CrashBundle?

@@ -26,7 +26,13 @@ package struct RehearsalRun {
 
   /// Compiles the build into the data directory's cache, where workers find it.
   package func prepare() throws(RehearsalError) -> Builds {
-    let builds = try Builds(data: data, cache: data + "/cache", roomsMax: Self.placesMax)
+    var isNative = false
+    for hash in [from, to] {
+      if let hash, try Builds.kept(hash, data: data).manifest.format == .native { isNative = true }
+    }
+    let builds = try Builds(
+      data: data, cache: data + "/cache", roomsMax: Self.placesMax, runsNative: isNative)
+    Throttle.boundMemory()
     let settings = try builds.load(to)
     guard settings.name == module else {
       throw RehearsalError("the build \(to) is one of \(settings.name), not of \(module)")

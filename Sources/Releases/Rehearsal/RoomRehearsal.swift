@@ -103,6 +103,7 @@ struct RoomRehearsal {
     look(old, new, &findings)
     guard !isTired else { return }
     compareStates(old, new, &findings)
+    twinTest(new, &findings)
     try again(pass, from: beginning, &findings)
     // Its state at the end is another one that the new build must understand.
     if findings.failedRestores == 0, let again = carried(old, &findings) { twinTest(again, &findings) }
@@ -184,8 +185,8 @@ struct RoomRehearsal {
   }
 
   private func compareStates(_ old: GuestReplay, _ new: GuestReplay, _ findings: inout Findings) {
-    let left = Findings.stateDifferencesMax - findings.stateDifferences.count
-    findings.note(StateDifferences.between(readable(old), readable(new), most: left), room: name)
+    let differences = StateDifferences.between(readable(old), readable(new), most: Findings.stateDifferencesOfRoomMax)
+    findings.note(differences, room: name)
     throttle.breathe()
   }
 
@@ -199,6 +200,8 @@ struct RoomRehearsal {
     throttle.breathe()
     if let one = StateDifferences.between(readable(new), readable(twin), most: 1).first {
       findings.note(.twin, "\(one.path) was \(one.old) and is \(one.new) after save and restore (\(name))")
+    } else if complaint(of: new) == nil, let complaint = complaint(of: twin) {
+      findings.note(.twin, "after save and restore its own check() says: \(complaint) (\(name))")
     }
   }
 }

@@ -5,6 +5,7 @@ package import WorkerCore
 
 /// The rooms of a running server. Asking for one costs its worker what a look at its snapshot costs.
 package struct LiveRooms: RoomSource {
+  package let isLive = true
   private let sockets: [String]
   private var links: [Int: WorkerAsk] = [:]
   /// Which worker has a room.
@@ -59,6 +60,7 @@ package struct LiveRooms: RoomSource {
 
 /// Bundles from files, or made by a test.
 package struct KeptRooms: RoomSource {
+  package let isLive = false
   private let bundles: [CrashBundle]
   package init(_ bundles: [CrashBundle]) { self.bundles = bundles }
 

@@ -10,9 +10,13 @@ package final class Throttle {
   /// A pause is cut into pieces, so that the deadline is kept.
   private static let pauseMicrosecondsMax: Int64 = 200_000
 
+  /// SCHED_IDLE of Linux, which the C library shows to GNU sources only.
+  private static let idlePolicy: Int32 = 5
+
   private let began: Int64
   private let processorAtStart: Int64
   private let endsAt: Int64
+  private var lastPaced: Int64 = 0
 
   package init(seconds: Int) {
     began = Self.microseconds(CLOCK_MONOTONIC)
@@ -38,12 +42,35 @@ package final class Throttle {
     }
   }
 
-  /// Everybody else goes first, and no more memory than this, the 2 GiB that the engine sets aside for stacks included: a
-  /// build that takes more ends the rehearsal, not the machine.
-  package static func stepBack(memoryBytesMax: UInt64 = 8 << 30) {
+  /// Everybody else goes first: whoever wakes up takes the processor at once.
+  package static func stepBack() {
     setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
-    var limit = rlimit(rlim_cur: rlim_t(memoryBytesMax), rlim_max: rlim_t(memoryBytesMax))
-    setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limit)
+    var parameters = sched_param()
+    sched_setscheduler(0, idlePolicy, &parameters)
+  }
+
+  /// Waits until so much time has passed since the last time this was asked for; not beyond the end.
+  package func pace(milliseconds: Int64) {
+    let now = Self.microseconds(CLOCK_MONOTONIC)
+    let wait = min(lastPaced + milliseconds * 1_000, endsAt) - now
+    if wait > 0 { usleep(UInt32(wait)) }
+    lastPaced = max(now, now + wait)
+  }
+
+  /// From here on this process may take so much more memory: a build that takes more ends the rehearsal, not the machine.
+  /// What the engine sets aside at its start for stacks, some GiB that are never touched, must be behind.
+  static func boundMemory(moreBytes: UInt64 = 1 << 30) {
+    guard let file = fopen("/proc/self/status", "r") else { return }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, 256, file) != nil {
+      let words = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        .split(whereSeparator: \.isWhitespace)
+      guard words.count >= 2, words[0] == "VmData:", let now = UInt64(words[1]) else { continue }
+      let most = rlim_t((now << 10) + moreBytes)
+      var limit = rlimit(rlim_cur: most, rlim_max: most)
+      setrlimit(__rlimit_resource_t(RLIMIT_DATA.rawValue), &limit)
+    }
   }
 
   private static func microseconds(_ clock: clockid_t) -> Int64 {

@@ -26,12 +26,8 @@ struct CrashCommand: ParsableCommand {
     @Flag(help: "Print JSON.") var json = false
 
     var store: CrashStore { CrashStore(data: data) }
-    /// The build that a crash was in; nil where it is gone.
-    func manifest(_ crash: CrashCase) -> Manifest? {
-      crash.build?.manifest ?? (try? Builds.kept(crash.bundle.module, data: data))?.manifest
-    }
     func text(_ name: String, _ crash: CrashCase) -> CrashText {
-      CrashText(name: name, crash: crash, manifest: manifest(crash))
+      CrashText(name: name, crash: crash, build: crash.build ?? (try? Builds.kept(crash.bundle.module, data: data)))
     }
   }
 
@@ -49,7 +45,7 @@ struct CrashCommand: ParsableCommand {
         let rows = texts.map { stored, text, crash in
           [
             stored.name, CrashText.time(stored.time), text.room, "\(crash.bundle.fault.kind)", text.event,
-            crash.bundle.fault.backtrace.first ?? "",
+            text.backtrace.first ?? "",
           ]
         }
         let heading = ["CRASH", "TIME", "ROOM", "FAULT", "EVENT", "IN"]
@@ -82,21 +78,49 @@ struct CrashCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("A name, `last`, or a file.", valueName: "crash")) var name = "last"
     @Option(help: ArgumentHelp("Another build to try: NAME.wasm with NAME.json beside it.", valueName: "path"))
     var module: String?
+    /// What may kill the process is run in one of its own.
+    @Flag(help: .hidden) var here = false
     @OptionGroup var place: Place
 
     func run() throws {
       try crashing(status: 2) {
         let crash = try place.store.find(name).crash
-        let builds = try Builds(data: place.data)
-        let replay =
-          if let module {
-            try CrashReplay.trying(try Builds.read(module: module), on: crash, builds)
-          } else {
-            try CrashReplay.exact(crash, builds)
-          }
-        if place.json { printJSON(replay.json) } else { print(replay.lines.joined(separator: "\n")) }
-        if !(replay.isOtherBuild ? replay.survives : replay.isSame) { throw ExitCode(1) }
+        let other = try module.map { try Builds.read(module: $0) }
+        let build = try crash.build ?? Builds.kept(crash.bundle.module, data: place.data)
+        let isNative = [build, other].contains { $0?.manifest.format == .native }
+        if isNative, crash.build != nil {
+          throw RehearsalError("nothing confines a native build: it is replayed where its server is, by --data DIR")
+        }
+        if !here, isNative || crash.bundle.fault.kind == .death {
+          guard let signal = try replayElsewhere() else { return }
+          return try say(.died(of: signal, crash, other ?? build, isOtherBuild: other != nil))
+        }
+        let builds = try Builds(data: place.data, runsNative: isNative)
+        try say(
+          try other.map { (other) throws(RehearsalError) in try CrashReplay.trying(other, on: crash, builds) }
+            ?? CrashReplay.exact(crash, builds))
       }
+    }
+
+    private func say(_ replay: CrashReplay) throws {
+      if place.json { printJSON(replay.json) } else { print(replay.lines.joined(separator: "\n")) }
+      if !(replay.isOtherBuild ? replay.survives : replay.isSame) { throw ExitCode(1) }
+    }
+
+    /// The signal that the process died of; nil: it said what is to be said, with status 0.
+    private func replayElsewhere() throws -> Int32? {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+      process.arguments = Array(CommandLine.arguments.dropFirst()) + ["--here"]
+      // Its death is no news to anybody.
+      process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+      do { try process.run() } catch {
+        throw RehearsalError("a process for the replay cannot be started: \(error.localizedDescription)")
+      }
+      process.waitUntilExit()
+      if process.terminationReason == .uncaughtSignal { return process.terminationStatus }
+      guard process.terminationStatus == 0 else { throw ExitCode(process.terminationStatus) }
+      return nil
     }
   }
 
