@@ -12,8 +12,8 @@ import Testing
 
   @Test func connectionsThatAskNothingAreBoundedAndEnd() throws {
     let server = try RunningServer()
-    // As many as are allowed: some say nothing, some begin a request and stop.
-    let idle = try (0..<512).map { n in
+    // More than are allowed: some say nothing, some begin a request and stop.
+    let idle = try (0..<600).map { n in
       let fd = try server.connected()
       if n % 2 == 0 {
         let part = Array("GET /healthz HTTP/1.1\r\nHost: localh".utf8)
