@@ -86,7 +86,6 @@ struct DevPlace: Sendable {
       for (from, to) in [
         (build.module, "\(name).wasm"), (build.lines, "\(name).lines"), (build.manifestPath, "\(name).json"),
       ] {
-        guard let from else { continue }
         try files.copyItem(atPath: from, toPath: modules + "/" + to)
       }
       try files.createSymbolicLink(atPath: "\(modules)/\(name).page", withDestinationPath: module + "/Page")

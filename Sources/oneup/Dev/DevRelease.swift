@@ -28,7 +28,7 @@ struct DevRelease {
     }
     let (manifest, module, isWhole) = versions.next(built.manifest, Array(file))
     do {
-      let lines = isWhole ? built.lines.flatMap { FileManager.default.contents(atPath: $0) } : nil
+      let lines = isWhole ? FileManager.default.contents(atPath: built.lines) : nil
       return try wait(try push(manifest, module, lines: lines))
     } catch { return .refused("\(error)") }
   }
