@@ -93,7 +93,8 @@ var targets: [Target] = [
       protobuf,
     ]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CHost", "Wire", "SupervisionCore"]),
-  library("Control", ["CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, nio, nioPosix, logging]),
+  library(
+    "Control", ["CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, nio, nioPosix, logging]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
   library(
     "OneUpClient", path: "Sources/OneUpClient/Shell",
@@ -144,7 +145,9 @@ var targets: [Target] = [
     name: "RehearsalTests",
     dependencies: ["Core", "Wire", "Artifacts", "ReleaseCore", "WorkerCore", "Sandbox", "ModuleBuilder", "Rehearsal"],
     exclude: ["golden"], swiftSettings: strict),
-  tests("ReleaseCoreTests", ["Core", "Artifacts", "ReleaseCore"]),
+  .testTarget(
+    name: "ReleaseCoreTests", dependencies: ["Core", "Artifacts", "ReleaseCore"], exclude: ["golden"],
+    swiftSettings: strict),
   tests("OneUpRoomTests", ["OneUpRoom"]),
   module("TallyTests", "Modules/tally"),
   module("FaultyTests", "Modules/faulty"),

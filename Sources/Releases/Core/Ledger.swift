@@ -15,13 +15,15 @@ struct Counts: Hashable, Codable, Sendable {
   var microseconds: UInt64 = 0
   var outcomeDifferences: UInt64 = 0
   var outputDifferences: UInt64 = 0
+  /// Rooms that left it for the version before.
+  var backs: UInt64 = 0
   /// Events by the upper bound of their fuel.
   var fuel: [UInt64: UInt64] = [:]
 
   private static var fields: [WritableKeyPath<Counts, UInt64>] {
     [
       \.events, \.traps, \.sharedTraps, \.refusals, \.outputs, \.outputBytes, \.checkFailures, \.microseconds,
-      \.outcomeDifferences, \.outputDifferences,
+      \.outcomeDifferences, \.outputDifferences, \.backs,
     ]
   }
 
@@ -30,7 +32,7 @@ struct Counts: Hashable, Codable, Sendable {
   init(speaking build: BuildStatistics) {
     (events, traps, sharedTraps) = (build.events, build.traps, build.sharedTraps)
     (refusals, outputs, outputBytes) = (build.refusals, build.outputs, build.outputBytes)
-    (checkFailures, microseconds) = (build.checkFailures, build.microseconds)
+    (checkFailures, microseconds, backs) = (build.checkFailures, build.microseconds, build.backs)
     add(buckets: build.fuel)
   }
   /// As the silent one.

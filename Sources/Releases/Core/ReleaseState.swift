@@ -18,6 +18,8 @@ package struct KnownBuild: Hashable, Codable, Sendable {
 
 /// All modules' releases. Codable for the file; `Rollouts` alone changes it.
 package struct ReleaseState: Hashable, Codable, Sendable {
+  /// Of the file; one that is newer than this program is not read.
+  private var format = ReleaseState.newestFormat
   /// By module; at most one is on its way.
   var courses: [String: Course] = [:]
   /// Ended rollouts, oldest first.
@@ -28,6 +30,22 @@ package struct ReleaseState: Hashable, Codable, Sendable {
 
   package init() {}
 
+  private enum CodingKeys: String, CodingKey { case format, courses, ended, builds, nextNumber }
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    format = try container.decode(Int.self, forKey: .format)
+    guard format <= ReleaseState.newestFormat else {
+      throw Swift.DecodingError.dataCorruptedError(
+        forKey: .format, in: container,
+        debugDescription: "written by a newer version of OneUp: start that one, or restore the file from a backup")
+    }
+    courses = try container.decode([String: Course].self, forKey: .courses)
+    ended = try container.decode([Rollout].self, forKey: .ended)
+    builds = try container.decode([String: [KnownBuild]].self, forKey: .builds)
+    nextNumber = try container.decode(Int.self, forKey: .nextNumber)
+  }
+
+  private static let newestFormat = 1
   static let endedMax = 100
   static let buildsMax = 200
 }

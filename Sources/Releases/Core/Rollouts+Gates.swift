@@ -24,11 +24,13 @@ extension Rollouts {
     guard course.rollout.gate == .rehearse, !course.rollout.isOver else { return }
     course.rollout.rehearsal = report
     needsSave = true
-    effects.append(course.audit(.rehearsed, Rollouts.text(of: report)))
+    let isAlone = course.isNow || course.isOnTrial || course.rollout.from == nil
+    let text = isAlone && report.verdict != .bad ? "it is compiled and loads" : Rollouts.text(of: report)
+    effects.append(course.audit(.rehearsed, text))
     guard report.verdict != .bad else {
       return refuse(&course, report.problems.first ?? "its rehearsal went badly", by: Course.itself, now)
     }
-    course.note(Rollouts.text(of: report), now)
+    course.note(text, now)
   }
 
   private static func text(of report: Report) -> String {
