@@ -266,6 +266,8 @@ extension Rollouts {
     effects.append(.room(module: module, room, order))
   }
 
+  /// What was only not possible just then.
+  static let soonMicroseconds: Int64 = 200_000
   static let laterMicroseconds: Int64 = 1_000_000
 
   mutating func answered(
@@ -284,7 +286,7 @@ extension Rollouts {
       if case .back = order { view.sights = min(view.sights, 1) }
     case .gone: view.rooms[room] = nil
     case .noTwin: view.rooms[room]?.isOnProbation = false
-    case .later(let why): view.later[room] = RoomView.Later(at: now.monotonic + Rollouts.laterMicroseconds, why: why)
+    case .later(let why): view.later[room] = RoomView.Later(at: now.monotonic + Rollouts.soonMicroseconds, why: why)
     case .frozen:
       view.rooms[room]?.isFrozen = true
       retry(&course, &view, room, order, "the room is frozen", now)
