@@ -316,10 +316,16 @@ final class WorkerProcess {
   private func report() {
     for report in worker.reports {
       switch report {
-      case .quarantined(let room, let event, let fault, _):
-        world.counters.quarantines += 1
+      case .quarantined(let room, let event, let fault, _, let verdict):
+        if verdict == .quarantined { world.counters.quarantines += 1 }
         world.trace.note(world.time, "quarantined", room.rawValue, event.rawValue, UInt64(fault.kind.rawValue))
-        world.tell("\(world.name(room)): event \(event) is quarantined: \(fault.kind)")
+        let words =
+          switch verdict {
+          case .quarantined: "is quarantined"
+          case .back: "fails in the new version only"
+          case .twinUndone: "fails in the silent version only"
+          }
+        world.tell("\(world.name(room)): event \(event) \(words): \(fault.kind)")
       case .frozen(let room, let reason, let text) where heldShards.isDisjoint(with: world.faultedDisks):
         world.counters.freezes += 1
         world.trace.note(world.time, "frozen", room.rawValue, UInt64(reason.rawValue))

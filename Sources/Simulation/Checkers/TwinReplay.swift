@@ -110,7 +110,7 @@ struct TwinReplay {
       return
     }
     twin.eventSeq = place.seq
-    settle(&twin, event, outcome, isQuarantined: annotation?.verdict == .quarantined)
+    settle(&twin, event, outcome, isBack: annotation?.verdict == .back)
     if annotation?.raisesTimeline == true, annotation?.verdict == .quarantined {
       twin.ownTimeline += 1
       world.ledger.undo(event)
@@ -141,8 +141,20 @@ struct TwinReplay {
         return nil
       }
       world.ledger.differs(event)
+      let outcome: Outcome = silent.lacks(event) ? .undone : heard
+      // The sender is answered first, and on the old timeline.
+      if case .input(let slot, let number, _, _) = event, number.rawValue > 0 {
+        switch outcome {
+        case .undone: say(&twin, slot, [], (number, 2, []))
+        case .refused: say(&twin, slot, [], (number, 1, []))
+        default:
+          for case .reply(let range) in engine.effects.commands {
+            say(&twin, slot, [], (number, 0, Array(engine.effects.bytes[range])))
+          }
+        }
+      }
       goBack(&twin)
-      return silent.lacks(event) ? .undone : heard
+      return outcome
     case .twinUndone, nil: break
     }
     let spoken = run(&twin, event, isSilent: false)
@@ -312,7 +324,7 @@ struct TwinReplay {
     }
   }
 
-  private mutating func settle(_ twin: inout RoomTwin, _ event: RoomEvent, _ outcome: Outcome, isQuarantined: Bool) {
+  private mutating func settle(_ twin: inout RoomTwin, _ event: RoomEvent, _ outcome: Outcome, isBack: Bool) {
     let isApplied = outcome.isApplied
     if isApplied {
       twin.version.random = engine.context.random
@@ -330,10 +342,12 @@ struct TwinReplay {
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .input(let slot, let number, _, _):
       if number.rawValue > 0 { twin.members[slot.rawValue]?.lastSeq = number }
-      if case .undone = outcome {
+      if isApplied {
+        carry(&twin, isBack ? nil : slot, number)
+      } else if isBack {
+        break
+      } else if case .undone = outcome {
         say(&twin, slot, [], (number, 2, []))
-      } else if isApplied {
-        carry(&twin, slot, number)
       } else {
         say(&twin, slot, [], (number, 1, []))
       }

@@ -15,7 +15,7 @@ extension Worker {
         }
       case .reply(let payload):
         if !isFollowing { room.counts?.spoken.noteOutput(payload.count) }
-        guard let sender else { continue }
+        guard let sender, !room.isQuiet else { continue }
         effects.bytes.withUnsafeBytes {
           verdict(
             room, sender,

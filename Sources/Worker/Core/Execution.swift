@@ -228,8 +228,17 @@ extension Worker {
 
   private mutating func settleInput(_ room: Room, _ slot: Slot, _ number: InputSeq, _ outcome: Settlement) {
     if number.rawValue > 0 { room.awake.decide(slot, number) }
+    if case .applied = outcome { carryOut(room, sender: slot, number: number) }
+    // Where nobody hears the room, the sender has been answered before.
+    if !room.isQuiet { tellOutcome(room, slot, number, outcome) }
+    if !room.isGhost { counters.inputs += 1 }
+    if number.rawValue > 0 { oweAck(room, slot) }
+  }
+
+  /// What the host says of an input that was not simply applied.
+  mutating func tellOutcome(_ room: Room, _ slot: Slot, _ number: InputSeq, _ outcome: Settlement) {
     switch outcome {
-    case .applied: carryOut(room, sender: slot, number: number)
+    case .applied: break
     case .refused:
       var reason: [UInt8] = []
       let effects = engine.effects
@@ -240,8 +249,6 @@ extension Worker {
       verdict(
         room, slot, InputVerdict(seq: number, kind: .quarantined), "it made the room's code fail and was undone")
     }
-    if !room.isGhost { counters.inputs += 1 }
-    if number.rawValue > 0 { oweAck(room, slot) }
   }
 
   private mutating func settleJoin(_ room: Room, _ joining: RoomEvent.Joining, _ outcome: Settlement) {

@@ -90,7 +90,9 @@ extension Worker {
     counters.quarantines += verdict.verdict == .quarantined ? 1 : 0
     room.watch.note(head.seq, "\(repair.fault.kind)", repair.fault.text, now.wall)
     reports.append(
-      .quarantined(room: room.id, event: head.seq, fault: repair.fault, bundle: bundle(room, head.seq, repair)))
+      .quarantined(
+        room: room.id, event: head.seq, fault: repair.fault, bundle: bundle(room, head.seq, repair),
+        verdict: verdict.verdict))
   }
 
   private func bundle(_ room: Room, _ event: EventSeq, _ repair: Repair) -> CrashBundle {

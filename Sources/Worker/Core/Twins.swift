@@ -265,7 +265,9 @@ extension Worker {
       case (nil, .nothing), (.applied?, .applied), (.refused?, .refused), (.failed?, .failed): true
       default: false
       }
-    if !isSame, case .input(let slot, let seq, _, _) = step.event, seq.rawValue > 0 { part.note(slot, seq) }
+    // Where the one that speaks fails, its sender has not been told anything yet.
+    let wasTold = if case .failed? = spoken { false } else { true }
+    if !isSame, wasTold, case .input(let slot, let seq, _, _) = step.event, seq.rawValue > 0 { part.note(slot, seq) }
     guard !isFollowing, let counts = room.twinCounts else { return }
     if case .failed? = spoken, case .failed = heard { room.counts?.sharedTraps += 1 }
     if !isSame { counts.outcomeDifferences += 1 }

@@ -176,14 +176,37 @@ extension Worker {
   /// An event at which the version that speaks failed alone: the silent one's outcome stands, and it speaks from here on.
   mutating func settleSwitch(_ room: Room, _ step: EventStep, _ settled: Settled, _ verdict: Annotation, _ why: String)
   {
-    let old = switchVersions(room)
     engine.effects = settled.effects
     engine.context = settled.context
+    if case .input(let slot, let number, _, _) = step.event, number.rawValue > 0 {
+      answerBeforeSwitch(room, slot, number, settled.settlement)
+    }
+    let old = switchVersions(room)
     // Everybody gets the full state: what the event says is in it.
     room.isQuiet = true
     finish(room, step, settled.settlement, settled.fuel, verdict: verdict)
     room.isQuiet = false
     announceSwitch(room, step.head.seq, old, why)
+  }
+
+  /// A full state leaves unknown what was not told before it: the sender hears of its input first, and of nothing else.
+  private mutating func answerBeforeSwitch(
+    _ room: Room, _ slot: Slot, _ number: InputSeq, _ settlement: Settlement
+  ) {
+    let effects = engine.effects
+    tellOutcome(room, slot, number, settlement)
+    if case .applied = settlement {
+      for case .reply(let payload) in effects.commands {
+        effects.bytes.withUnsafeBytes {
+          verdict(
+            room, slot,
+            InputVerdict(seq: number, kind: .applied, reply: UnsafeRawBufferPointer(rebasing: $0[payload])), "")
+        }
+      }
+    }
+    let c = room.claim(slot)
+    guard room.claims[c].link >= 0 else { return }
+    links[room.claims[c].link].out.putAck(room.shard, epoch(room.shard), room.claims[c].route, number)
   }
 
   /// What is told of a switch once it is made.

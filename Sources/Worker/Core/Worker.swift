@@ -12,7 +12,9 @@ package typealias LinkBusy = LinkToGateway.Busy
 
 /// What the worker's owner is told beside the links' bytes.
 package enum WorkerReport: Sendable {
-  case quarantined(room: RoomID, event: EventSeq, fault: RoomFault, bundle: CrashBundle)
+  /// Code failed at an event; `verdict`: what becomes of it.
+  case quarantined(
+    room: RoomID, event: EventSeq, fault: RoomFault, bundle: CrashBundle, verdict: Annotation.Verdict)
   /// The room stands where it stood before the event that was quarantined: `image` is its state there.
   case rebuilt(room: RoomID, event: EventSeq, image: [UInt8])
   case frozen(room: RoomID, RoomEvent.FreezeReason, text: String)
