@@ -104,7 +104,7 @@ final class LiveRoom {
       try worker.upkeep()
       for report in worker.reports {
         switch report {
-        case .quarantined(_, _, _, let bundle): crashes.append(bundle)
+        case .quarantined(_, _, _, let bundle, _): crashes.append(bundle)
         case .rebuilt(_, let event, let image):
           let at = crashes.firstIndex { $0.event == event }
           if let at { crashes[at].stateHash = ModuleHash(of: image).bytes }
