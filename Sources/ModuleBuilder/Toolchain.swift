@@ -109,6 +109,13 @@ struct Toolchain: Sendable {
 
   /// Where the code at these places of a module came from; the format is llvm-symbolizer's own.
   func symbolize(_ linked: String, _ offsets: [Int], _ scratch: Scratch) throws(BuildError) -> String {
+    var linked = linked
+    if linked.hasSuffix(".wasm") {
+      // The names that a module carries count from another place than its debug information, and would win over it.
+      let unnamed = scratch.path + "/unnamed.wasm"
+      _ = try Toolchain.run(root + "/bin/llvm-objcopy", ["--remove-section=name", linked, unnamed])
+      linked = unnamed
+    }
     let input = scratch.path + "/offsets"
     try ModuleBuilder.write(Array(offsets.map { "0x" + String($0, radix: 16) }.joined(separator: "\n").utf8), to: input)
     return try Toolchain.run(root + "/bin/llvm-symbolizer", ["-e", linked], input: input)
