@@ -67,6 +67,8 @@ enum LinkSeeds {
       out.append(1)
       out.put(UInt64(9))
     })
+    // The scripted module's third build, which differs.
+    let other = ModuleHash([1, 2] + Array(repeating: 0, count: 30))
     return .init(made: { out in
       Array("tally".utf8).withUnsafeBytes { module in
         Array("a".utf8).withUnsafeBytes { key in
@@ -75,7 +77,10 @@ enum LinkSeeds {
               .create(module: module, key: key, parameters: UnsafeRawBufferPointer(start: nil, count: 0)),
               .signal(module: module, key: key, idempotencyKey: key, payload: payload),
               .signal(module: module, key: key, idempotencyKey: module, payload: payload), .lock(room, true),
-              .kick(room, Slot(0), reason: key), .lock(room, false), .end(room, reason: module),
+              .kick(room, Slot(0), reason: key), .lock(room, false),
+              .upgrade(room, to: other, probationEvents: 4, probationSeconds: 0), .back(room, reason: key),
+              .upgrade(room, to: other, probationEvents: 0, probationSeconds: 0), .settle(room), .offer(other),
+              .end(room, reason: module),
             ]
             for (i, command) in commands.enumerated() {
               LinkToWorker.command(request: UInt32(i), command).encode(ShardID(0), ShardEpoch(0), into: &out)

@@ -95,7 +95,7 @@ extension Worker {
     out.add("{\"from\":")
     out.addQuoted((room.twinSettings?.version ?? "").utf8)
     out.add(",\"events\":")
-    out.add(host.eventSeq.rawValue - twin.begunAt.rawValue)
+    out.add(host.eventSeq.rawValue &- min(twin.begunAt.rawValue, host.eventSeq.rawValue))
     out.add(",\"differences\":")
     out.add(twin.differences.count)
     out.add(",\"endsAt\":")
