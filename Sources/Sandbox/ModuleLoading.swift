@@ -82,7 +82,9 @@ extension WasmEngine {
       try writeWhole(bytes, path + ".so")
     }
     let settings = try native.load(path + ".so", manifest, options).settings
-    try writeWhole(manifest.json(), path + ".json")
+    if try Files.read(path + ".json", bytesMax: ArtifactLimits.manifestBytesMax) != manifest.json() {
+      try writeWhole(manifest.json(), path + ".json")
+    }
     newest[manifest.name] = manifest.hash
     return settings
   }

@@ -197,4 +197,40 @@ import Testing
     try Data(Self.faulty.bytes).write(to: URL(fileURLWithPath: path))
     #expect(try WasmEngine(options).module(hash) == nil, "other bytes under its name")
   }
+
+  @Test("A report of a dead process says where in the module it was") func report() throws {
+    let module = Self.faulty.manifest.hash
+    let lines = try #require(SourceLines.read(TestModules.output + "/native/faulty.lines", for: module))
+    let place = try #require(
+      lines.rows.first {
+        lines.look(at: $0.offset).map { $0.reason == "Index out of range" && $0.frames.count > 1 } ?? false
+      })
+    func report(_ frames: String, image: String = "\(module).so") throws -> JSON {
+      try JSON(
+        Array(
+          #"""
+          {"threads": [{"frames": []}, {"crashed": true, "frames": [\#(frames)]}],
+           "images": [{"name": "libc.so.6", "baseAddress": "0x1000", "endOfText": "0x2000"},
+                      {"name": "\#(image)", "baseAddress": "0x7f0000000000", "endOfText": "0x7f0000100000"}]}
+          """#.utf8))
+    }
+    func frame(_ kind: String, _ offset: UInt32) -> String {
+      #"{"kind": "\#(kind)", "address": "0x\#(String(0x7f00_0000_0000 + UInt64(offset), radix: 16))"}"#
+    }
+    let died = try report(
+      frame("programCounter", place.offset) + "," + frame("returnAddress", place.offset + 1)
+        + #", {"kind": "returnAddress", "address": "0x1500"}, {"kind": "truncated"}"#)
+    let expected = try #require(lines.look(at: place.offset))
+    let found = try #require(NativeReport.backtrace(died, of: module, lines: lines))
+    #expect(found.frames == expected.frames + expected.frames && found.reason == "Index out of range")
+    let bare = try #require(NativeReport.backtrace(died, of: module, lines: nil))
+    #expect(bare.frames.count == 2 && lines.lines(for: bare.frames) == found.frames)
+    let elsewhere = try report(#"{"kind": "programCounter", "address": "0x1500"}"# + "," + frame("returnAddress", 9))
+    #expect(NativeReport.backtrace(elsewhere, of: module, lines: lines) == nil)
+    #expect(
+      try NativeReport.backtrace(report(frame("programCounter", 9), image: "x.so"), of: module, lines: nil) == nil)
+    for text in ["{}", "[]", #"{"images": 1, "threads": [1]}"#, #"{"images": [{"name": "\#(module).so"}]}"#] {
+      #expect(try NativeReport.backtrace(JSON(Array(text.utf8)), of: module, lines: nil) == nil)
+    }
+  }
 }

@@ -8,6 +8,7 @@ import Testing
   struct Report: Decodable {
     var module: String
     var fault: String
+    var backtrace: [String]
   }
 
   /// `faulty` as machine code, signed with a key of its own, beside the usual tally.
@@ -94,6 +95,9 @@ import Testing
       usleep(10_000)
     }
     #expect(found?.module == "faulty")
+    #expect(
+      found?.backtrace.contains { $0.hasPrefix("Faulty.readBeyondTheEnd(_:) (Faulty.swift:") } == true,
+      "\(String(describing: found))")
     let hash = try FileManager.default.contentsOfDirectory(atPath: server.data + "/modules").first {
       $0.hasSuffix(".so")
     }
