@@ -389,6 +389,7 @@ struct TwinReplay {
       twin.version.module = upgrade.module
       twin.version.limits = upgrade.limits
       twin.ownTimeline += 1
+      twin.isFrozen = false
       guard let state = try? ScriptedRoom(upgrade.image), state == old.state else {
         return world.fail("I-2", "an upgrade's image is not the room's state")
       }

@@ -80,7 +80,10 @@ extension Worker {
     }
     guard !room.isEnding, room.commands.count < Limits.commandsPerRoomMax else { return busy }
     if let frozen = host.frozen {
-      guard case .end = command else { return .refused("the room is frozen (\(frozen))") }
+      switch command {
+      case .end, .upgrade: break
+      default: return .refused("the room is frozen (\(frozen)): end it, or upgrade it to a build that does not fail")
+      }
     }
     if case .upgrade(_, let module, let events, let seconds) = command {
       return beginUpgrade(room, host, module, events, seconds, waits)

@@ -55,6 +55,16 @@ package enum RoomEvent {
     package var probationSeconds: UInt32
     /// Of the new build's instance, so that replay runs neither `save` nor `restore`.
     package var image: UnsafeRawBufferPointer
+    package init(
+      module: ModuleHash, limits: RoomLimits, probationEvents: UInt32, probationSeconds: UInt32,
+      image: UnsafeRawBufferPointer
+    ) {
+      self.module = module
+      self.limits = limits
+      self.probationEvents = probationEvents
+      self.probationSeconds = probationSeconds
+      self.image = image
+    }
     var hasProbation: Bool { probationEvents > 0 || probationSeconds > 0 }
   }
   package enum TwinEnd: UInt8, Sendable, Hashable {

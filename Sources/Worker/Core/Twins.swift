@@ -153,7 +153,7 @@ extension Worker {
   ) -> Trouble? {
     if budget == .decided, verdict == nil {
       // It came out differently than on record. Nobody hears it, so the room goes on without it.
-      reports.append(.twinEnded(room: room.id, why: "it diverged in replay: \(fault.text)"))
+      if !room.isGhost { reports.append(.twinEnded(room: room.id, why: "it diverged in replay: \(fault.text)")) }
       dropTwin(room)
       room.hasLostTwin = true
       finish(room, step, settled.settlement, settled.fuel)

@@ -56,8 +56,8 @@ extension Worker {
       return giveUp(upgrade, .refused("the room is frozen: its history cannot be replayed by this server"))
     case .ready: break
     }
-    guard let host = room.host, host.ended == nil, host.frozen == nil, !room.isEnding else {
-      return giveUp(upgrade, .refused("the room has ended or was frozen meanwhile"))
+    guard let host = room.host, host.ended == nil, !room.isEnding else {
+      return giveUp(upgrade, .refused("the room has ended meanwhile"))
     }
     guard upgradeBytesLeft > 0, room.stagedCount == 0, room.ordersPending == 0, host.strangers.isEmpty else {
       return pendingUpgrades.append(upgrade)
@@ -140,6 +140,9 @@ extension Worker {
     }
     host.module = upgrade.module
     host.limits = upgrade.limits
+    // What failed was the old version's code.
+    host.frozen = nil
+    host.blames = []
     // Outputs of another version are not a continuation: who comes back gets the state, not the ring (protocol §3.5).
     host.ownTimeline += 1
     room.instance = room.candidate.take()

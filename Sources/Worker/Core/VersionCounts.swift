@@ -76,8 +76,8 @@ final class VersionCounts {
   let settings: ModuleSettings
   /// In hex.
   let hash: [UInt8]
-  var spoken = VersionTally()
-  var heard = VersionTally()
+  @exclusivity(unchecked) var spoken = VersionTally()
+  @exclusivity(unchecked) var heard = VersionTally()
   /// That the silent version failed at, too.
   var sharedTraps: UInt64 = 0
   /// Rooms that left it for the version that was silent.
