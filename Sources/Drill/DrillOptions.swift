@@ -30,7 +30,10 @@ package struct DrillOptions: Sendable {
   /// What a server of the drill's own is told besides where it lives.
   var serverArguments: [String] {
     var words: [String] = []
-    if usesGates { words += ["--bake-seconds", "1", "--rehearse-seconds", "5"] }
+    // A drill is no place to wait.
+    if faults.contains(where: { $0.kind.build != nil }) {
+      words += ["--bake-seconds", "1", "--rehearse-seconds", "5"]
+    }
     // Two uninvited deaths each time are no reason to give up.
     if faults.contains(where: { $0.kind == .nativeCrash }) { words += ["--restart-intensity", "1000"] }
     return words

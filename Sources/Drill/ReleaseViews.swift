@@ -13,8 +13,8 @@ struct RolloutView: Decodable, Sendable {
   var why: String?
   var rooms: Rooms?
 
-  /// `done`, `refused` and `rolledBack` are ends.
-  var hasEnded: Bool { state != "running" && state != "paused" }
+  /// Nothing is left to do: the next one may come.
+  var isOver = false
 
   enum CodingKeys: CodingKey { case id, to, state, why, rooms }
   init(from decoder: any Decoder) throws {
@@ -65,7 +65,9 @@ extension ControlClient {
     let view: ReleasesView = try await get("/v1/releases")
     if let now = view.modules.first(where: { $0.name == module })?.rollout, now.id == id { return now }
     let ended: [RolloutView] = try await get("/v1/releases/\(module)/history")
-    return ended.last { $0.id == id }
+    var over = ended.first { $0.id == id }
+    over?.isOver = true
+    return over
   }
 
   func version(_ build: ReleasedBuild) async throws -> VersionView? {

@@ -1,5 +1,6 @@
 // One release, followed from its push to its end.
 import Core
+import Glibc
 
 /// What came of a release, with the times of its steps as they were seen. Microseconds of the monotonic clock.
 struct ReleaseCourse: Sendable {
@@ -11,8 +12,9 @@ struct ReleaseCourse: Sendable {
   var rooms = 0
   /// At most so many ran it at once.
   var roomsReached = 0
-  /// Some room ran it.
+  /// Some room ran it; the same as microseconds since 1970.
   var firstRoomAt: Int64?
+  var firstRoomWall: Int64?
   /// All of them did.
   var allRoomsAt: Int64?
   var endedAt: Int64
@@ -20,6 +22,8 @@ struct ReleaseCourse: Sendable {
   var backMicroseconds: Int64?
   var traps = 0
   var backs = 0
+
+  var isOver = false
 
   var isAsExpected: Bool {
     build.stays ? state == "done" && roomsReached == rooms : state == "rolledBack" && roomsReached > 0
@@ -41,8 +45,7 @@ struct ReleaseWatch: Sendable {
       // Control may be dead just now: what it had begun goes on when it is back.
       if let rollout = try? await control.rollout(id, of: build.module) { note(rollout, in: &course) }
       course.endedAt = Fleet.now()
-      let isOver = course.state != "running" && course.state != "paused"
-      if isOver || course.endedAt >= deadline { break }
+      if course.isOver || course.endedAt >= deadline { break }
       try await Task.sleep(for: .microseconds(Self.everyMicroseconds))
     }
     await readStatistics(into: &course)
@@ -67,12 +70,16 @@ struct ReleaseWatch: Sendable {
     if let rooms = rollout.rooms {
       course.rooms = max(course.rooms, rooms.total)
       course.roomsReached = max(course.roomsReached, rooms.new)
-      if rooms.new > 0, course.firstRoomAt == nil { course.firstRoomAt = now }
+      if rooms.new > 0, course.firstRoomAt == nil {
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        course.firstRoomAt = now
+        course.firstRoomWall = Int64(wall.tv_sec) * 1_000_000 + Int64(wall.tv_nsec) / 1_000
+      }
       if rooms.new >= rooms.total, rooms.new > 0, course.allRoomsAt == nil { course.allRoomsAt = now }
-      // It is over when no room runs it any more.
-      if rollout.state == "rolledBack", rooms.new > 0 { return }
     }
     course.state = rollout.state
+    course.isOver = rollout.isOver
   }
 
   private func readStatistics(into course: inout ReleaseCourse) async {
@@ -82,7 +89,7 @@ struct ReleaseWatch: Sendable {
     // A room can go back before any look at the rollout has seen it.
     course.roomsReached = max(course.roomsReached, min(course.backs, course.rooms))
     guard course.state == "rolledBack" else { return }
-    if let first = version.firstTrapAt, let last = version.lastBackAt, last >= first {
+    if let first = version.firstTrapAt ?? course.firstRoomWall, let last = version.lastBackAt, last >= first {
       course.backMicroseconds = last - first
     } else {
       course.backMicroseconds = course.endedAt - (course.firstRoomAt ?? course.pushedAt)

@@ -6,6 +6,7 @@ struct FakeRollout {
   var version: String
   var isKept: Bool
   var looks = 0
+  var isOver: Bool { looks > 4 }
 
   mutating func look() -> String {
     defer { looks += 1 }
@@ -57,7 +58,10 @@ final class FakeHTTP: ChannelInboundHandler {
       fake.rollout = FakeRollout(
         version: String(shelf.1), isKept: shelf.2 == "1" || fake.misdeed == .keepsABadBuild)
       return fake.rollout?.look()
-    case "GET /v1/releases": return #"{"modules":[{"name":"tally","rollout":\#(fake.rollout?.look() ?? "null")}]}"#
+    case "GET /v1/releases":
+      let now = fake.rollout?.isOver == false ? fake.rollout?.look() : nil
+      return #"{"modules":[{"name":"tally","rollout":\#(now ?? "null")}]}"#
+    case "GET /v1/releases/tally/history": return "[\(fake.rollout?.look() ?? "")]"
     case "GET /v1/versions":
       let version = fake.rollout?.version ?? ""
       return
