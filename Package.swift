@@ -26,6 +26,7 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -94,7 +95,7 @@ var targets: [Target] = [
     ]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CHost", "Wire", "SupervisionCore"]),
   library(
-    "Control", ["CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, nio, nioPosix, logging]),
+    "Control", ["CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, hummingbirdCore, nio, nioPosix, logging]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
   library(
     "OneUpClient", path: "Sources/OneUpClient/Shell",
