@@ -95,7 +95,11 @@ var targets: [Target] = [
     ]),
   library("SupervisionShell", path: "Sources/Supervision/Shell", ["Core", "CHost", "Wire", "SupervisionCore"]),
   library(
-    "Control", ["CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, hummingbirdCore, nio, nioPosix, logging]),
+    "Control",
+    [
+      "CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, hummingbirdCore, nio, nioPosix,
+      logging,
+    ]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
   library(
     "OneUpClient", path: "Sources/OneUpClient/Shell",
