@@ -87,7 +87,7 @@ import Testing
     let pushed = try Tool.run(["release", "push", signed + ".wasm", "--data", server.ready.data, "--no-wait"])
     #expect(pushed.status == 0, "\(pushed) \(server.log)")
     #expect(try server.request("POST", "/v1/dev/build", token: server.token, body: "{}").status == 404)
-    #expect(!(try server.request("GET", "/v1/client").body.contains("dev")))
+    #expect(try !server.request("GET", "/v1/client").body.contains("dev"))
   }
 
   @Test func aPairInTheDirectoryIsBroughtToTheGates() throws {
