@@ -72,6 +72,9 @@ package enum Limits {
   package static let upgradeCostsBytes = 65_536
   /// Upgrades that wait for their turn in one worker; beyond, `busy`.
   package static let pendingUpgradesMax = 8_192
+  /// Of `liveRoomsMax`, what silent versions leave to new rooms and to those that wake; beyond, upgrades are `busy`.
+  package static let placesKeptFromTwins = 500
+  package static let retryWithoutPlaceMilliseconds: UInt32 = 1_000
   /// Inputs of one room that are remembered as decided otherwise by its silent version; the oldest are forgotten.
   package static let twinDifferencesMax = 64
   /// How often, and of how many rooms at once, both versions' own checks are asked for. Each room has them once a second
@@ -166,6 +169,7 @@ package enum Limits {
     precondition(ringBytesMax >= 2 * outputBytesPerEventMax, "the ring must hold what an event can send")
     precondition(
       roomsPerShardMax * checkpointBytesPerRoom < checkpointEveryBytes, "a checkpoint must not make the next one due")
+    precondition(placesKeptFromTwins < liveRoomsMax, "some rooms must be able to have two versions")
     precondition(propertiesMax < 256 && signalAnswersMax < 256, "their counts are bytes in snapshots")
     precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
     precondition(unreliablePendingBytesMax < outboundBytesMax, "unreliable outputs must give way to numbered ones")

@@ -53,7 +53,7 @@ extension Worker {
   mutating func wake(_ room: Room) {
     // Without a place for it the room stays asleep, and who asked is told to come again.
     guard room.phase == .asleep else { return }
-    guard awakeRooms.count + creating < Limits.liveRoomsMax else { return wakeLater(room) }
+    guard placesTaken < Limits.liveRoomsMax else { return wakeLater(room) }
     do throws(WakeError) {
       if let position = room.snapshot {
         try restore(room, position)

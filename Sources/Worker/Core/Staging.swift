@@ -224,7 +224,7 @@ extension Worker {
       throw CreationRefusal(
         reason: .tooManyRooms, text: "there are \(settings.roomsMax) rooms of '\(name)' here, its limit")
     }
-    guard awakeRooms.count + creating < Limits.liveRoomsMax else {
+    guard placesTaken < Limits.liveRoomsMax else {
       throw CreationRefusal(
         reason: .tooManyRooms, text: "this worker hosts \(awakeRooms.count) rooms, its limit")
     }

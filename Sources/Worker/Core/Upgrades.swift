@@ -74,6 +74,10 @@ extension Worker {
   /// Makes the room's new instance aside and stages the switch. Nil: it is on its way.
   private mutating func carry(_ upgrade: PendingUpgrade, _ host: RoomHost) -> CommandAnswer? {
     let room = upgrade.room
+    // Rather than going without a silent version, the rollout waits.
+    if upgrade.events > 0 || upgrade.seconds > 0, placesTaken >= Limits.liveRoomsMax - Limits.placesKeptFromTwins {
+      return .busy(retryMilliseconds: Limits.retryWithoutPlaceMilliseconds)
+    }
     let settings = engine.module(upgrade.module)!
     let instance: any RoomInstance
     do throws(CarryError) {

@@ -142,6 +142,11 @@ extension Worker {
     }
   }
 
+  /// Places that rooms take, or are about to: one for each version.
+  var placesTaken: Int {
+    awakeRooms.count + creating + (hasTwins ? awakeRooms.count { $0.twin != nil } : 0)
+  }
+
   // MARK: Checks
 
   /// Of rooms on probation, what both versions say of themselves, on copies: each room at most once a second, and no
