@@ -12,7 +12,9 @@ extension Tally {
       // As long as the list is.
       guard list.recount() == list.hash else { throw Refused("the list is damaged") }
     #elseif LEAKS
-      history.append([UInt8](repeating: UInt8(truncatingIfNeeded: operation), count: 16_384))
+      var copy: [UInt8] = []
+      copy.reserveCapacity(16_384)
+      history.append(copy)
     #endif
   }
 }
