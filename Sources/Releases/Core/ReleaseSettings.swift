@@ -27,6 +27,8 @@ package struct ReleaseSettings: Hashable, Sendable {
   package var errorSeconds = 10
   /// No percentage is taken of fewer events than these.
   package var eventsMin: UInt64 = 20
+  /// No 99 % is taken of fewer: the one event at the switch that sends everything anew would be all of it.
+  package var tailEventsMin: UInt64 = 200
   /// Of the new version's fuel per event at 99 %, against the old one's on the same events.
   package var fuelRatioMax: Double? = 1.5
   /// More fuel than this it must be, too.

@@ -64,7 +64,8 @@ extension ReleaseSettings {
     guard new.events >= eventsMin else { return nil }
     if old.events >= eventsMin {
       let fuel = (new: new.fuelP99, old: old.fuelP99)
-      if let most = fuelRatioMax, isMore(fuel.new, fuel.old, ratio: most, slack: fuelSlack) {
+      if let most = fuelRatioMax, new.events >= tailEventsMin, isMore(fuel.new, fuel.old, ratio: most, slack: fuelSlack)
+      {
         return
           "its dearest events take \(fuel.new) fuel (99 %), the old version's \(fuel.old); \(text(most)) times that are allowed"
       }
