@@ -53,6 +53,8 @@ struct DevPlace: Sendable {
   private var own: String { module + "/.oneup" }
   /// Of the running server; gone at the next start.
   var data: String { own + "/data" }
+  /// Where the server keeps compiled code.
+  var cache: String { data + "/cache" }
   /// What the server takes in when it starts.
   var modules: String { own + "/modules" }
   /// Where each save is built.
@@ -70,7 +72,10 @@ struct DevPlace: Sendable {
       for directory in [data, modules] where files.fileExists(atPath: directory) {
         try files.removeItem(atPath: directory)
       }
-      try files.createDirectory(atPath: modules, withIntermediateDirectories: true)
+      // What a build compiles for the server goes there before the server is started.
+      for directory in [modules, cache] {
+        try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
+      }
     } catch {
       throw HTTPFailure(
         "\(own) cannot be written: \(error.localizedDescription). Does another `oneup dev` run in this folder?")

@@ -22,7 +22,7 @@ struct DevLoop: ~Copyable {
   init(place: DevPlace, sdk: String?, signals: Int32, opensPage: Bool) throws(HTTPFailure) {
     self.place = place
     options = BuildOptions(
-      sdk: sdk, isDevelopment: true, withVariants: false, cacheDirectory: place.data + "/cache")
+      sdk: sdk, isDevelopment: true, withVariants: false, cacheDirectory: place.cache)
     self.signals = signals
     self.opensPage = opensPage
     watch = try SourceWatch(module: place.module)
