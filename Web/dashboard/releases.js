@@ -104,7 +104,7 @@ function way(module, rollout, block) {
 function gates(rollout) {
   const at = GATES.findIndex(([gate]) => gate === rollout.gate), isStopped = ["refused", "rolledBack"].includes(rollout.state);
   return h("ol.gates", { "aria-label": "Gates" }, ...GATES.map(([gate, name], i) => {
-    const isSkipped = gate === "rehearse" && at > 1 && !rollout.rehearsal;
+    const isSkipped = gate === "rehearse" && at > 1 && !rollout.rehearsal?.events;
     const state = rollout.state === "done" || i < at ? (isSkipped ? "skipped" : "passed") : i > at ? "ahead" : isStopped ? "failed" : rollout.state === "paused" ? "paused" : "now";
     return h("li", { "data-state": state, "aria-current": state === "now" ? "step" : null }, isSkipped ? "Not rehearsed" : name);
   }));
@@ -132,7 +132,7 @@ const ROWS = [
 ];
 /** The same events under both versions: in the rehearsal, and in the rooms on probation. */
 function evidence(rollout, block) {
-  const { rehearsal: report, live } = rollout;
+  const { live } = rollout, report = rollout.rehearsal?.events || rollout.rehearsal?.problems.length ? rollout.rehearsal : null;
   if (!report && !live) return null;
   const sides = [report && ["Rehearsal", report], live && ["Live", live]].filter(Boolean);
   const cell = ([, value, show, isBad], s, old) => {
@@ -191,9 +191,10 @@ function offers(module, ready, block) {
     .filter((one) => taken.get(one.version) !== "banned");
   if (!free.length) return null;
   const isBusy = Boolean(module.rollout && ["running", "paused"].includes(module.rollout.state));
-  return h("ul.offers", { "aria-label": "On the shelf" }, ...free.map((one) => h("li", {}, h("span", {}, h("b.version", {}, one.version), " ", h("span.soft", {}, one.reason)),
+  const list = h("ul.offers", { "aria-label": "On the shelf" }, ...free.map((one) => h("li", {}, h("span", {}, h("b.version", {}, one.version), " ", h("span.soft", {}, one.reason)),
     access.token ? h("button.button.small", { type: "button", disabled: isBusy, "data-key": `push-${one.file}`, title: "Through all gates",
       onclick: () => act(module.name, block, "push", { shelf: one.file, reason: block.reason || one.reason }) }, "Release") : null)));
+  return free.length > 3 ? fold(block, "shelf", `${free.length} builds on the shelf`, list) : list;
 }
 
 // MARK: What was

@@ -144,7 +144,9 @@ class Game {
   /** Another build of the game runs the room. */
   #version({ from, to }) {
     this.strip.fault(`${to} runs the room`, 0, performance.now(), true);
-    this.toast(`The room runs ${to} now; it was ${from}. Nobody had to leave for it.`, "news");
+    const isBack = to === this.#versionBefore;
+    this.#versionBefore = from;
+    this.toast(isBack ? `The room is back on ${to}; ${from} is gone. Nobody had to leave for it.` : `The room runs ${to} now; it was ${from}. Nobody had to leave for it.`, "news");
     this.#spent.clear();
     this.#asked.clear();
     this.#isLifting = true;
@@ -152,6 +154,7 @@ class Game {
     this.#badge();
   }
   #isLifting = false;
+  #versionBefore = "";
   /** "gem", "cursed", or "gold" where the game's code knows better. */
   kindOf(gem) { return gem.kind === 0 ? "gem" : this.room?.state.lifted ? "gold" : "cursed"; }
   #lift() {

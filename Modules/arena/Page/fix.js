@@ -6,7 +6,7 @@ const MODULE = "arena", GOOD = "arena-hotfix-1.0.0-v1", BAD = "arena-hotfix-1.0.
 const LOOK_MS = 300, IDLE_MS = 4000, SQUARES_MOST = 40;
 const element = (id) => document.getElementById(id);
 const several = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
-const seconds = (ms) => (ms < 950 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`);
+const seconds = (ms) => (ms < 1 ? "under 1 ms" : ms < 950 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 export class Fixer {
   #game;
@@ -76,7 +76,7 @@ export class Fixer {
     element("crash-none").hidden = Boolean(told);
     if (!told) return;
     const frames = (told.backtrace ?? []).map(String);
-    const own = frames.findIndex((frame) => /Arena/.test(frame));
+    const own = frames.findIndex((frame) => /Arena\.swift:\d/.test(frame));
     const text = String(told.text || told.fault).replace(/^.*instruction executed:? ?/, "") || told.fault;
     element("crash-what").textContent = `${text}, in the room ${told.key}, at event ${told.event}.`;
     element("crash-where").textContent = frames.slice(Math.max(own, 0), Math.max(own, 0) + 2).join("\n") || "no backtrace";
@@ -148,7 +148,7 @@ export class Fixer {
     const has = (file) => shelf.some((one) => one.file === file);
     element("fix-good").hidden = !isOver || !has(GOOD) || current === this.#versionOf(GOOD);
     element("fix-bad").hidden = !isOver || !has(BAD);
-    element("fix-on").hidden = isOver || !(rollout.state === "paused" || rollout.gate === "canary");
+    element("fix-on").hidden = isOver || rollout.state === "rolledBack" || !(rollout.state === "paused" || rollout.gate === "canary");
     element("fix-on").textContent = rollout?.state === "paused" ? "Go on" : "Go on at once";
     element("fix-back").hidden = !isOver || rollout?.state !== "done" || current !== this.#versionOf(GOOD) || !current;
     element("release").hidden = !rollout;
@@ -163,7 +163,7 @@ export class Fixer {
   #gates(rollout) {
     const at = ["verify", "rehearse", "canary", "permanent"].indexOf(rollout.gate);
     const isStopped = rollout.state === "refused" || rollout.state === "rolledBack";
-    const report = rollout.rehearsal, { rooms } = rollout;
+    const report = rollout.rehearsal?.events ? rollout.rehearsal : null, { rooms } = rollout;
     const evidence = [
       at === 1 && !report ? "on copies of live rooms, with their last events" : !report ? "left out, as it was asked for"
         : `${several(report.rooms, "room")}, ${several(report.events, "event")}${report.crashesFixed ? `, ${several(report.crashesFixed, "crash", "crashes")} fixed` : ""}`
