@@ -14,12 +14,22 @@ struct FormatTests {
     try Array("why".utf8).withUnsafeBytes { text in
       let events: [RoomEvent] = [
         .signal(idempotencyKey: text, payload: text), .ended(reason: text), .locked(true), .locked(false), .dropped,
+        .upgraded(
+          .init(
+            module: ModuleHash(Array(repeating: 9, count: 32)),
+            limits: RoomLimits(fuel: 1, memoryBytes: 2, stackBytes: 3, outputBytes: 4), probationEvents: 5,
+            probationSeconds: 6, image: text)),
+        .back(reason: text), .twinEnded(.settled), .wake,
       ]
       let golden = [
         "0c070000000000000003000000000000000300000077687903000000776879",
         "0d0700000000000000030000000000000003000000776879",
         "0e0700000000000000030000000000000001", "0e0700000000000000030000000000000000",
         "0f07000000000000000300000000000000",
+        "1007000000000000000300000000000000" + String(repeating: "09", count: 32)
+          + "010000000000000002000000030000000400000005000000" + "0600000003000000776879",
+        "110700000000000000030000000000000003000000776879", "120700000000000000030000000000000002",
+        "1307000000000000000300000000000000",
       ]
       for (event, hex) in zip(events, golden) {
         var bytes: [UInt8] = []
@@ -35,6 +45,24 @@ struct FormatTests {
         }
         #expect(again == bytes)
       }
+    }
+  }
+
+  @Test func verdictsAreReadAsTheyWereWritten() throws {
+    for (verdict, raises, flags) in [
+      (Annotation.Verdict.quarantined, false, "00"), (.quarantined, true, "01"), (.back, true, "03"),
+      (.twinUndone, false, "04"),
+    ] {
+      let annotation = Annotation(
+        room: RoomID(7), event: EventSeq(3), fault: .fuel, raisesTimeline: raises, verdict: verdict)
+      var bytes: [UInt8] = []
+      annotation.encode(into: &bytes)
+      #expect(Self.hex(bytes) == "0700000000000000030000000000000002" + flags)
+      let again = try bytes.withUnsafeBytes { bytes in
+        var reader = ByteReader(bytes)
+        return try Annotation(&reader)
+      }
+      #expect(again == annotation)
     }
   }
 
@@ -58,6 +86,9 @@ struct FormatTests {
       #expect(snapshot.host.eventSeq == room.host?.eventSeq && snapshot.host.twin == nil)
     }
     #expect(Self.hex(first) == Self.first)
+    let tail = (image.count + 4) * 2
+    #expect(
+      Self.hex(second) == "02" + Self.first.dropFirst(2).dropLast(tail) + "0000000000000000" + Self.first.suffix(tail))
     try first.withUnsafeBytes { bytes in
       let snapshot = try RoomSnapshot(bytes)
       #expect(snapshot.host.eventSeq == room.host?.eventSeq)

@@ -268,4 +268,26 @@ struct UpgradeTests {
     #expect(script.worker.room(script.room("b"))?.host?.module == WorkerScript.hash(.odd))
     #expect(script.build == .first)
   }
+
+  @Test func anUpgradeThawsAFrozenRoom() throws {
+    let (script, route) = try started(0)
+    let second = script.join(2)
+    try script.turn()
+    for seq: UInt64 in 1...5 {
+      script.send(route, seq, .trap)
+      script.send(second, seq, .trap)
+      try script.turns(6)
+    }
+    #expect(script.host?.frozen == .membersFail)
+    let last = try #require(script.host?.members[0]?.lastSeq)
+    _ = script.heard()
+    try script.upgraded(to: .same)
+    #expect(script.host?.frozen == nil && script.host?.blames.isEmpty == true)
+    script.send(route, last.rawValue + 1)
+    try script.turn()
+    #expect(script.heard().contains("ack \(last.rawValue + 1)"))
+    try script.nextOwner()
+    try script.turn()
+    #expect(script.host?.frozen == nil && script.operations() == 1)
+  }
 }
