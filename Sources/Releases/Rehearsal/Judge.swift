@@ -71,9 +71,7 @@ struct Judge {
       guard let ratio else { return false }
       return new > old && new - old > slack && Double(new) > Double(old) * ratio
     }
-    if after.events >= settings.tailEventsMin,
-      isMore(after.fuelP99, before.fuelP99, settings.fuelRatioMax, settings.fuelSlack)
-    {
+    if isMore(after.fuelP99, before.fuelP99, settings.fuelRatioMax, settings.fuelSlack) {
       problems.append(
         "its dearest events take \(after.fuelP99) fuel (99 %), those of \(old ?? "the version before") \(before.fuelP99)"
       )
