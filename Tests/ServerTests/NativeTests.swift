@@ -60,10 +60,10 @@ import Testing
     let attach = frame(3, number(1, 1) + fixed(2, first.room))
     let last = inputs.keys.max() ?? 0
     let deadline = Date(timeIntervalSinceNow: 60)
-    func inputs(from first: UInt64) {
+    func resend(from first: UInt64) {
       for seq in inputs.keys.sorted() where seq >= first { player.input(seq, inputs[seq] ?? []) }
     }
-    inputs(from: 3)
+    resend(from: 3)
     while Date() < deadline {
       guard let answer = player.receive() else {
         usleep(20_000)
@@ -75,8 +75,8 @@ import Testing
       }
       switch answer.kind {
       case Kind.ack where (answer.fields.numbers[2] ?? 0) >= last: return player
-      case Kind.attached: inputs(from: answer.fields.numbers[4] ?? 1)
-      case Kind.expected, Kind.busy: inputs(from: answer.fields.numbers[2] ?? 1)
+      case Kind.attached: resend(from: answer.fields.numbers[4] ?? 1)
+      case Kind.expected, Kind.busy: resend(from: answer.fields.numbers[2] ?? 1)
       case Kind.error:
         usleep(20_000)
         player.stream.send(attach)
