@@ -128,16 +128,17 @@ const ROWS = [
   ["outputs an event", (s) => s.outputs / s.events, (n) => n.toFixed(2), false],
   ["bytes an event", (s) => s.outputBytes / s.events, (n) => count(n), false],
   ["fuel, 99 %", (s) => s.fuelP99, count, false], ["memory of a room", (s) => s.memoryBytes, bytes, false],
-  ["own check fails", (s) => s.checkFailures, count, true], ["time an event", (s) => s.microseconds / s.events, (n) => `${n.toFixed(1)} µs`, false],
+  ["own check fails", (s) => s.checkFailures, count, true], ["time an event", (s) => (s.microseconds ? s.microseconds / s.events : NaN), (n) => `${n.toFixed(1)} µs`, false, 2],
 ];
 /** The same events under both versions: in the rehearsal, and in the rooms on probation. */
 function evidence(rollout, block) {
   const { live } = rollout, report = rollout.rehearsal?.events || rollout.rehearsal?.problems.length ? rollout.rehearsal : null;
   if (!report && !live) return null;
   const sides = [report && ["Rehearsal", report], live && ["Live", live]].filter(Boolean);
-  const cell = ([, value, show, isBad], s, old) => {
+  const cell = ([, value, show, isBad, ratio = 1.25], s, old) => {
     const n = value(s), before = old && value(old);
-    const isWorse = old && (isBad ? n > before : n > before * 1.25);
+    const isMuch = Math.max(n, before) >= 20 || !Number.isInteger(n); // of a few, one more says nothing
+    const isWorse = old && (isBad ? n > before : isMuch && n > before * ratio);
     return h("td.n" + (isWorse ? ".worse" : ""), {}, Number.isFinite(n) ? show(n) : "–");
   };
   const rows = ROWS.filter(([, value]) => sides.some(([, side]) => value(side.old) || value(side.new)));
