@@ -39,7 +39,10 @@ struct ControlClient: Sendable {
   }
 
   /// The process that answers here.
-  func controlPID() async throws -> Int? {
+  func controlPID() async throws -> Int? { try await pids(of: "control").first }
+  func workerPIDs() async throws -> Set<Int> { try await pids(of: "worker") }
+
+  private func pids(of role: String) async throws -> Set<Int> {
     struct View: Decodable {
       struct Process: Decodable {
         var role: String
@@ -48,7 +51,7 @@ struct ControlClient: Sendable {
       var processes: [Process]
     }
     let view: View = try await get("/v1/processes")
-    return view.processes.first { $0.role == "control" }?.pid
+    return Set(view.processes.filter { $0.role == role }.map(\.pid))
   }
 
   func fault(_ kind: FaultKind) async throws -> [Killed] {

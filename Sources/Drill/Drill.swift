@@ -80,7 +80,6 @@ struct Drill {
 
   func run() async throws -> DrillReport {
     let progress = Progress(isShown: options.showsProgress)
-    if options.faults.contains(where: { $0.kind == .nativeCrash }) { try await releaseNativeFaulty() }
     try await fleet.on { $0.start() }
     try await joinAll(progress)
     let places = try await Places(control, rooms: options.rooms)
@@ -127,17 +126,6 @@ struct Drill {
         throw DrillError("only \(ready) of \(all) bots could join on \(server) within \(Self.joinSeconds) s\(why)")
       }
       try await Task.sleep(for: .milliseconds(20))
-    }
-  }
-
-  /// Rooms of `faulty` are machine code from now on.
-  private func releaseNativeFaulty() async throws {
-    let watch = ReleaseWatch(control: control, build: .nativeFaulty, usesGates: false)
-    let course = try await watch.follow(until: Fleet.now() + Self.joinSeconds * 1_000_000)
-    guard course.state == "done" else {
-      throw DrillError(
-        "native-crash: faulty as machine code was not taken (\(course.state): \(course.why)); the server must trust the "
-          + "key for native modules, and `oneup build Modules/faulty` puts it on the shelf")
     }
   }
 
@@ -188,8 +176,10 @@ struct Drill {
     let at = Fleet.now()
     var affected = all
     if let command = kind.command {
+      let workers = kind == .nativeCrash ? try await control.workerPIDs() : []
       try await fleet.on { $0.trouble(0, command: command) }
       affected = try await places.neighbours(of: "drill-faulty-0", control)
+      if kind == .nativeCrash { try await seeDeath(of: workers) }
     } else if kind == .controlKill {
       try await killControl()
     } else {
@@ -204,6 +194,19 @@ struct Drill {
     let hit = affected
     try await fleet.on { $0.probe(hit) }
     return FaultMark(kind: kind, at: at, affected: affected)
+  }
+
+  /// One of these must have ended: else nothing was tried.
+  private func seeDeath(of workers: Set<Int>) async throws {
+    let deadline = Fleet.now() + 10_000_000
+    while try await control.workerPIDs().isSuperset(of: workers) {
+      guard Fleet.now() < deadline else {
+        throw DrillError(
+          "native-crash: no worker died; the server's faulty must be machine code, and signed by whom it trusts for that: "
+            + "oneup build --native Modules/faulty --output DIR, and --modules DIR")
+      }
+      try await Task.sleep(for: .milliseconds(10))
+    }
   }
 
   /// Until another process answers in its place.

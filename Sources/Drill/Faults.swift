@@ -50,18 +50,15 @@ package enum FaultKind: String, Sendable, CaseIterable {
   }
 }
 
-/// One of a module's variants, as it lies on the server's shelf.
+/// One of tally's variants, as it lies on the server's shelf.
 package struct ReleasedBuild: Sendable, Hashable {
-  var module = "tally"
   var number: Int
   /// It must become the one that all rooms run; else it must be gone from all of them.
   package var stays = false
   /// What it decides differs from what the build before it would have: going back changes what players were told.
   package var changesOutcomes = false
   package var version: String { "hotfix-1.0.0-v\(number)" }
-  package var file: String { "\(module)-\(version)" }
-  /// `faulty` as machine code.
-  static let nativeFaulty = ReleasedBuild(module: "faulty", number: 1, stays: true)
+  package var file: String { "tally-\(version)" }
 }
 
 /// A kind of fault, first after one period, then every period.

@@ -61,10 +61,10 @@ extension ControlClient {
   }
 
   /// As it is now, whether it goes on or has ended.
-  func rollout(_ id: String, of module: String) async throws -> RolloutView? {
+  func rollout(_ id: String) async throws -> RolloutView? {
     let view: ReleasesView = try await get("/v1/releases")
-    if let now = view.modules.first(where: { $0.name == module })?.rollout, now.id == id { return now }
-    let ended: [RolloutView] = try await get("/v1/releases/\(module)/history")
+    if let now = view.modules.first(where: { $0.name == "tally" })?.rollout, now.id == id { return now }
+    let ended: [RolloutView] = try await get("/v1/releases/tally/history")
     var over = ended.first { $0.id == id }
     over?.isOver = true
     return over
@@ -72,6 +72,6 @@ extension ControlClient {
 
   func version(_ build: ReleasedBuild) async throws -> VersionView? {
     let all: [VersionView] = try await get("/v1/versions")
-    return all.first { $0.module == build.module && $0.version == build.version }
+    return all.first { $0.module == "tally" && $0.version == build.version }
   }
 }

@@ -43,7 +43,7 @@ struct ReleaseWatch: Sendable {
     var course = ReleaseCourse(build: build, pushedAt: pushedAt, endedAt: pushedAt)
     while true {
       // Control may be dead just now: what it had begun goes on when it is back.
-      if let rollout = try? await control.rollout(id, of: build.module) { note(rollout, in: &course) }
+      if let rollout = try? await control.rollout(id) { note(rollout, in: &course) }
       course.endedAt = Fleet.now()
       if course.isOver || course.endedAt >= deadline { break }
       try await Task.sleep(for: .microseconds(Self.everyMicroseconds))
