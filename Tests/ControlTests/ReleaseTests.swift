@@ -217,7 +217,8 @@ import Testing
     let history = try server.request("GET", "/v1/releases/purse/history").decode([Rollout].self)
     #expect(done && history.first?.state == "done" && !died.isEmpty, "\(history) \(server.log)")
     let all = try Self.wait(server) { module, _ in (try? Self.versions(server)) == ["hotfix-1.0.0-v1"] }
-    #expect(all, "\(try Self.versions(server))")
+    let versions = try Self.versions(server)
+    #expect(all, "\(versions)")
   }
 
   @Test func aRolloutIsPausedResumedAndTakenBack() throws {
