@@ -79,6 +79,14 @@ struct Compilation: Sendable {
     let generated =
       options.format == .wasm
       ? Exports.source(room: description.room) : Exports.nativeSource(room: description.room)
+    let ending = options.format.fileExtension
+    let kept = try LinkedFiles()
+    let key = try LinkedFiles.key(
+      [
+        toolchain.identity, toolchain.libraryState, sdk.builtDirectory, generated, description.room,
+        "\(options.isDevelopment)",
+      ] + Toolchain.flags(options.format) + variant.define, files: sources)
+    if let linked = kept.find(key, ending) { return linked }
     try ModuleBuilder.write(Array(generated.utf8), to: exports)
     let object = scratch.path + "/module.o"
     do throws(BuildError) {
@@ -87,8 +95,9 @@ struct Compilation: Sendable {
         isQuick: options.isDevelopment,
         defines: variant.define, extra: ["-I", sdk.builtDirectory, "-c", "-o", object])
     } catch { throw BuildError(inAuthorsWords(error.description)) }
-    let linked = scratch.path + "/module." + options.format.fileExtension
+    let linked = scratch.path + "/module." + ending
     try toolchain.link([object] + sdk.objects, for: options.format, to: linked, scratch)
+    kept.put(linked, key, ending)
     return linked
   }
 

@@ -18,6 +18,8 @@ package struct BuiltModule: Sendable {
   package var module: String
   package var manifestPath: String
   package var lines: String
+  /// Variants that this machine cannot build, and why.
+  package var notes: [String] = []
 }
 
 package struct BuildOptions: Sendable {
@@ -55,10 +57,27 @@ package enum ModuleBuilder {
     let compilation = try Compilation(description, directory, options)
     let variants = options.withVariants ? description.variants ?? [] : []
     let builds = [Variant(of: description)] + variants
-    let compiled = try atOnce(builds.count) { index throws(BuildError) in try compilation.build(builds[index]) }
+    let all = try atOnce(builds.count) { index throws(BuildError) -> Result<Compiled, BuildError> in
+      let variant = builds[index]
+      guard let format = variant.format.flatMap({ Manifest.Format(rawValue: $0) }), format != options.format else {
+        return .success(try compilation.build(variant))
+      }
+      var options = options
+      options.format = format
+      // Not every machine that builds the module can build this one too.
+      do throws(BuildError) {
+        return .success(try Compilation(description, directory, options).build(variant))
+      } catch { return .failure(error) }
+    }
+    let compiled = all.compactMap { try? $0.get() }
     try makeDirectory(output)
     try copyPage(from: directory + "/Page", to: output + "/" + description.name + ".page")
-    let built = try put(compiled[0], output + "/" + description.name)
+    var built = try put(compiled[0], output + "/" + description.name)
+    for (variant, result) in zip(builds, all) {
+      if case .failure(let error) = result {
+        built.notes.append("\(description.name) \(variant.version) is not built: \(error)")
+      }
+    }
     if !variants.isEmpty { try makeDirectory(output + "/shelf") }
     for variant in compiled.dropFirst() {
       _ = try put(variant, "\(output)/shelf/\(description.name)-\(variant.manifest.version)")

@@ -44,6 +44,9 @@ struct ModuleDescription: Decodable, Sendable {
       guard versions.insert(variant.version).inserted, !variant.version.contains("/") else {
         throw BuildError("\(path): variants need versions of their own, without a /; \"\(variant.version)\" is not one")
       }
+      guard variant.format.map({ Manifest.Format(rawValue: $0) != nil }) ?? true else {
+        throw BuildError("\(path): a variant's format is wasm or native; \"\(variant.format ?? "")\" is neither")
+      }
       for condition in variant.define {
         guard let first = condition.utf8.first, isLetter(first),
           condition.utf8.allSatisfy({ isLetter($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
@@ -61,6 +64,8 @@ struct Variant: Decodable, Sendable {
   var reason: String?
   /// What it is a hot-fix of; nil: its version's name says so, where it is one.
   var baseline: String?
+  /// "native": machine code, whatever the module itself is built to.
+  var format: String?
   static let countMax = 16
 
   /// The module itself.

@@ -38,6 +38,12 @@ struct Toolchain: Sendable {
     }
   }
 
+  /// Changes when another C library for WebAssembly is installed.
+  var libraryState: String {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: Toolchain.libraries + "/libc.a")
+    return "\(attributes?[.size] ?? 0) \(attributes?[.modificationDate] ?? 0)"
+  }
+
   /// With debug information, which changes no code; what is shipped for the sandbox goes without. `isQuick`: not
   /// optimised, and the compiler does not check itself.
   func compileSwift(

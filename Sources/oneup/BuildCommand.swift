@@ -32,6 +32,7 @@ struct BuildCommand: ParsableCommand {
         options: BuildOptions(
           sdk: sdk, isDevelopment: development, withVariants: !development, format: native ? .native : .wasm))
       print("\(built.module): \(built.manifest.name) \(built.manifest.version)")
+      for note in built.notes { FileHandle.standardError.write(Data("oneup: \(note)\n".utf8)) }
     }
   }
 }
