@@ -181,7 +181,9 @@ import Testing
     #expect(RoomRefusal(sentence: "the room is frozen (it failed)") == .frozen)
     let no = "arena 1.0.0 has no save: its rooms stay on it"
     #expect(RoomRefusal(sentence: no) == .cannotCarry(no))
-    let later = "no room could be made of the build: the pool is full"
+    #expect(RoomRefusal(sentence: "no room could be made of the build: the pool is full") == .noPlace)
+    #expect(RoomRefusal(sentence: "the room has ended meanwhile") == .gone)
+    let later = "the room has changed meanwhile: ask for its state and try again"
     #expect(RoomRefusal(sentence: later) == .later(later))
     #expect(RoomRefusal(sentence: "restore trapped") == .failed("restore trapped"))
   }

@@ -32,6 +32,7 @@ extension RoomRefusal {
     case .refused(let sentence): self = RoomRefusal(sentence: sentence)
     case .notFound: self = .gone
     case .notMine: self = .later("its shard has just changed hands")
+    case .busy(Limits.retryWithoutPlaceMilliseconds): self = .noPlace
     case .busy: self = .later("it is busy")
     case .failed(let text): self = .failed(text)
     case nil: self = .later("its worker does not answer just now")

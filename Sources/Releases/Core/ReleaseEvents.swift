@@ -49,6 +49,8 @@ package enum RoomRefusal: Hashable, Sendable {
   case alreadySo
   /// Now it cannot be: try again.
   case later(String)
+  /// The same, because the worker has no place for another version beside those that there are.
+  case noPlace
   /// One of the builds has no `save` or no `restore`: rooms of that build stay on it.
   case cannotCarry(String)
   /// There is no silent version: it has ended.
@@ -69,9 +71,11 @@ package enum RoomRefusal: Hashable, Sendable {
       self = .frozen
     } else if says("no older version is silent") {
       self = .noTwin
-    } else if says(
-      "on probation already", "is not here", "no room could be made", "just now", "changed meanwhile", "budget")
-    {
+    } else if says("no room could be made") {
+      self = .noPlace
+    } else if says("has ended meanwhile") {
+      self = .gone
+    } else if says("on probation already", "is not here", "just now", "changed meanwhile") {
       self = .later(sentence)
     } else {
       self = .failed(sentence)

@@ -287,6 +287,11 @@ extension Rollouts {
     case .gone: view.rooms[room] = nil
     case .noTwin: view.rooms[room]?.isOnProbation = false
     case .later(let why): view.later[room] = RoomView.Later(at: now.monotonic + Rollouts.soonMicroseconds, why: why)
+    case .noPlace:
+      view.later[room] = RoomView.Later(
+        at: now.monotonic + Rollouts.laterMicroseconds,
+        why: "workers have no place for more old versions beside new ones",
+        isForSpace: true)
     case .frozen:
       view.rooms[room]?.isFrozen = true
       retry(&course, &view, room, order, "the room is frozen", now)

@@ -91,7 +91,9 @@ package struct Rollouts: Sendable {
     case .tick: pass(now)
     }
     // With thousands of rooms, not all of them are gone through at each answer.
-    if let answered, (views[answered]?.orders.count ?? 0) % 32 != 0 { return finish(before, &actions) }
+    if let answered, (views[answered]?.orders.count ?? 0) % max(1, settings.ordersMax / 4) != 0 {
+      return finish(before, &actions)
+    }
     for module in state.courses.keys.sorted() { with(module) { $0.advance(&$1, now) } }
     finish(before, &actions)
   }

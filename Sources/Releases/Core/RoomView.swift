@@ -13,8 +13,8 @@ struct RoomView: Sendable {
     /// Monotonic microseconds.
     var at: Int64
     var why: String
-    /// The worker has no place for another instance.
-    var isForSpace: Bool { why.contains("no room could be made") }
+    /// The worker has no place for another version.
+    var isForSpace = false
   }
   var rooms: [RoomID: RoomSight] = [:]
   /// What was seen is all there is.
