@@ -73,8 +73,10 @@ struct DevPlace: Sendable {
         try files.removeItem(atPath: directory)
       }
       // What a build compiles for the server goes there before the server is started.
-      for directory in [modules, cache] {
-        try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
+      for directory in [modules, data, cache] {
+        // Nobody else may put code there.
+        try files.createDirectory(
+          atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
       }
     } catch {
       throw HTTPFailure(
