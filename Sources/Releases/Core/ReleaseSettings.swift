@@ -13,7 +13,7 @@ package struct ReleaseSettings: Hashable, Sendable {
   /// How long old versions go on beside new ones if nobody ends it: longer than all steps may take.
   package var probationSeconds: UInt32 = 3_600
   /// Orders that wait for their answers, of one rollout.
-  package var ordersMax = 16
+  package var ordersMax = 128
   /// An order without an answer is given anew: its worker may have died.
   package var answerSecondsMax = 10
   /// So often a room that fails to go back is tried again before it is left where it is.
