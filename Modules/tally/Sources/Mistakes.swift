@@ -12,9 +12,7 @@ extension Tally {
       // As long as the list is.
       guard list.recount() == list.hash else { throw Refused("the list is damaged") }
     #elseif LEAKS
-      var copy: [UInt8] = []
-      copy.reserveCapacity(16_384)
-      history.append(copy)
+      history.append([UInt8](repeating: UInt8(truncatingIfNeeded: operation), count: 8_192))
     #endif
   }
 }
