@@ -24,7 +24,7 @@ package enum NativeReport {
         break
       }
       // A return address is behind the call.
-      let place = UInt32(truncatingIfNeeded: address - base - (frame["kind"]?.text == "programCounter" ? 0 : 1))
+      let place = UInt32(truncatingIfNeeded: address &- base &- (frame["kind"]?.text == "programCounter" ? 0 : 1))
       if let found = lines?.look(at: place) {
         if frames.isEmpty { reason = found.reason }
         frames += found.frames

@@ -50,6 +50,8 @@ import Testing
   // MARK: What is asked of it
 
   private static let fast = ["--bake-seconds", "0", "--step-events", "1"]
+  /// So that each step can be seen, and something killed in it.
+  private static let watchable = ["--bake-seconds", "1", "--step-events", "1"]
 
   static func server(_ extra: [String] = fast, rooms: Int = 6) throws -> RunningServer {
     let server = try RunningServer(["--modules", try PurseModule.directory.get()] + extra)
@@ -174,7 +176,7 @@ import Testing
   }
 
   @Test func controlIsKilledAndTheRolloutGoesOn() throws {
-    let server = try Self.server()
+    let server = try Self.server(Self.watchable)
     let id = try Self.push(server, PurseModule.good).decode(Rollout.self).id
     var kills = 0
     let done = try Self.wait(server) { module, ended in
@@ -189,7 +191,7 @@ import Testing
   }
 
   @Test func workersAreKilledAndTheRolloutGoesOn() throws {
-    let server = try Self.server()
+    let server = try Self.server(Self.watchable)
     _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
     let id = try Self.push(server, PurseModule.good).decode(Rollout.self).id
     var kills = 0
@@ -205,7 +207,7 @@ import Testing
   }
 
   @Test func theServerIsStartedAgainAtEachGate() throws {
-    let server = try Self.server()
+    let server = try Self.server(Self.watchable)
     let id = try Self.push(server, PurseModule.good).decode(Rollout.self).id
     var died: Set<String> = []
     let done = try Self.wait(server) { module, ended in

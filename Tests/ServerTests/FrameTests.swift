@@ -43,7 +43,6 @@ import Testing
       ("a module that is no text", true, join(1, [0xFF, 0xFE], [114]), 1, true),
       ("a long key", true, join(1, tally, [UInt8](repeating: 110, count: 129)), 2, false),
       ("long parameters", true, join(1, tally, [114], [UInt8](repeating: 1, count: 4_097)), 2, false),
-      ("a module for development", true, join(1, Array("faulty".utf8), [114]), 6, false),
       ("an unknown kind", true, frame(30, []), 1, false),
     ]
     for (what, hello, bytes, code, isClosing) in cases {

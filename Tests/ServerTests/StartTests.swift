@@ -87,7 +87,7 @@ import Testing
     let server = try Server(data: scratch.path + "/data", modules: modules)
     // Workers say it by way of the supervisor, which may be a moment after the server is ready.
     let said = [
-      "garbage.json is not loaded: the module's bytes are not those of its manifest", "torn.json is not loaded: ",
+      "garbage.json is not taken in: the wasm file beside it", "torn.json is not taken in: it is no manifest",
     ]
     let deadline = ContinuousClock.now + .seconds(20)
     while !said.allSatisfy(server.log.contains), ContinuousClock.now < deadline { usleep(20_000) }

@@ -50,7 +50,14 @@ extension ReleaseRunner {
       throw ReleaseError(error.description)
     }
     var actions: [ReleaseAction] = []
-    let rollout = try core.push(candidate, at: Self.now(), into: &actions)
+    let rollout: Rollout
+    do throws(ReleaseError) { rollout = try core.push(candidate, at: Self.now(), into: &actions) } catch {
+      // What is on its way already needs its files.
+      if !core.running.contains(where: { $0.to.hash == candidate.build.hash }) {
+        options.files.dropStaged(candidate.build.hash)
+      }
+      throw error
+    }
     quick = candidate.now ? quick.union([rollout.id]) : quick
     // The first gate's answer is there when this is done.
     perform(actions)

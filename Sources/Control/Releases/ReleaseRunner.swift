@@ -14,6 +14,7 @@ import Wire
 actor ReleaseRunner {
   static let lookMilliseconds: Int64 = 250
   static let sweepMilliseconds: Int64 = 5_000
+  static let whyCharactersMax = 4_000
 
   let options: ReleaseOptions
   let modules: String
@@ -248,6 +249,8 @@ actor ReleaseRunner {
       at: Self.now().wall, who: entry.who, what: entry.what.rawValue, module: entry.module, build: entry.build,
       why: entry.why)
     line.rooms = entry.rooms
+    // A room's own words may be long, and an entry that does not fit would hold up all that follow.
+    line.why = String(line.why.prefix(ReleaseRunner.whyCharactersMax))
     do throws(ArtifactError) { try audit.append(line) } catch {
       // What is in the file now is looked at anew.
       audit = try options.files.auditLog()

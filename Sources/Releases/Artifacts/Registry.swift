@@ -12,9 +12,13 @@ package struct Registry<System: FileSystem>: Sendable {
     do throws(FileError) { try system.createDirectory(directory) } catch { throw ArtifactError(error) }
   }
 
-  /// Durable afterwards. The bytes are those that were verified; a build that is there already stays as it is.
+  /// Durable afterwards. The bytes are those that were verified. Bytes that are kept under another module's name are
+  /// refused: rooms of that module would not find their build any more.
   package func put(_ artifact: VerifiedArtifact) throws(ArtifactError) {
     let name = "\(artifact.build.hash)"
+    if let kept = try? manifest(of: artifact.build.hash), kept.name != artifact.manifest.name {
+      throw ArtifactError("these bytes are \(kept.name) \(kept.version) already: one module has one name")
+    }
     let module = "\(name).\(artifact.manifest.format.fileExtension)"
     do throws(FileError) {
       if try read(module, ArtifactLimits.moduleBytesMax) != artifact.module {

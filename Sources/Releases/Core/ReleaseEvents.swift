@@ -63,7 +63,10 @@ package enum RoomRefusal: Hashable, Sendable {
   /// Of a worker's sentence.
   package init(sentence: String) {
     func says(_ words: String...) -> Bool { words.contains { sentence.contains($0) } }
-    if says("runs this build already") {
+    // Behind these come the build's own words, which may be any.
+    if says("does not understand the room's state", "its restore failed", "its save failed") {
+      self = .failed(sentence)
+    } else if says("runs this build already") {
       self = .alreadySo
     } else if says("has no save", "has no restore", "cannot save") {
       self = .cannotCarry(sentence)

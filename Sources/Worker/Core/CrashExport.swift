@@ -43,6 +43,7 @@ private struct Pseudonyms {
     var out: [UInt8] = []
     RoomSnapshot.encodeHost(snapshot.room, host, into: &out)
     out.putBlob(snapshot.image)
+    if let twin = snapshot.twinImage { out.putBlob(twin) }
     return out
   }
 

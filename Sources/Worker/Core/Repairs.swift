@@ -37,7 +37,15 @@ extension Worker {
     room.repair = repair
     repairing.append(room)
     if case .retry = repair.remedy { return }
+    if fault.kind == .death { blameNewVersion(room) }
     annotate(room)
+  }
+
+  /// What killed the worker was not run again, so nothing has counted it: it is held against the version on probation.
+  private func blameNewVersion(_ room: Room) {
+    guard room.host?.twin != nil, let counts = room.counts else { return }
+    counts.spoken.traps += 1
+    counts.firstTrapAt = counts.firstTrapAt ?? now.wall
   }
 
   /// What failed, what has to be made anew, and what becomes of the event.
