@@ -171,14 +171,16 @@ struct Drill {
     let rooms = options.rooms
     let all = Array(repeating: true, count: rooms)
     try await fleet.on { $0.probe(all) }
+    var affected = all
+    var workers: Set<Int> = []
+    // Before it happens: a room whose worker has died is not listed.
+    if kind.command != nil { affected = try await places.neighbours(of: "drill-faulty-0", control) }
+    if kind == .nativeCrash { workers = try await control.workerPIDs() }
     let lead = due - Fleet.now()
     if lead > 0 { try await Task.sleep(for: .microseconds(lead)) }
     let at = Fleet.now()
-    var affected = all
     if let command = kind.command {
-      let workers = kind == .nativeCrash ? try await control.workerPIDs() : []
       try await fleet.on { $0.trouble(0, command: command) }
-      affected = try await places.neighbours(of: "drill-faulty-0", control)
       if kind == .nativeCrash { try await seeDeath(of: workers) }
     } else if kind == .controlKill {
       try await killControl()
