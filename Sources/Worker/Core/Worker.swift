@@ -130,8 +130,9 @@ package struct Worker {
   /// Some room may have two versions.
   var hasTwins = false
   var nextChecks: Int64 = 0
-  /// In nanoseconds, for statistics alone: nothing is decided by it. Nil: run times are not measured.
-  package var stopwatch: (() -> UInt64)?
+  /// In nanoseconds, for statistics alone: nothing is decided by it. True: of this thread's time on a processor. Nil: run
+  /// times are not measured.
+  package var stopwatch: ((_ isOfProcessor: Bool) -> UInt64)?
   var calls: UInt64 = 0
   /// Some room has just been upgraded.
   var snapshotsAreNeeded = false
