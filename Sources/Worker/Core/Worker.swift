@@ -136,8 +136,8 @@ package struct Worker {
   var calls: UInt64 = 0
   /// Some room has just been upgraded.
   var snapshotsAreNeeded = false
-  /// What carrying rooms to other builds may still take of this turn, in bytes of their images.
-  var upgradeBytesLeft = Limits.upgradeBytesPerTurn
+  /// When the next room may be carried to another build, in monotonic microseconds.
+  var nextUpgrade: Int64 = 0
   /// Rooms whose judgement found no space in the log.
   var unjudged: [Room] = []
   /// Something that waits for nothing else found no space in the log in this turn: the next need not come at once.
@@ -169,7 +169,6 @@ package struct Worker {
     precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
     self.now = now
     isShortOfSpace = false
-    upgradeBytesLeft = Limits.upgradeBytesPerTurn
     for s in shards.indices where shards[s] != nil { askForSpace(s) }
     beginUpgrades()
   }
