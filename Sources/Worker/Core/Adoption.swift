@@ -204,7 +204,7 @@ extension Worker {
 
   /// The number of the last decided event of a tail: everything before its last batch, and everything up to the last
   /// annotation (protocol §4.3). Nil where the tail does not decode.
-  private static func undecided(_ bytes: UnsafeRawBufferPointer, _ annotations: [EventSeq: Annotation]) -> EventSeq? {
+  static func undecided(_ bytes: UnsafeRawBufferPointer, _ annotations: [EventSeq: Annotation]) -> EventSeq? {
     var reader = ByteReader(bytes)
     var decided = annotations.keys.max() ?? EventSeq(0)
     var batch = BatchNumber(0)
@@ -232,7 +232,11 @@ extension Worker {
 
   /// The room as a snapshot has it, in both versions where there are two.
   mutating func restore(_ room: Room, _ position: LogPosition) throws(WakeError) {
-    let bytes = try readSnapshot(Int(room.shard.rawValue), position)
+    try restore(room, try readSnapshot(Int(room.shard.rawValue), position))
+  }
+
+  /// `bytes`: of a snapshot record.
+  mutating func restore(_ room: Room, _ bytes: [UInt8]) throws(WakeError) {
     var failure: WakeError?
     bytes.withUnsafeBytes { buffer in
       guard let snapshot = try? RoomSnapshot(buffer), snapshot.room == room.id else {
@@ -386,41 +390,27 @@ extension Shard {
     return made
   }
 
-  /// The checkpoint record, format 1: u8 version, u64 last batch, u64 where to scan from, u32 count, then of each room
-  /// u64 id, u8 flags (1 snapshot, 2 tail, 4 active), u64 snapshot, u64 tail start.
   func readCheckpoint(
     _ bytes: [UInt8], at position: LogPosition, _ id: ShardID
   ) throws(StoreError) -> LogPosition {
-    var start = LogPosition(0)
-    var failure: DecodingError?
-    bytes.withUnsafeBytes { buffer in
-      do throws(DecodingError) {
-        var r = ByteReader(buffer)
-        let version: UInt8 = try r.take()
-        guard version == 1 else { throw DecodingError("is of the unknown format \(version)") }
-        lastBatch = try r.takeNumber()
-        start = try r.take()
-        let count: UInt32 = try r.take()
-        for _ in 0..<count {
-          let room = Room(id: try r.take(), shard: id)
-          let flags: UInt8 = try r.take()
-          let snapshot: LogPosition = try r.take()
-          let tail: LogPosition = try r.take()
-          room.snapshot = flags & 1 != 0 ? snapshot : nil
-          room.tailStart = flags & 2 != 0 ? tail : nil
-          room.foundFrom = room.tailStart ?? position
-          room.wasActive = flags & 4 != 0
-          rooms[room.id] = room
-        }
-      } catch {
-        failure = error
-      }
+    let checkpoint: Checkpoint
+    do throws(DecodingError) {
+      checkpoint = try bytes.withUnsafe { (bytes) throws(DecodingError) in try Checkpoint(bytes) }
+    } catch { throw StoreError("the checkpoint of shard \(id) \(error)") }
+    lastBatch = checkpoint.lastBatch
+    for entry in checkpoint.rooms {
+      let room = Room(id: entry.room, shard: id)
+      room.snapshot = entry.snapshot
+      room.tailStart = entry.tailStart
+      room.foundFrom = room.tailStart ?? position
+      room.wasActive = entry.wasActive
+      rooms[room.id] = room
     }
-    if let failure { throw StoreError("the checkpoint of shard \(id) \(failure)") }
     checkpointAt = position
-    return start
+    return checkpoint.scanFrom
   }
 
+  /// See `Checkpoint`.
   func encodeCheckpoint(scanFrom: LogPosition, into out: inout [UInt8]) {
     out.reserveCapacity(32 + rooms.count * Limits.checkpointBytesPerRoom)
     out.append(1)

@@ -97,10 +97,11 @@ extension Worker {
     shards[s]!.annotated.append(room)
     counters.quarantines += verdict.verdict == .quarantined ? 1 : 0
     room.watch.note(head.seq, "\(repair.fault.kind)", repair.fault.text, now.wall)
+    let bundle = bundle(room, head.seq, repair)
+    if case .back = repair.remedy { examine(room, bundle) }
     reports.append(
       .quarantined(
-        room: room.id, event: head.seq, fault: repair.fault, bundle: bundle(room, head.seq, repair),
-        verdict: verdict.verdict))
+        room: room.id, event: head.seq, fault: repair.fault, bundle: bundle, verdict: verdict.verdict))
   }
 
   private func bundle(_ room: Room, _ event: EventSeq, _ repair: Repair) -> CrashBundle {
@@ -129,7 +130,7 @@ extension Worker {
 
   /// One slice of every repair: together they hold up the others by a slice and one event's fuel at the most.
   mutating func continueRepairs() {
-    guard !repairing.isEmpty else { return }
+    guard !repairing.isEmpty else { return continueAutopsies() }
     var fuel = Limits.rebuildSliceMilliseconds * Int64(RoomCost.fuelPerMillisecond)
     let rooms = repairing
     repairing.removeAll(keepingCapacity: true)
@@ -143,7 +144,8 @@ extension Worker {
   /// Whether a room waits for nothing but processor time: the next turn should come at once.
   package var hasUrgentWork: Bool {
     // What was staged after this turn's write (answers after a repair, removals, kicks) waits for nothing else either.
-    !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty || !unjudged.isEmpty
+    !repairing.isEmpty || !autopsies.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty
+      || !unjudged.isEmpty
       || !pendingUpgrades.isEmpty && nextUpgrade <= now.monotonic
       || shards.contains { !($0?.waking.isEmpty ?? true) }
   }
@@ -185,7 +187,7 @@ extension Worker {
     do throws(WakeError) {
       if let position = room.snapshot {
         try restore(ghost, position)
-      } else if case .created(let creation)? = Self.decode(firstEvent(room.tail))?.1 {
+      } else if case .created(let creation)? = Self.decode(Self.firstEvent(room.tail))?.1 {
         ghost.instance = try make(creation.module, creation.limits)
       } else {
         throw WakeError(.diverged, "its tail has no beginning")
@@ -223,7 +225,7 @@ extension Worker {
     room.twinSettings = nil
   }
 
-  private func firstEvent(_ tail: [UInt8]) -> [UInt8] {
+  static func firstEvent(_ tail: [UInt8]) -> [UInt8] {
     tail.withUnsafeBytes { bytes in
       var reader = ByteReader(bytes)
       return ((try? TailItem(&reader))?.event).map(Array.init) ?? []
@@ -278,12 +280,13 @@ extension Worker {
         perform(room, bytes, repair.batch, repair.time, budget: repair.budget)
         room.secondTry = nil
       case .quarantine:
-        reportRebuilt(room, head.seq)
+        if let instance = room.instance { reportRebuilt(room.id, head.seq, instance) }
         settleQuarantined(room, item, head, event, repair.verdict(of: room.id)!)
         if repair.raisesTimeline { raiseTimeline(room) }
       case .back(let settled):
         settleSwitch(room, step, settled, repair.verdict(of: room.id)!, repair.fault.text)
       case .undoTwin(let settled):
+        if !repair.verdict(of: room.id)!.endsTwin, let twin = room.twin { reportRebuilt(room.id, head.seq, twin) }
         settleTwinUndone(room, event, step.time, ends: repair.verdict(of: room.id)!.endsTwin)
         engine.effects = settled.effects
         engine.context = settled.context

@@ -115,6 +115,9 @@ package struct Worker {
   var executingSteps: [Step] = []
   var acksDue: [(Room, Slot)] = []
   var repairing: [Room] = []
+  var autopsies: [Autopsy] = []
+  /// Whether the state in which a version failed alone is worked out for its bundle, and reported as `rebuilt`.
+  package var examinesFailures = false
   /// Joins whose room was not ready, by membership.
   var pendingJoins: [Membership: PendingJoin] = [:]
   var pendingKicks: [PendingKick] = []
