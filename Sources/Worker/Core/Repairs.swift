@@ -11,7 +11,7 @@ extension Worker {
     let (fault, spoils, remedy) = judge(trouble)
     if spoils.speaker, let instance = room.instance.take() { engine.discard(instance) }
     if spoils.twin, let twin = room.twin.take() { engine.discard(twin) }
-    if let error = hopeless(trouble, budget) {
+    if let error = hopeless(room, trouble, budget) {
       if room.isGhost {
         room.ghostTrouble = error
       } else if let reason = error.reason {
@@ -64,11 +64,12 @@ extension Worker {
   }
 
   /// Why no verdict can help, and no second try.
-  private func hopeless(_ trouble: Trouble, _ budget: RoomBudget) -> WakeError? {
+  private func hopeless(_ room: Room, _ trouble: Trouble, _ budget: RoomBudget) -> WakeError? {
     switch trouble {
     case .missing(let error) where error.reason != nil || budget == .decided: error
     case .failed(let fault, _) where budget == .decided:
-      WakeError(.diverged, "an event that was decided fails in replay: \(fault.text)")
+      askForStack(room, fault)
+        ?? WakeError(.diverged, "an event that was decided fails in replay: \(fault.text)")
     default: nil
     }
   }
@@ -171,8 +172,9 @@ extension Worker {
     }
     room.repair!.offset = offset
     if let trouble {
+      if ghost.needsLargerStack { room.needsLargerStack = true }
       layGhost(room)
-      // Without a place it is tried again from the beginning.
+      // Without a place, or the stack it needs, it is tried again from the beginning.
       if let reason = trouble.reason { stop(room, reason, trouble.text) }
     } else if offset == tail.count {
       takeOver(room, ghost)
@@ -181,22 +183,36 @@ extension Worker {
   }
 
   private mutating func beginGhost(_ room: Room) -> Room? {
+    do throws(WakeError) {
+      let s = Int(room.shard.rawValue)
+      var bytes: [UInt8]?
+      if let position = room.snapshot { bytes = try readSnapshot(s, position) }
+      return try makeGhost(of: room, snapshot: bytes, tail: room.tail)
+    } catch {
+      if let reason = error.reason { stop(room, reason, error.text) }
+      return nil
+    }
+  }
+
+  /// Stands where the snapshot does, or before the creation with which the tail begins.
+  mutating func makeGhost(of room: Room, snapshot: [UInt8]?, tail: [UInt8]) throws(WakeError) -> Room {
     let ghost = Room(id: room.id, shard: room.shard)
     ghost.isGhost = true
     ghost.phase = .repairing
+    ghost.needsLargerStack = room.needsLargerStack
     do throws(WakeError) {
-      if let position = room.snapshot {
-        try restore(ghost, position)
-      } else if case .created(let creation)? = Self.decode(Self.firstEvent(room.tail))?.1 {
-        ghost.instance = try make(creation.module, creation.limits)
+      if let snapshot {
+        try restore(ghost, snapshot)
+      } else if case .created(let creation)? = Self.decode(Self.firstEvent(tail))?.1 {
+        ghost.hasLargerStack = ghost.needsLargerStack
+        ghost.instance = try make(creation.module, creation.limits, forReplay: ghost.hasLargerStack)
       } else {
         throw WakeError(.diverged, "its tail has no beginning")
       }
       return ghost
     } catch {
       discardInstances(ghost)
-      if let reason = error.reason { stop(room, reason, error.text) }
-      return nil
+      throw error
     }
   }
 
@@ -207,6 +223,7 @@ extension Worker {
       stop(room, .diverged, "a rebuild drew other random numbers, or set other timers, than the record")
       return
     }
+    guard moveToUsualStack(ghost) else { return layGhost(room) }
     if room.repair!.spoils.speaker { room.instance = ghost.instance.take() }
     if room.repair!.spoils.twin { room.twin = ghost.twin.take() }
     room.repair!.spoils = Spoils(speaker: false, twin: false)

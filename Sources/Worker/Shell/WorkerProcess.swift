@@ -339,6 +339,7 @@ package final class WorkerProcess {
       case .wentBack(let room, let event, let from, let to, let why, let effects):
         let extra = effects.isEmpty ? "" : "; asked for by \(from) alone: \(effects.joined(separator: ", "))"
         log("went-back", "room \(room) is back on \(to) from \(from) at event \(event): \(why)\(extra)")
+      case .differs(let room, _, let module, let text): log("differs", "room \(room), build \(module), \(text)")
       case .twinEnded(let room, let why): log("twin-ended", "room \(room) has one version again: \(why)")
       }
     }
