@@ -18,7 +18,8 @@ func complain(_ sentence: String) { emit("oneup: \(sentence)\n".utf8, to: STDERR
 
 /// Why something of the file system did not work, in the kernel's words; Foundation's are of little help here.
 func cause(of error: any Error) -> String {
-  let cause = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+  let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? any Error
+  let cause = (underlying ?? error) as NSError
   return cause.domain == NSPOSIXErrorDomain
     ? String(cString: strerror(Int32(cause.code))).lowercased() : "\(cause.localizedDescription)"
 }

@@ -84,7 +84,8 @@ enum DoctorServer {
         + "from elsewhere than its fields and its calls.")
     look(
       "version-failed", .warn, "new version",
-      "It failed where the old one did not, and its rooms went back. `oneup crash list` has what failed; release a fix.")
+      "It failed where the old one did not, and its rooms went back. `oneup crash list` has what failed; release a fix."
+    )
     look(
       "twin-failed", .warn, "old version",
       "It failed where the new one did not, and only listens: nobody noticed. `oneup crash list` has what failed.")

@@ -53,13 +53,21 @@ struct ServerPlace: ParsableArguments {
         "The token file \(tokenFile) cannot be read; it is the file admin-token in the data directory.", status: 64)
     }
     // What a killed server left behind says where it was.
-    let isGone = http == nil && serving.map { kill($0.pid, 0) != 0 && errno == ESRCH } ?? false
+    let isGone = http == nil && serving.map { Self.isGone($0.pid) } ?? false
     let advice =
       isGone
       ? "The server of \(data) is gone without having been stopped. Start it again with: oneup serve --data \(data) — it "
         + "goes on where it was."
       : "Start one with: oneup serve — or say where it is with --data DIR or --http HOST:PORT."
     return HTTPServer(endpoint: endpoint, token: token, advice: advice)
+  }
+}
+
+extension ServerPlace {
+  /// Also of a process that is dead and nobody has asked for its end yet.
+  private static func isGone(_ pid: Int32) -> Bool {
+    var byte: CChar = 0
+    return readlink("/proc/\(pid)/exe", &byte, 1) < 0 && errno == ENOENT
   }
 }
 

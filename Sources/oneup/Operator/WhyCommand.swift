@@ -30,7 +30,7 @@ struct WhyCommand: ParsableCommand {
       let answer = try server.answer(to: "/v1/rooms/\(id)")
       guard answer.status == 200, let detail = try? JSONDecoder().decode(RoomDetail.self, from: answer.body) else {
         if answer.status != 404 { throw server.refusal("/v1/rooms/\(id)", answer) }
-        return try say(wanted.absence(look, try server.get("/v1/modules")), isGood: false)
+        return try say(wanted.absence(try server.get("/v1/processes"), try server.get("/v1/modules")), isGood: false)
       }
       let why = WhyRoom(
         name: room, room: detail, look: look, recoveries: try server.get("/v1/recoveries"),
@@ -42,7 +42,9 @@ struct WhyCommand: ParsableCommand {
   /// `body`: a JSON object, which gets the sentences as its first fields.
   private func say(_ sentences: [String], isGood: Bool, _ body: Data = Data("{\"room\":null}".utf8)) throws {
     if json {
-      let list = String(decoding: try JSONEncoder().encode(sentences), as: UTF8.self)
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .withoutEscapingSlashes
+      let list = String(decoding: try encoder.encode(sentences), as: UTF8.self)
       print("{\"good\":\(isGood),\"sentences\":\(list),\(String(decoding: body.dropFirst(), as: UTF8.self))")
     } else {
       print(sentences.joined(separator: "\n"))
@@ -85,8 +87,19 @@ struct WantedRoom {
       shards: values["shards"].flatMap { Int($0) } ?? 0, hashKey: values["hash-key"] ?? "")
   }
 
+  /// The supervisor's view, as it is now; a look may be a second old.
+  struct Owners: Decodable {
+    struct Process: Decodable {
+      var instance: Int
+      var pid: Int32
+      var shards: [Int]
+      var silentMilliseconds: Int
+    }
+    var processes: [Process]
+  }
+
   /// Why no worker knows it.
-  func absence(_ look: ServerLook, _ modules: [DoctorServer.Module]) -> [String] {
+  func absence(_ owners: Owners, _ modules: [DoctorServer.Module]) -> [String] {
     if let module, !modules.contains(where: { $0.name == module }) {
       let names = modules.map(\.name).joined(separator: ", ")
       return [
@@ -95,13 +108,13 @@ struct WantedRoom {
     }
     if let map, let number = id.flatMap({ UInt64($0, radix: 16) }) {
       let shard = Int(map.shard(of: RoomID(number)).rawValue)
-      guard let owner = look.processes.first(where: { $0.shards.contains(shard) }) else {
+      guard let owner = owners.processes.first(where: { $0.shards.contains(shard) }) else {
         return ["Shard \(shard), where \(name) would be, has no owner just now: it is on its way to one. Ask again."]
       }
-      if owner.beat_ms > 1_000 {
+      if owner.silentMilliseconds > 500 {
         return [
-          "Worker \(owner.instance) (pid \(owner.pid)), where \(name) would be, has not beaten for \(owner.beat_ms) ms: it "
-            + "hangs, and is replaced soon. Ask again."
+          "Worker \(owner.instance) (pid \(owner.pid)), where \(name) would be, has not beaten for "
+            + "\(owner.silentMilliseconds) ms: it hangs, and is replaced soon. Ask again."
         ]
       }
     }
