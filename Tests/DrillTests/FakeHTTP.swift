@@ -71,6 +71,8 @@ final class FakeHTTP: ChannelInboundHandler {
       return #"{"modules":[{"name":"tally","rollout":\#(now ?? "null")}]}"#
     case "GET /v1/releases/tally/history": return "[\(fake.rollout?.look() ?? "")]"
     case "GET /v1/versions":
+      // What no room ran is not among them.
+      if fake.rollout?.isRefused == true { return "[]" }
       let version = fake.rollout?.version ?? ""
       return
         #"[{"module":"tally","version":"\#(version)","traps":3,"backs":2,"firstTrapAt":1000000,"lastBackAt":1250000}]"#
