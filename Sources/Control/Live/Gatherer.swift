@@ -10,6 +10,9 @@ actor Gatherer {
   /// Where a thousand rooms change in a second, the supervisor's lists, which hold more than that brings meanwhile, are
   /// read ten times and not a thousand.
   private static let rest = Duration.milliseconds(100)
+  /// Looks that need no rest, as when a server starts or a process is replaced; a second brings half of them back.
+  private static let looksAtOnceMax = 20
+  private var looksAtOnce = looksAtOnceMax
   private var book = VitalsBook()
   private var isLooking = false
   private var hasChanged = true
@@ -28,7 +31,7 @@ actor Gatherer {
   nonisolated func run() async {
     await withTaskGroup(of: Void.self) { tasks in
       tasks.addTask {
-        while (try? await Task.sleep(for: .seconds(1))) != nil { await self.look() }
+        while (try? await Task.sleep(for: .seconds(1))) != nil { await self.lookAgain() }
       }
       // Also while the supervisor does not answer.
       tasks.addTask {
@@ -43,6 +46,11 @@ actor Gatherer {
     await look()
   }
 
+  private func lookAgain() async {
+    looksAtOnce = min(Self.looksAtOnceMax, looksAtOnce + Self.looksAtOnceMax / 2)
+    await look()
+  }
+
   var history: [HistoryPoint] { book.history }
 
   private func look() async {
@@ -54,7 +62,8 @@ actor Gatherer {
       hasChanged = false
       if tellsNews { await tellNews() }
       await tellVitals()
-      try? await Task.sleep(for: Self.rest)
+      looksAtOnce = max(-1, looksAtOnce - 1)
+      if looksAtOnce < 0 { try? await Task.sleep(for: Self.rest) }
     } while hasChanged
     isLooking = false
   }
