@@ -13,6 +13,8 @@ package enum ToSupervisor: Sendable, Hashable {
   case adopted(ShardID, ShardEpoch, rooms: UInt32, events: UInt32, microseconds: UInt64)
   /// A line for the log: quarantine, freeze, crash bundle written, divergence, passivation …
   case event(kind: String, text: String)
+  /// Of a worker, with its beats: of each module that bounds its rooms, those that it has.
+  case rooms([RoomCount])
   /// From control: answered by `response` with the same id.
   case request(id: UInt32, verb: String, body: [UInt8])
 }
@@ -26,6 +28,8 @@ package enum FromSupervisor: Sendable, Hashable {
   /// Finish within so many milliseconds and exit with 0; after that the process is killed.
   case stop(graceMilliseconds: UInt32)
   case response(id: UInt32, body: [UInt8])
+  /// To a worker: how many rooms of such modules it may have. Replaces what it was told before.
+  case roomShares([RoomShare])
   /// To control: processes, events or recoveries are not what they were; ask again.
   case changed
 }
@@ -37,6 +41,31 @@ package struct ShardAssignment: Sendable, Hashable {
   package init(_ shard: ShardID, _ epoch: ShardEpoch) {
     self.shard = shard
     self.epoch = epoch
+  }
+}
+
+package struct RoomCount: Sendable, Hashable {
+  package var module: String
+  package var rooms: UInt32
+  /// As the module says: on the whole server.
+  package var most: UInt32
+  package init(_ module: String, rooms: UInt32, most: UInt32) {
+    self.module = module
+    self.rooms = rooms
+    self.most = most
+  }
+}
+
+package struct RoomShare: Sendable, Hashable {
+  package var module: String
+  /// What one worker may have just now, its own included.
+  package var most: UInt32
+  /// No worker may have more.
+  package var isAll: Bool
+  package init(_ module: String, most: UInt32, isAll: Bool) {
+    self.module = module
+    self.most = most
+    self.isAll = isAll
   }
 }
 
@@ -123,6 +152,15 @@ extension ToSupervisor {
         out.putText(kind)
         out.putBlob(text.utf8.prefix(SupervisorChannel.eventTextBytesMax))
       }
+    case .rooms(let counts):
+      out.putRecord(6) { out in
+        out.put(UInt16(counts.count))
+        for each in counts {
+          out.putText(each.module)
+          out.put(each.rooms)
+          out.put(each.most)
+        }
+      }
     case .request(let id, let verb, let body):
       out.putRecord(5) { out in
         out.put(id)
@@ -146,6 +184,11 @@ extension ToSupervisor {
         try r.take(), try r.take(), rooms: try r.take(), events: try r.take(), microseconds: try r.take())
     case 4: self = .event(kind: try r.takeText(), text: try r.takeText())
     case 5: self = .request(id: try r.take(), verb: try r.takeText(), body: Array(r.takeRest()))
+    case 6:
+      let count: UInt16 = try r.take()
+      var counts: [RoomCount] = []
+      for _ in 0..<count { counts.append(RoomCount(try r.takeText(), rooms: try r.take(), most: try r.take())) }
+      self = .rooms(counts)
     default: throw DecodingError("a supervisor record of kind \(kind) is unknown")
     }
     guard r.isAtEnd else { throw DecodingError("a supervisor record of kind \(kind) is too long") }
@@ -178,6 +221,15 @@ extension FromSupervisor {
         out.append(contentsOf: body)
       }
     case .changed: out.putRecord(37) { _ in }
+    case .roomShares(let shares):
+      out.putRecord(38) { out in
+        out.put(UInt16(shares.count))
+        for each in shares {
+          out.putText(each.module)
+          out.put(each.most)
+          out.put(UInt8(each.isAll ? 1 : 0))
+        }
+      }
     }
   }
 
@@ -197,6 +249,13 @@ extension FromSupervisor {
     case 35: self = .stop(graceMilliseconds: try r.take())
     case 36: self = .response(id: try r.take(), body: Array(r.takeRest()))
     case 37: self = .changed
+    case 38:
+      let count: UInt16 = try r.take()
+      var shares: [RoomShare] = []
+      for _ in 0..<count {
+        shares.append(RoomShare(try r.takeText(), most: try r.take(), isAll: try r.take(UInt8.self) != 0))
+      }
+      self = .roomShares(shares)
     default: throw DecodingError("a supervisor record of kind \(kind) is unknown")
     }
     guard r.isAtEnd else { throw DecodingError("a supervisor record of kind \(kind) is too long") }

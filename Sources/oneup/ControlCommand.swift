@@ -33,7 +33,7 @@ struct ControlCommand: ParsableCommand {
           usleep(Self.farewellMicroseconds)
           endProcess(0)
         case .changed: server.changed()
-        case .adopt, .response: break
+        case .adopt, .roomShares, .response: break
         }
       }, end: { endProcess(1) })
     let beats = Beats(channel: channel)

@@ -38,7 +38,7 @@ struct GatewayCommand: ParsableCommand {
         case .stop:
           gateway.stop()
           endProcess(0)
-        case .adopt, .response, .changed: break
+        case .adopt, .roomShares, .response, .changed: break
         }
       }, end: { endProcess(1) })
     channel.ready()

@@ -55,7 +55,7 @@ func child() -> Never {
           channel.send(.adopted(each.shard, each.epoch, rooms: 1, events: 2, microseconds: 3))
         }
       case .stop: exit(0)
-      case .workers, .response, .changed: break
+      case .workers, .roomShares, .response, .changed: break
       }
     })
   channel.ready()

@@ -11,6 +11,8 @@ struct SupervisorScript {
   /// Who lives, as the kernel would know, and what each was told to own.
   var living: [Instance: ChildRole] = [:]
   var owned: [Instance: [ShardID: ShardEpoch]] = [:]
+  /// What each was told last of the rooms that it may have.
+  var shares: [Instance: [RoomShare]] = [:]
   var exited: Int32?
   var lastWords = ""
 
@@ -47,6 +49,7 @@ struct SupervisorScript {
     case .send(let instance, .stop): lines.append("stop \(instance)")
     case .send(let instance, .response(_, let body)):
       lines.append("response \(instance): \(String(decoding: body, as: UTF8.self))")
+    case .send(let instance, .roomShares(let list)): shares[instance] = list
     case .send: break
     case .announce(let to, let workers):
       lines.append("announce \(to): \(workers.map(\.description).joined(separator: " "))")

@@ -25,7 +25,20 @@ extension Supervisor {
       shards[Int(shard.rawValue)].epoch = epoch
       return ShardAssignment(shard, epoch)
     }
+    // Before the shards: from the first room on it knows that others count, too. One that is alone need not ask.
+    if places.count > 1 { actions.append(.send(instance, .roomShares(roomShares.shares(of: place)))) }
     actions.append(.send(instance, .adopt(assignments)))
+  }
+
+  /// A worker says how many rooms it has. While it takes shards over it has not counted all of them.
+  mutating func counted(_ counts: [RoomCount], by i: Int, _ actions: inout [SupervisionAction]) {
+    guard places.count > 1, let place = children[i].place, children[i].awaited.isEmpty,
+      roomShares.note(counts, of: place)
+    else { return }
+    for place in places.indices {
+      guard let owner = places[place].owner else { continue }
+      actions.append(.send(owner, .roomShares(roomShares.shares(of: place))))
+    }
   }
 
   mutating func adopted(

@@ -29,6 +29,7 @@ package struct Supervisor: Sendable {
   var starts: [PendingStart] = []
   var restarts: [ChildRole: Restarts] = [:]
   var outages: [Outage] = []
+  var roomShares: RoomShares
   var repaired = Recent<Recovery>(bound: 256)
   var feed = Recent<FeedEntry>(bound: 256)
   var nextInstance: UInt32 = 1
@@ -51,6 +52,7 @@ package struct Supervisor: Sendable {
         shards: stride(from: place, to: settings.shards, by: settings.workers).map { ShardID(UInt16($0)) }, owner: nil)
     }
     shards = Array(repeating: Shard(), count: settings.shards)
+    roomShares = RoomShares(places: settings.workers)
   }
 
   /// The newest repaired deaths, oldest first.
@@ -158,6 +160,7 @@ package struct Supervisor: Sendable {
     case .event(let kind, let text):
       note(kind, text, of: children[i], now)
       actions.append(.log(LogLevel(ofEvent: kind), "\(children[i].roleName) \(instance): \(kind): \(text)"))
+    case .rooms(let counts): counted(counts, by: i, &actions)
     case .request(let id, let verb, let body): answer(id, verb, body, to: i, now, &actions)
     }
   }

@@ -30,6 +30,7 @@ extension Worker {
     }
     if case .offer(let module) = command {
       do throws(EngineError) { try engine.offer(module) } catch { return .refused(error.description) }
+      if let settings = engine.module(module) { count(settings.name) }
       return .done(RoomID(0), reply: [])
     }
     let id = command.room(in: map)

@@ -220,10 +220,7 @@ extension Worker {
       throw CreationRefusal(
         reason: .notCreated, text: "there is no such room, and rooms of '\(name)' are made by the game's own backend")
     }
-    if settings.roomsMax > 0, rooms(of: name) >= Int(settings.roomsMax) {
-      throw CreationRefusal(
-        reason: .tooManyRooms, text: "there are \(settings.roomsMax) rooms of '\(name)' here, its limit")
-    }
+    if settings.roomsMax > 0 { try mayCreate(name, most: settings.roomsMax) }
     guard placesTaken < Limits.liveRoomsMax else {
       throw CreationRefusal(
         reason: .tooManyRooms, text: "this worker hosts \(awakeRooms.count) rooms, its limit")
@@ -249,13 +246,6 @@ extension Worker {
           module: settings.hash, limits: settings.limits, seed: seed.next(), name: module, key: key,
           parameters: parameters)))
     return room
-  }
-
-  /// That have been in this worker's memory and are not over.
-  private func rooms(of module: String) -> Int {
-    shards.reduce(0) { count, shard in
-      count + (shard?.rooms.values.count { $0.settings?.name == module && $0.host?.ended == nil } ?? 0)
-    }
   }
 
   mutating func stageJoin(

@@ -111,6 +111,10 @@ package struct Worker {
   var gatewayLoops: UInt16 = 0
   var now = Now(wall: 0, monotonic: 0)
 
+  /// By module; nil: nobody shares the server with this worker.
+  var roomShares: [String: RoomShare]?
+  /// Modules of which the server may have so many rooms and no more, if they say so.
+  var boundedModules: Set<String> = []
   /// Rooms whose creation is staged.
   var creating = 0
   var steps: [Step] = []

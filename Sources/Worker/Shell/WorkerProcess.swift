@@ -155,6 +155,8 @@ package final class WorkerProcess {
     if now.monotonic >= nextBeat {
       nextBeat = now.monotonic + Int64(SupervisorChannel.beatEveryMilliseconds) * 1000
       line.say(.beat(counters: [turns], vitals: vitals.take(worker, now: now.monotonic)))
+      let counts = worker.roomCounts
+      if !counts.isEmpty { line.say(.rooms(counts)) }
     }
     vitals.noteTurn(microseconds: clocks().monotonic - now.monotonic)
     return try ended(now)
@@ -179,6 +181,7 @@ package final class WorkerProcess {
       switch message {
       case .adopt(let shards): for each in shards { try adopt(each) }
       case .stop: stopAt = now.monotonic
+      case .roomShares(let shares): worker.take(shares)
       case .workers, .response, .changed: break
       }
     }
