@@ -2,7 +2,6 @@
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
@@ -48,7 +47,7 @@ class Loop:
         until(f"{what!r} in the terminal", lambda: what in self.said[after:])
 
     def stop(self):
-        self.child.send_signal(signal.SIGINT)
+        self.child.terminate()
         self.child.wait(timeout=30)
         self.reader.join(10)
         self.child.stdout.close()
@@ -125,7 +124,8 @@ class DevTest(BrowserTest):
 
         # Another page.
         page = loop.folder / "Page/index.html"
-        page.write_text(page.read_text().replace("The meadow", "Our meadow"))
+        with desk.expect_event("load"):
+            page.write_text(page.read_text().replace("The meadow", "Our meadow"))
         self.until(desk, "the new page", "document.querySelector('canvas')?.ariaLabel === 'Our meadow'")
         self.until(desk, "the game", "document.getElementById('word').textContent.startsWith('Arrows')")
 

@@ -43,21 +43,28 @@ final class MemoryLog: ShardStore {
 final class LiveRoom {
   let engine: WasmEngine
   var worker: Worker
+  /// Where it is in memory.
   let log = MemoryLog()
   private(set) var crashes: [CrashBundle] = []
   private var link = 0
-  private var now = Now(wall: 1_700_000_000_000_000, monotonic: 1_000_000)
+  /// Heard on the link.
+  private var outputs: UInt64 = 0
+  private(set) var now = Now(wall: 1_700_000_000_000_000, monotonic: 1_000_000)
   private var numbers: [UInt32: UInt64] = [:]
   private let module: String
 
-  init(_ build: CrashCase.Build) throws {
-    engine = try WasmEngine(EngineOptions(roomsMax: 16))
+  /// `store`: its shard's log, if it is not one in memory.
+  init(_ build: CrashCase.Build, store: (any ShardStore)? = nil, native directory: String? = nil) throws {
+    var options = EngineOptions(roomsMax: 16, keptDirectory: directory)
+    options.trustsNative = { _ in directory != nil }
+    engine = try WasmEngine(options)
     try engine.load(build.module, build.manifest)
     module = build.manifest.name
     worker = Worker(engine: engine, map: ShardMap(count: 1, key: (1, 2)))
+    worker.historyKeptBytes = Limits.historyKeptBytes
     worker.beginTurn(now)
     try worker.adopt(
-      ShardID(0), log, ShardAdoption(cut: 0, checkpoint: nil, engineChanged: false))
+      ShardID(0), store ?? log, ShardAdoption(cut: 0, checkpoint: nil, engineChanged: false))
     link = worker.openLink()
     say(.hello(gateway: GatewayEpoch(1), loop: 0, loops: 1))
   }
@@ -112,7 +119,14 @@ final class LiveRoom {
         }
       }
       worker.reports.removeAll()
-      worker.takeOutput(link) { $0.count }
+      worker.takeOutput(link) { bytes in
+        var reader = LinkReader(bytes)
+        while let (header, body) = try? reader.next() {
+          if case .output? = try? LinkToGateway(header, body) { outputs += 1 }
+        }
+        return bytes.count
+      }
+      say(.confirm(records: outputs))
       now.monotonic += milliseconds * 1_000
       now.wall += milliseconds * 1_000
       worker.beginTurn(now)

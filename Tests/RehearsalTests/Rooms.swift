@@ -17,10 +17,12 @@ enum Modules {
   }()
   static let faulty = build(root + "/Modules/faulty", "faulty")
   static let tally = build(root + "/Modules/tally", "tally")
+  static let nativeTally = build(root + "/Modules/tally", "native-tally", .native)
 
   /// tally with some of its text replaced, as another version.
-  static func tally(_ version: String, _ changes: [(file: String, from: String, to: String)]) throws -> CrashCase.Build
-  {
+  static func tally(
+    _ version: String, _ changes: [(file: String, from: String, to: String)], format: Manifest.Format = .wasm
+  ) throws -> CrashCase.Build {
     let directory = output + "/sources-" + version
     let files = FileManager.default
     try files.createDirectory(atPath: output, withIntermediateDirectories: true)
@@ -33,14 +35,16 @@ enum Modules {
       precondition(text.contains(change.from), "\(change.file) does not hold \(change.from)")
       try text.replacingOccurrences(of: change.from, with: change.to).write(to: path, atomically: true, encoding: .utf8)
     }
-    return build(directory, version.to)
+    return build(directory, version.to, format)
   }
 
-  private static func build(_ directory: String, _ name: String) -> CrashCase.Build {
+  private static func build(
+    _ directory: String, _ name: String, _ format: Manifest.Format = .wasm
+  ) -> CrashCase.Build {
     do {
       let built = try ModuleBuilder.build(
         directory: directory, output: output + "/" + name.filter { $0 != "\"" },
-        options: BuildOptions(sdk: root + "/Sources/OneUpRoom", withVariants: false))
+        options: BuildOptions(sdk: root + "/Sources/OneUpRoom", withVariants: false, format: format))
       return try Builds.read(module: built.module)
     } catch { fatalError("\(directory) does not build: \(error)") }
   }
@@ -54,7 +58,7 @@ enum Modules {
     for build in builds {
       let path = data + "/modules/\(build.manifest.hash)"
       try Data(build.manifest.json()).write(to: URL(fileURLWithPath: path + ".json"))
-      try Data(build.module).write(to: URL(fileURLWithPath: path + ".wasm"))
+      try Data(build.module).write(to: URL(fileURLWithPath: path + "." + build.manifest.format.fileExtension))
     }
     return data
   }

@@ -18,7 +18,7 @@ struct HistoryTests {
     let reader = try #require(try LogReader.beside(script.disk, WorkerScript.directory))
     var shard = ShardHistory(of: [script.room()], since: script.now.wall - seconds * 1_000_000, bytesMax: bytesMax)
     var start = reader.oldest
-    if let checkpoint = reader.beginnings.last?.checkpoint {
+    if let checkpoint = reader.beginnings.compactMap(\.checkpoint).first {
       let bytes = try reader.read(at: checkpoint).payload
       start = shard.begin(
         try bytes.withUnsafeBytes { try Checkpoint($0) }, at: checkpoint, oldest: reader.oldest)
@@ -43,6 +43,7 @@ struct HistoryTests {
     for seq in messages {
       script.send(route, seq, seq % 7 == 0 ? .draw : .append)
       try script.turn(after: 1_000)
+      script.store.prepareAndRemove()
       _ = script.heard()
       script.say(.confirm(records: script.outputs))
       if seq % 5 == 0 { try script.worker.snapshotNow(script.room()) }
@@ -51,6 +52,7 @@ struct HistoryTests {
 
   @Test func eventsFromBeforeTheLastSnapshot() throws {
     let script = try WorkerScript()
+    script.worker.historyKeptBytes = 32 << 20
     let route = script.join(1)
     try script.turn()
     try minutes(script, route, 1...303)
@@ -147,6 +149,28 @@ struct HistoryTests {
     let bundle = try #require(try history(script)).bundle
     #expect(try ReplayEvent.all(of: bundle).allSatisfy { $0.name != "upgraded" })
     _ = try script.replay(bundle, as: WorkerScript.hash(.same))
+  }
+
+  /// What is kept for rehearsals alone keeps nobody from playing.
+  @Test func itGivesWayWhenTheDiskIsFull() throws {
+    let script = try WorkerScript()
+    script.worker.historyKeptBytes = 32 << 20
+    let route = script.join(1)
+    try script.turn()
+    script.disk.capacity = 1_200 << 10
+    var seq: UInt64 = 1
+    var turns = 0
+    while seq <= 600, turns < 2_000 {
+      turns += 1
+      script.send(route, seq, padding: 4_000)
+      try script.turn()
+      let heard = script.heard()
+      script.say(.confirm(records: script.outputs))
+      if heard.contains("ack \(seq)") { seq += 1 }
+      try script.store.sync()
+      script.store.prepareAndRemove()
+    }
+    #expect(seq > 600, "over two MiB went through a disk of one")
   }
 
   @Test func aRoomThatIsGoneHasNone() throws {

@@ -14,7 +14,8 @@ package final class Builds {
   /// Source lines that the engine reads when something fails.
   private var temporary: [String] = []
 
-  /// `cache`: where compiled code is taken from and put, so that workers find it; nil: compiled each time. A room is made
+  /// `cache`: where compiled code is taken from and put, so that workers find it; nil: compiled each time. Where
+  /// there is one, players are served beside it, and a single thread compiles. A room is made
   /// and thrown away for every look at one, hence `roomsMax`. `runsNative`: native builds too, of the data directory
   /// alone; nothing confines them, and their failures are this process's.
   package init(
@@ -53,7 +54,6 @@ package final class Builds {
     return try load(try Self.kept(hash, data: data))
   }
 
-  deinit { for path in temporary { try? FileManager.default.removeItem(atPath: path) } }
   private static let libraries = "oneup-libraries-"
   /// For this process alone, with what those left behind that died of their libraries put away.
   private static func directoryForLibraries() throws(RehearsalError) -> String {
@@ -71,6 +71,7 @@ package final class Builds {
     return path
   }
 
+  deinit { for path in temporary { try? FileManager.default.removeItem(atPath: path) } }
 
   private func linesFile(_ build: CrashCase.Build) -> String? {
     guard let lines = build.lines else { return nil }

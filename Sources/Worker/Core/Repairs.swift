@@ -112,8 +112,9 @@ extension Worker {
     bundle.culprit = repair.culprit
     bundle.time = max(room.host?.time ?? 0, repair.time)
     bundle.tick = Self.decode(repair.culprit)?.1.tickNumber ?? room.host?.tick ?? 0
-    if case .undoTwin = repair.remedy, let twin = room.host?.twin { bundle.module = twin.module }
-    return bundle
+    guard case .undoTwin = repair.remedy, let host = room.host, let twin = host.twin else { return bundle }
+    bundle.module = twin.module
+    return bundle.followingSpeaker(host)
   }
 
   /// The room as it is: without a culprit.

@@ -86,6 +86,7 @@ package final class WorkerProcess {
       engine: engine, map: configuration.shards,
       withheld: configuration.isDevelopment ? [] : WorkerConfiguration.developmentModules)
     worker.examinesFailures = true
+    worker.historyKeptBytes = Limits.historyKeptBytes
     worker.stopwatch = { isOfProcessor in
       var time = timespec()
       clock_gettime(isOfProcessor ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
@@ -329,11 +330,14 @@ package final class WorkerProcess {
           crashes.note(image, in: name)
           return .noted
         }
-      case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason): \(text)")
+      case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason.text): \(text)")
       case .removedMember(let room, let slot):
         log("member-removed", "the member at slot \(slot) of room \(room) kept making its code fail")
       case .adopted(let shard, let rooms, let active):
-        log("shard-served", "shard \(shard): \(rooms) rooms, \(active) of them active")
+        // Of an empty one there is nothing to say.
+        if rooms > 0 {
+          log("shard-served", "shard \(shard): \(rooms == 1 ? "1 room" : "\(rooms) rooms"), \(active) active")
+        }
       case .failed(let room, let text): log("room-failed", "room \(room): \(text)")
       case .upgraded(let room, let event, let from, let to, let onProbation):
         log(

@@ -43,7 +43,8 @@ struct ReleaseValues: Sendable {
     func keys(_ setting: Setting) throws -> TrustedKeys {
       let list = try value(setting) ?? ""
       do throws(ArtifactError) { return try KeyFile.trusted(list) } catch {
-        throw StartError("The setting \(setting.name) names no keys: \(error).")
+        throw StartError(
+          "The setting \(setting.name) must be public keys (64 hexadecimal digits) or files of them: \(error).")
       }
     }
     trusted = try keys(.trust)

@@ -1,0 +1,58 @@
+import Artifacts
+import Core
+import Foundation
+import Rehearsal
+import Sandbox
+import Testing
+import WorkerCore
+
+@Suite("Machine code that failed", .serialized) struct NativeTests {
+  /// Says too much at one operation: the host sees that, and nothing kills the process.
+  private static let chatty = Result { try chatty(.native) }
+  private static func chatty(_ format: Manifest.Format) throws -> CrashCase.Build {
+    try Modules.tally(
+      format == .native ? "0.9.1" : "0.9.2",
+      [
+        (
+          RehearsalTests.tally, "let position = list.count",
+          "if operation == 17 { for _ in 0..<200 { room.send([7]) } }\n    let position = list.count"
+        )
+      ], format: format)
+  }
+
+  private func crash() throws -> (bundle: CrashBundle, build: CrashCase.Build) {
+    let build = try Self.chatty.get()
+    let live = try LiveRoom(build, native: try Modules.data([]) + "/modules")
+    try live.join(0, "Ada")
+    try live.join(1, "Grace")
+    for i in 0..<17 as Range<UInt64> { try live.message(add(i), from: UInt32(i % 2)) }
+    try live.message(add(17), from: 1)
+    try live.message(add(18), from: 0)
+    #expect(live.crashes.count == 1)
+    return (try #require(live.crashes.first), build)
+  }
+
+  @Test("Its crash replays exactly, from the build that its server keeps") func replays() throws {
+    let (bundle, build) = try crash()
+    #expect(bundle.fault.kind == .output && bundle.stateHash != nil)
+    let data = try Modules.data([build])
+    let replay = try CrashReplay.exact(CrashCase(bundle: bundle), Builds(data: data, runsNative: true))
+    #expect(replay.isSame && replay.state == .same, "\(replay.lines)")
+    // It is what nobody trusts where nothing says so.
+    #expect(throws: RehearsalError.self) { _ = try CrashReplay.exact(CrashCase(bundle: bundle), Builds(data: data)) }
+  }
+
+  @Test("Other builds are tried on it: native ones, and those for the sandbox") func other() throws {
+    let (bundle, build) = try crash()
+    let crash = CrashCase(bundle: bundle)
+    let data = try Modules.data([build])
+    let fixed = try CrashReplay.trying(Modules.nativeTally, on: crash, Builds(data: data, runsNative: true))
+    #expect(fixed.survives && fixed.isOtherBuild, "\(fixed.lines)")
+    let sandboxed = try CrashReplay.trying(
+      Self.chatty(.wasm), on: crash, Builds(data: data, runsNative: true))
+    #expect(!sandboxed.survives, "\(sandboxed.lines)")
+    guard case .failed(let fault) = sandboxed.outcome else { return }
+    #expect(fault.kind == .output)
+    #expect(try CrashReplay.trying(Modules.tally, on: crash, Builds(data: data, runsNative: true)).survives)
+  }
+}
