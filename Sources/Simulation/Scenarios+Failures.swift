@@ -272,5 +272,6 @@ extension Scenario {
     },
   ]
 
-  package static let all: [Scenario] = deaths + players + failures + journal + overlaps + lifecycle + versions
+  package static let all: [Scenario] =
+    deaths + players + failures + journal + overlaps + lifecycle + versions + requests
 }

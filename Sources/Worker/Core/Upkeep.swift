@@ -20,6 +20,7 @@ extension Worker {
       stageClaims(room)
       stageTimers(room)
       stageTick(room)
+      issueRequests(room, mayStage: true)
       schedule(room)
     }
   }
@@ -61,8 +62,9 @@ extension Worker {
       if let twin = host.twin { at = min(at, due(of: twin, in: room)) }
       if ticks(room, host) { at = min(at, room.nextTick) }
     }
+    for issue in room.issues { at = min(at, issue.dueAt) }
     if let leaves = leavesAt(room) { at = min(at, leaves) }
-    if host.memberCount == 0, host.timers.isEmpty, host.twin?.timers.isEmpty != false,
+    if host.memberCount == 0, host.requests.isEmpty, host.timers.isEmpty, host.twin?.timers.isEmpty != false,
       room.tickSettings?.ticksWhenEmpty != true || host.ended != nil
     {
       at = min(at, room.idleSince + Limits.passivateSeconds * 1_000_000)
@@ -344,7 +346,8 @@ extension Worker {
   }
 
   private func isIdle(_ room: Room) -> Bool {
-    guard let host = room.host, host.memberCount == 0, host.timers.isEmpty, host.twin?.timers.isEmpty != false,
+    guard let host = room.host, host.memberCount == 0, host.requests.isEmpty, host.timers.isEmpty,
+      host.twin?.timers.isEmpty != false,
       host.frozen == nil, room.tickSettings?.ticksWhenEmpty != true || host.ended != nil, room.joining.isEmpty,
       room.snapshotNotBefore <= now.monotonic
     else { return false }

@@ -117,6 +117,8 @@ package struct Worker {
   var pendingJoins: [Membership: PendingJoin] = [:]
   var pendingKicks: [PendingKick] = []
   var pendingEnds: [PendingEnd] = []
+  /// Rooms that have something to ask of others.
+  var asking: [Room] = []
   /// By module and name; since this worker began.
   var moduleCounters: [String: [String: Int64]] = [:]
   /// A replay is under way: what it would count was counted.
@@ -247,6 +249,7 @@ package struct Worker {
     }
     executingSteps.removeAll(keepingCapacity: true)
     continueRepairs()
+    issueAsked()
     sendAcks()
   }
 
@@ -359,4 +362,6 @@ package struct WorkerCounters: Sendable, Hashable {
   package var quarantines: UInt64 = 0
   package var divergences: UInt64 = 0
   package var passivations: UInt64 = 0
+  /// Sent to gateways for rooms, again ones among them.
+  package var requests: UInt64 = 0
 }
