@@ -1823,29 +1823,69 @@ class Keep {
 // MARK: For whoever writes the game
 
 let isShowingBuilds = false;
-/** With `oneup dev`: what the compiler said stands on the page until the next build is good, and a new page loads itself. */
+/** With `oneup dev`: what is wrong with the last build stands on the page until the next one is good, and a new page loads
+ * itself. */
 function showBuilds() {
   if (isShowingBuilds || !globalThis.EventSource) return;
   isShowingBuilds = true;
   /** @type {HTMLElement | null} */ let shown = null;
-  const hide = () => { shown?.remove(); shown = null; };
   new EventSource("/v1/live").addEventListener("build", ({ data }) => {
-    const { module, ok, text, reload } = JSON.parse(data);
-    hide();
-    if (ok) return reload ? location.reload() : undefined;
-    shown = document.createElement("section");
-    shown.id = "oneup-build";
-    shown.style.cssText = "position:fixed;inset:auto 12px 12px;max-height:60vh;overflow:auto;z-index:2147483647;padding:14px 18px;"
-      + "border-radius:10px;background:#1d1114;color:#ffd7da;border:1px solid #ff7b85;font:13px/1.5 ui-monospace,monospace;box-shadow:0 8px 40px #000a";
-    shown.setAttribute("role", "alert");
-    const title = document.createElement("strong"), close = document.createElement("button"), said = document.createElement("pre");
-    title.textContent = `${module} does not build; the version before goes on.`;
-    close.textContent = "Hide";
-    close.style.cssText = "float:right;font:inherit;color:inherit;background:none;border:1px solid #ff7b8588;border-radius:6px;cursor:pointer";
-    close.onclick = hide;
-    said.textContent = text;
-    said.style.cssText = "margin:8px 0 0;white-space:pre-wrap;font:inherit";
-    shown.append(close, title, said);
-    document.body.append(shown);
+    const { module, ok, title, text, reload } = JSON.parse(data);
+    shown?.remove();
+    shown = ok ? null : complaint(title ?? `${module} does not build; the version before goes on`, text);
+    if (shown) {
+      document.body.append(shown);
+      for (const code of shown.querySelectorAll("pre")) showPlace(code);
+    } else if (reload) {
+      location.reload();
+    }
   });
+}
+
+/** A panel over the game. Sentences are broken into lines that fit, lines of code are not: there the place counts.
+ * @param {string} title @param {string} text */
+function complaint(title, text) {
+  /** @param {string} name @param {string} style @param {string} [text] */
+  const make = (name, style, text) => {
+    const made = document.createElement(name);
+    made.style.cssText = `all:revert;box-sizing:border-box;font:inherit;color:inherit;text-align:start;${style}`;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  const panel = make("section", "position:fixed;inset:auto 0 max(10px,env(safe-area-inset-bottom));margin:0 auto;width:min(960px,100vw - 20px);max-height:min(60vh,440px);"
+    + "z-index:2147483647;display:flex;flex-direction:column;border:1px solid #ff7b85;border-radius:10px;background:#1d1114;color:#ffe3e5;"
+    + "font:clamp(12px,3.2vw,13px)/1.5 ui-monospace,Menlo,Consolas,monospace;box-shadow:0 8px 40px #000a;user-select:text;touch-action:auto;color-scheme:dark");
+  panel.id = "oneup-build";
+  panel.setAttribute("role", "alert");
+  const head = make("header", "display:flex;gap:12px;align-items:start;padding:10px 10px 8px 16px;border-bottom:1px solid #ff7b8540");
+  const close = make("button", "flex:none;min-height:32px;padding:2px 12px;background:#ff7b851f;border:1px solid #ff7b8588;border-radius:6px;cursor:pointer", "Hide");
+  close.onclick = () => panel.remove();
+  head.append(make("strong", "flex:1;padding-top:5px;font:600 14px/1.4 system-ui,sans-serif", title), close);
+  const body = make("div", "overflow:auto;padding:8px 16px 12px");
+  body.tabIndex = 0;
+  /** @type {string[]} */ let code = [];
+  const addCode = () => {
+    if (code.length > 0) body.append(make("pre", "margin:4px 0 10px;padding:6px 10px;overflow-x:auto;white-space:pre;border-radius:6px;background:#0006;color:#e9cfd2", code.join("\n")));
+    code = [];
+  };
+  for (const line of text.trimEnd().split("\n")) {
+    if (/^ *\d* \|/.test(line)) {
+      code.push(line);
+      continue;
+    }
+    addCode();
+    const isPlace = /^\S+:\d+:\d+: /.test(line);
+    body.append(make("p", `margin:0;min-height:.5em;overflow-wrap:anywhere;${isPlace ? "color:#ff9aa2;font-weight:600" : ""}`, line));
+  }
+  addCode();
+  panel.append(head, body);
+  return panel;
+}
+/** Moves a long line to where the compiler points, on a narrow page.
+ * @param {HTMLElement} code */
+function showPlace(code) {
+  const lines = (code.textContent ?? "").split("\n");
+  const column = Math.max(...lines.map((line) => line.indexOf("`- ")));
+  const wide = code.scrollWidth / Math.max(...lines.map((line) => line.length)); // of a character
+  code.scrollLeft = Math.max(0, (column + 12) * wide - code.clientWidth);
 }

@@ -117,6 +117,8 @@ int oneup_pidfd_reap(int pidfd, int *how, int *status) {
 
 int oneup_signal_descriptor(void) {
   signal(SIGPIPE, SIG_IGN);
+  // Whoever started us may have left it ignored: then the kernel collects our children, and nobody learns how they ended.
+  signal(SIGCHLD, SIG_DFL);
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);

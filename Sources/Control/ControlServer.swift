@@ -93,6 +93,7 @@ package struct ControlServer: Sendable {
 
   private var router: Router<ControlContext> {
     let router = Router(context: ControlContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: NothingThere())
     PageRoutes(options: options).add(to: router)
     addPublic(to: router)
     addViews(to: router)

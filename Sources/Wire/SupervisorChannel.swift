@@ -58,6 +58,8 @@ package enum SupervisorChannel {
   /// The largest record; a longer one breaks the channel.
   package static let recordBytesMax = 4 * 1_048_576
   package static let beatEveryMilliseconds = 100
+  /// Of an event's text. Longer: cut.
+  package static let eventTextBytesMax = 65_536
   /// The kind of a worker's event that says: an adoption waits for disk space. Said again and again while it does.
   package static let adoptionWaits = "adoption-waits"
 }
@@ -119,7 +121,7 @@ extension ToSupervisor {
     case .event(let kind, let text):
       out.putRecord(4) { out in
         out.putText(kind)
-        out.putText(text)
+        out.putBlob(text.utf8.prefix(SupervisorChannel.eventTextBytesMax))
       }
     case .request(let id, let verb, let body):
       out.putRecord(5) { out in

@@ -9,20 +9,24 @@ struct BuildCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "build", abstract: "Build a room module (module.json and Sources) to WebAssembly.",
     discussion: """
-      Writes NAME.wasm, NAME.json with the schema of its messages and state, NAME.lines, by which backtraces name source
-      lines, and NAME.page from its Page folder. What module.json lists as variants goes to the folder shelf beside them.
+      Writes NAME.wasm, NAME.json with the schema of its messages and state, NAME.lines, by which backtraces name \
+      source lines, and NAME.page from its Page folder. What module.json lists as variants goes to the folder shelf \
+      beside them.
 
-      Examples:  oneup build                                          the module in this folder, to ./modules
-                 oneup build Modules/arena --output .build/modules
+      Examples:
+        oneup build                         the module in this folder, to ./modules
+        oneup build Modules/arena --output .build/modules
       """)
 
   @Argument(help: "The module's directory.") var path = "."
-  @Option(help: "Where NAME.wasm, NAME.json and NAME.page go.") var output = "modules"
+  @Option(help: ArgumentHelp("Where NAME.wasm, NAME.json and NAME.page go.", valueName: "path")) var output = "modules"
   @Flag(help: "For trying things out: built in a third of the time, not optimised, with more fuel; without variants.")
   var development = false
   @Flag(help: "To machine code for this kind of processor: trusted, without a sandbox. NAME.so instead of NAME.wasm.")
   var native = false
-  @Option(help: "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).")
+  @Option(
+    help: ArgumentHelp(
+      "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).", valueName: "path"))
   var sdk: String?
 
   func run() throws {
@@ -32,7 +36,7 @@ struct BuildCommand: ParsableCommand {
         options: BuildOptions(
           sdk: sdk, isDevelopment: development, withVariants: !development, format: native ? .native : .wasm))
       print("\(built.module): \(built.manifest.name) \(built.manifest.version)")
-      for note in built.notes { FileHandle.standardError.write(Data("oneup: \(note)\n".utf8)) }
+      for note in built.notes { complain("\(note)") }
     }
   }
 }
@@ -40,7 +44,7 @@ struct BuildCommand: ParsableCommand {
 /// Runs `body`; what is wrong with a module goes to standard error, with exit status 1.
 func authored(_ body: () throws -> Void) throws {
   do { try body() } catch let error as BuildError {
-    FileHandle.standardError.write(Data("oneup: \(error)\n".utf8))
+    complain("\(error)")
     throw ExitCode(1)
   }
 }

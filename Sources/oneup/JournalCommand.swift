@@ -38,13 +38,13 @@ struct JournalCommand: ParsableCommand {
     @Flag(help: "Do it.") var apply = false
     func run() throws {
       var isDone = true
-      for directory in JournalCommand.shards(place.path) {
+      for directory in try JournalCommand.shards(place.path) {
         do {
           let steps = try JournalInspector(PosixFileSystem()).repair(directory, apply: apply)
           if steps.isEmpty { print("\(directory): nothing to repair") }
           for step in steps { print("\(directory): \(apply ? "done" : "would"): \(step)") }
         } catch {
-          FileHandle.standardError.write(Data("oneup: \(directory): \(error)\n".utf8))
+          JournalCommand.tell(directory, error)
           isDone = false
         }
       }
@@ -53,23 +53,33 @@ struct JournalCommand: ParsableCommand {
   }
 
   /// The shards' directories below a data directory, or the directory itself.
-  static func shards(_ path: String) -> [String] {
+  static func shards(_ path: String) throws -> [String] {
     let below = path + "/shards"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: below)) ?? []
-    return names.isEmpty ? [path] : names.sorted().map { "\(below)/\($0)" }
+    guard names.isEmpty else { return names.sorted().map { "\(below)/\($0)" } }
+    guard FileManager.default.fileExists(atPath: path) else {
+      complain("There is no server's data directory, nor one of a shard, at \(path). Name it: oneup journal … DIR")
+      throw ExitCode(1)
+    }
+    return [path]
+  }
+
+  static func tell(_ directory: String, _ error: any Error) {
+    let text = "\(error)"
+    complain(text.contains(directory) ? text : "\(directory): \(text)")
   }
 
   static func each(
     _ path: String, _ look: (JournalInspector<PosixFileSystem>, String) throws -> JournalReport
   ) throws {
     var isFine = true
-    for directory in shards(path) {
+    for directory in try shards(path) {
       do {
         let report = try look(JournalInspector(PosixFileSystem()), directory)
         print(report.text)
         isFine = isFine && !report.needsRepair
       } catch {
-        FileHandle.standardError.write(Data("oneup: \(directory): \(error)\n".utf8))
+        tell(directory, error)
         isFine = false
       }
     }

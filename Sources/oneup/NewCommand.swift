@@ -8,7 +8,8 @@ struct NewCommand: ParsableCommand {
     discussion: """
       A name is made of a-z, 0-9, - and _; capital letters become small ones and spaces become dashes.
 
-      Example:  oneup new meadow && cd meadow && oneup dev
+      Example:
+        oneup new meadow && cd meadow && oneup dev
       """)
 
   @Argument(help: "The game's name, and its folder's.") var name: String

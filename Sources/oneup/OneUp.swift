@@ -14,12 +14,12 @@ struct OneUp: ParsableCommand {
     discussion: """
       Start a server:        oneup serve --dev --data ./data
       Make a game:           oneup new meadow && oneup dev meadow
-      Look at a server:      oneup top · oneup ps · oneup why tally/hello · oneup doctor
+      Look at a server:      oneup ps, oneup top, oneup why tally/hello, oneup doctor
       Release a fix:         oneup release push modules/arena.wasm
-      Prove it to yourself:  oneup drill --players 100 --seconds 20 --fault worker-kill=3s
+      Prove it to yourself:  oneup drill --seconds 20 --fault worker-kill=3s
 
-      Every setting of `serve` can also be an environment variable (ONEUP_LISTEN) or a line of a YAML file
-      (--config FILE.yaml); `oneup settings` lists them all.
+      Every setting of `serve` can also be an environment variable (ONEUP_LISTEN) or a line of a YAML file (--config \
+      FILE); `oneup settings` lists them all.
       """,
     version: Version.text,
     subcommands: [

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Core
 import Foundation
+import GatewayShell
 import SupervisionCore
 import SupervisionShell
 
@@ -10,7 +11,14 @@ struct ServeCommand: ParsableCommand {
     commandName: "serve", abstract: "Run a server: gateway, workers, a warm spare and control.",
     discussion: """
       When it serves, it prints one line of JSON on standard output: {"ready":true,"listen":…,"http":…}.
+
       SIGTERM or Ctrl-C stops it in order; the same data directory goes on where it was, also after kill -9.
+
+      Examples:
+        oneup serve --dev                    try things out: builds need no signature
+        oneup serve --trust team.key.pub --listen 0.0.0.0:7777 --data /srv/oneup
+
+      Exit status: 0 stopped in order, 1 at once; 70 a role kept dying; 78 not started, and the sentence says why.
       """)
 
   @Option(help: Setting.data.help) var data: String?
@@ -29,7 +37,8 @@ struct ServeCommand: ParsableCommand {
   @Option(help: Setting.grace.help) var graceMilliseconds: String?
   @Option(help: Setting.intensity.help) var restartIntensity: String?
   @OptionGroup(title: "Releases") var releases: ReleaseArguments
-  @Option(help: "A YAML file with settings, one `name: value` a line.") var config: String?
+  @Option(help: ArgumentHelp("A YAML file with settings, one `name: value` a line.", valueName: "path"))
+  var config: String?
 
   private var commandLine: [String: String] {
     var values: [String: String] = [:]
@@ -48,11 +57,23 @@ struct ServeCommand: ParsableCommand {
     let status = try started {
       let settings = try Settings(
         commandLine: commandLine, file: config ?? ProcessInfo.processInfo.environment["ONEUP_CONFIG"])
+      try Self.check(settings.tls)
       let supervisor = try SupervisorProcess(Self.options(settings))
+      for name in Settings.unknownVariables() {
+        supervisor.warn("\(name) is in the environment and names no setting; `oneup settings` lists them")
+      }
       for line in try settings.releases.takeIn(settings, data: settings.data) { supervisor.warn(line) }
       return supervisor.run()
     }
     throw ExitCode(status)
+  }
+
+  /// A certificate that the gateway could not use is found before anything is started.
+  private static func check(_ tls: (certificate: String, key: String)?) throws(StartError) {
+    guard let tls else { return }
+    do throws(CertificateError) {
+      try GatewayConfiguration.Certificate(chainPath: tls.certificate, keyPath: tls.key).check()
+    } catch { throw StartError("TLS: \(error.description). See --tls-certificate and --tls-key.") }
   }
 
   private static func options(_ settings: Settings) -> SupervisorOptions {
@@ -84,7 +105,7 @@ func started<T>(_ body: () throws -> T) throws -> T {
   do {
     return try body()
   } catch let error as StartError {
-    FileHandle.standardError.write(Data("oneup: \(error.description)\n".utf8))
+    complain("\(error.description)")
     throw ExitCode(78)
   }
 }

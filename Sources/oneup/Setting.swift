@@ -85,6 +85,17 @@ struct Setting: Sendable {
     case .flag: "true|false"
     }
   }
+  /// What a value must be, within a sentence.
+  var demand: String {
+    switch kind {
+    case .path: "a path"
+    case .list: "keys or files of them, between commas"
+    case .address: "HOST:PORT, like \(fallback ?? "127.0.0.1:7777")"
+    case .integer(let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+    case .choice(let names): names.joined(separator: " or ")
+    case .flag: "true or false"
+    }
+  }
   /// Type, unit and default, as people read them.
   var facts: String {
     [typeName, unit, fallback.map { "default \($0)" }].compactMap(\.self).joined(separator: ", ")

@@ -24,7 +24,7 @@ struct Settings: Sendable {
 
   /// `commandLine`: by setting's name. `file`: a YAML file, which must exist.
   init(commandLine: [String: String], file: String?) throws {
-    let reader = try Self.reader(commandLine, file)
+    let reader = try Given(commandLine, file)
     data = try Self.value(.data, reader) ?? "data"
     listen = try Self.address(.listen, reader)
     http = try Self.address(.http, reader)
@@ -49,6 +49,26 @@ struct Settings: Sendable {
     }
   }
 
+  /// What was given, and where.
+  private struct Given {
+    let reader: ConfigReader
+    let commandLine: Set<String>
+    let file: String?
+
+    init(_ commandLine: [String: String], _ file: String?) throws {
+      self.commandLine = Set(commandLine.keys)
+      self.file = file
+      reader = try Settings.reader(commandLine, file)
+    }
+
+    /// Where the setting's value comes from, as one writes it there.
+    func place(of setting: Setting) -> String {
+      if commandLine.contains(setting.name) { return "--\(setting.name)" }
+      if ProcessInfo.processInfo.environment[setting.environmentName] != nil { return setting.environmentName }
+      return file.map { "\(setting.name) in \($0)" } ?? setting.name
+    }
+  }
+
   private static func reader(_ commandLine: [String: String], _ file: String?) throws -> ConfigReader {
     var values: [AbsoluteConfigKey: ConfigValue] = [:]
     for (name, text) in commandLine { values[AbsoluteConfigKey([name])] = ConfigValue(.string(text), isSecret: false) }
@@ -56,30 +76,35 @@ struct Settings: Sendable {
       InMemoryProvider(name: "command line", values: values),
       EnvironmentVariablesProvider().prefixKeys(with: "oneup"),
     ]
-    if let file {
-      if let bytes = FileManager.default.contents(atPath: file) {
-        try SettingsFile.check(String(decoding: bytes, as: UTF8.self), path: file)
-      }
+    if let file, try SettingsFile.hasSettings(file) {
       let path = InMemoryProvider(values: ["filePath": ConfigValue(.string(file), isSecret: false)])
       do {
         providers.append(
           try waiting { try await FileProvider<YAMLSnapshot>(config: ConfigReader(provider: path)) })
       } catch {
         throw StartError(
-          "The configuration file \(file) cannot be read: \(sentence(error)). `oneup settings` shows what it may say.")
+          "The configuration file \(file) is not understood: \(sentence(error)). `oneup settings` shows what it may say."
+        )
       }
     }
     return ConfigReader(providers: providers)
   }
 
-  /// On one line: a parser's message shows the place below its text.
+  /// What is in the environment as if it were a setting: a misspelt one would be passed over in silence.
+  static func unknownVariables() -> [String] {
+    let known = Set(Setting.all.map(\.environmentName) + ["ONEUP_CONFIG", "ONEUP_SDK"])
+    return ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("ONEUP_") && !known.contains($0) }.sorted()
+  }
+
+  /// On one line, without a full stop: a parser's message shows the place below its text.
   private static func sentence(_ error: any Error) -> String {
     "\(error)".split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+      .trimmingCharacters(in: CharacterSet(charactersIn: "."))
   }
 
   /// As written, checked; nil where nobody gives it and it has no default.
-  private static func value(_ setting: Setting, _ reader: ConfigReader) throws -> String? {
-    guard let text = reader.string(forKey: ConfigKey([setting.name])) ?? setting.fallback else { return nil }
+  private static func value(_ setting: Setting, _ given: Given) throws -> String? {
+    guard let text = given.reader.string(forKey: ConfigKey([setting.name])) ?? setting.fallback else { return nil }
     let isGood =
       switch setting.kind {
       case .path, .list: !text.isEmpty && !text.contains("\n")
@@ -90,16 +115,15 @@ struct Settings: Sendable {
       }
     guard isGood else {
       throw StartError(
-        "The setting \(setting.name) is \"\(text)\" and must be \(setting.typeName)"
-          + "\(setting.unit.map { " (\($0))" } ?? ""). Look for --\(setting.name), \(setting.environmentName) and the "
-          + "configuration file.")
+        "\(given.place(of: setting)) is \"\(text)\" and must be \(setting.demand)"
+          + "\(setting.unit.map { " (\($0))" } ?? ""). `oneup settings` says more.")
     }
     return text
   }
-  private static func integer(_ setting: Setting, _ reader: ConfigReader) throws -> Int? {
+  private static func integer(_ setting: Setting, _ reader: Given) throws -> Int? {
     try value(setting, reader).flatMap { Int($0) }
   }
-  private static func address(_ setting: Setting, _ reader: ConfigReader) throws -> Endpoint {
+  private static func address(_ setting: Setting, _ reader: Given) throws -> Endpoint {
     guard let text = try value(setting, reader), let endpoint = Endpoint(text) else {
       preconditionFailure("an address has a default and was checked")
     }

@@ -9,13 +9,17 @@ struct TestCommand: ParsableCommand {
     discussion: """
       The first run compiles the SDK too; later ones only what changed.
 
-      Examples:  oneup test
-                 oneup test Modules/arena --filter twins
+      Examples:
+        oneup test
+        oneup test Modules/arena --filter twins
       """)
 
   @Argument(help: "The module's directory.") var path = "."
-  @Option(help: "Only tests whose names match this regular expression.") var filter: String?
-  @Option(help: "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).")
+  @Option(help: ArgumentHelp("Only tests whose names match this regular expression.", valueName: "regex")) var filter:
+    String?
+  @Option(
+    help: ArgumentHelp(
+      "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).", valueName: "path"))
   var sdk: String?
 
   func run() throws {

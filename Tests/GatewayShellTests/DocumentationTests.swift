@@ -21,7 +21,7 @@ struct DocumentationTests {
     try process.run()
     let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
-    #expect(text == "output 1 b'add 5'\nacknowledged 1\ngone\n")
+    #expect(text == "output 1 b'\\x01\\x05\\x00\\x00\\x00\\x00\\x00\\x00\\x00'\nacknowledged\ngone\n")
     #expect(process.terminationStatus == 0)
   }
 }

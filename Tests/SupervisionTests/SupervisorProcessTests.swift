@@ -102,6 +102,25 @@ import Testing
     #expect(try second.nextGatewayEpoch() == 2)
   }
 
+  @Test func aGatewayEpochNeverGoesBack() throws {
+    let path = temporary()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let directory = try DataDirectory(path, shards: 5)
+    let file = path + "/gateway-epoch"
+    try "4294967294\n".write(toFile: file, atomically: false, encoding: .utf8)
+    #expect(try directory.nextGatewayEpoch() == .max)
+    for damaged in ["", "4294967295\n", "99999999999\n", "none\n"] {
+      try damaged.write(toFile: file, atomically: false, encoding: .utf8)
+      #expect(throws: StartError.self) { try directory.nextGatewayEpoch() }
+    }
+    // No place for another file, as on a full disk.
+    try "99\n".write(toFile: file, atomically: false, encoding: .utf8)
+    try FileManager.default.createDirectory(atPath: file + ".new", withIntermediateDirectories: false)
+    #expect(try directory.nextGatewayEpoch() == 100)
+    #expect(try directory.nextGatewayEpoch() == 101)
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "101\n")
+  }
+
   @Test func anotherNumberOfShardsIsRefused() throws {
     let path = temporary()
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -128,6 +147,32 @@ import Testing
     } catch {
       #expect("\(error)".contains("taken") && "\(error)".contains("--listen"))
     }
+  }
+
+  /// Whether somebody could listen there now.
+  private func canTake(_ endpoint: Endpoint, reusing: Bool) -> Bool {
+    let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(fd) }
+    var yes: Int32 = reusing ? 1 : 0
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = endpoint.port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let bound = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+    }
+    return bound == 0 && listen(fd, 1) == 0
+  }
+
+  @Test func aReservedPortIsForWhoeverReusesAddresses() throws {
+    let (held, port) = try Listener.reserve(Endpoint(host: "127.0.0.1", port: 0), option: "http")
+    #expect(port.port != 0 && !canTake(port, reusing: false))
+    for _ in 0..<2 { #expect(canTake(port, reusing: true)) }
+    close(held)
+    let (sockets, taken) = try Listener.open(port, count: 1, option: "listen")
+    defer { for fd in sockets { close(fd) } }
+    #expect(throws: StartError.self) { try Listener.reserve(taken, option: "http") }
   }
 
   @Test func endpointsAreReadAsPeopleWriteThem() {

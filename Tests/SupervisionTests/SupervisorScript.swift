@@ -12,6 +12,7 @@ struct SupervisorScript {
   var living: [Instance: ChildRole] = [:]
   var owned: [Instance: [ShardID: ShardEpoch]] = [:]
   var exited: Int32?
+  var lastWords = ""
 
   init(shards: Int = 4, workers: Int = 2, _ adjust: (inout SupervisionSettings) -> Void = { _ in }) {
     var settings = SupervisionSettings(shards: shards, workers: workers)
@@ -53,8 +54,9 @@ struct SupervisorScript {
     case .serving: lines.append("serving")
     case .log: break
     case .perish: lines.append("perish")
-    case .exit(let status, _):
+    case .exit(let status, let words):
       exited = status
+      lastWords = words
       lines.append("exit \(status)")
     }
   }

@@ -156,8 +156,47 @@ import Wire
     // Without jitter, half of 100, 200, 400 ms.
     #expect(started[0] == 0)
     #expect(zip(started.dropFirst(), [50, 100, 200]).allSatisfy { abs($0 - $1) <= 10 })
-    s.die(gateway)
+    s.die(gateway, .exited(1))
     #expect(s.look().last == "exit 70")
+    let why = "it was killed by signal 9 (KILL) (4 times), then exited with status 1."
+    #expect(s.lastWords.contains(why), "\(s.lastWords)")
+  }
+
+  /// Lets control die, and whichever is started in its place, waiting for that as long as it may take.
+  private func killControl(_ s: inout SupervisorScript, times: Int) {
+    var control: UInt32 = 4
+    for _ in 0..<times where s.exited == nil {
+      s.die(control, .exited(78))
+      for _ in 0..<1_200 where !s.lines.contains(where: { $0.hasPrefix("spawn control") }) { s.pass(milliseconds: 10) }
+      let spawned = s.look().first { $0.hasPrefix("spawn control") }
+      control = spawned.flatMap { UInt32($0.split(separator: " ")[2]) } ?? 0
+    }
+  }
+
+  @Test func playersAreServedWithoutControl() {
+    var s = SupervisorScript.started()
+    killControl(&s, times: 12)
+    #expect(s.exited == nil && s.living.values.count { $0 == .control } == 1)
+    #expect(s.servesAll && s.living.values.contains(.gateway))
+    // One that never worked is said at the start.
+    var new = SupervisorScript()
+    new.handle(.start)
+    _ = new.look()
+    killControl(&new, times: 12)
+    #expect(new.exited == 70)
+  }
+
+  @Test func whatIsRememberedFitsIntoAnAnswer() throws {
+    var s = SupervisorScript.started()
+    let long = String(repeating: "\u{1}", count: 60_000)
+    for _ in 0..<300 { s.handle(.message(Instance(1), .event(kind: "frozen", text: long))) }
+    s.lines = []
+    s.handle(.message(Instance(4), .request(id: 1, verb: "events", body: [])))
+    let answer = try #require(s.look().first)
+    #expect(answer.utf8.count < SupervisorChannel.recordBytesMax - 100)
+    var encoded: [UInt8] = []
+    ToSupervisor.event(kind: "frozen", text: String(repeating: "ä", count: 5_000_000)).encode(into: &encoded)
+    #expect(encoded.count < SupervisorChannel.recordBytesMax)
   }
 
   @Test func aMinuteOfHealthForgivesEarlierDeaths() {

@@ -60,9 +60,14 @@ function show(room) {
   else if (focused) drawer.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
+const FROZEN = {
+  ticksFail: "its ticks or timers keep failing", membersFail: "messages of several members made its code fail",
+  diverged: "its history did not come out the same when it was replayed", moduleMissing: "its build is not here, or cannot be run",
+};
+
 function problems(room) {
   const lines = [];
-  if (room.frozen) lines.push(`This room is frozen (${room.frozen}): its state is kept, inputs are answered "busy".`);
+  if (room.frozen) lines.push(`This room is frozen: ${FROZEN[room.frozen] ?? room.frozen}. Its state is kept, inputs are answered "busy".`);
   if (room.ended) lines.push(`This room has ended: ${room.ended}.`);
   if (room.check) lines.push(`Its own check fails: ${room.check}`);
   return lines.map((line) => h("p.problem", {}, line));

@@ -32,7 +32,7 @@ void oneup_wake(int fd);
 void oneup_wake_clear(int fd);
 
 /// Maps the first 4,096 bytes of a file, made if missing: what is stored survives the process's death, not the machine's.
-/// NULL on failure.
+/// Their place on the disk is taken, where there is any. NULL on failure.
 uint64_t *oneup_map_shared(const char *path);
 
 /// A non-blocking listening Unix stream socket at `path`, replacing what was there; only this user can connect. -errno.

@@ -21,8 +21,8 @@ int oneup_pidfd_signal(int pidfd, int signal);
 /// 0: still running; -errno.
 int oneup_pidfd_reap(int pidfd, int *how, int *status);
 
-/// Blocks SIGTERM, SIGINT and SIGHUP for the process, ignores SIGPIPE, and returns a non-blocking, close-on-exec descriptor
-/// that reports them. -errno on failure.
+/// Blocks SIGTERM, SIGINT and SIGHUP for the process, ignores SIGPIPE, takes back an inherited ignoring of SIGCHLD, and
+/// returns a non-blocking, close-on-exec descriptor that reports the first three. -errno on failure.
 int oneup_signal_descriptor(void);
 
 /// The next signal waiting in that descriptor, or 0.

@@ -10,6 +10,17 @@ import Synchronization
   import Musl
 #endif
 
+/// Which file of a certificate is not usable, and why, in a sentence without its full stop.
+package struct CertificateError: Error, CustomStringConvertible {
+  package let description: String
+  init(_ description: String) { self.description = description }
+}
+
+extension GatewayConfiguration.Certificate {
+  /// Throws where a gateway could not begin with it.
+  package func check() throws(CertificateError) { _ = try TLSContexts.read(self) }
+}
+
 final class TLSContexts: Sendable {
   private struct State {
     var context: NIOSSLContext
@@ -47,12 +58,28 @@ final class TLSContexts: Sendable {
     }
   }
 
-  private static func read(_ certificate: GatewayConfiguration.Certificate) throws -> NIOSSLContext {
-    let chain = try NIOSSLCertificate.fromPEMFile(certificate.chainPath)
-    let key = try NIOSSLPrivateKey(file: certificate.keyPath, format: .pem)
-    return try NIOSSLContext(
-      configuration: .makeServerConfiguration(
-        certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key)))
+  fileprivate static func read(
+    _ certificate: GatewayConfiguration.Certificate
+  ) throws(CertificateError) -> NIOSSLContext {
+    for path in [certificate.chainPath, certificate.keyPath] where access(path, R_OK) != 0 {
+      throw CertificateError("\(path) cannot be read: \(String(cString: strerror(errno)).lowercased())")
+    }
+    let chain: [NIOSSLCertificate]
+    let key: NIOSSLPrivateKey
+    do { chain = try NIOSSLCertificate.fromPEMFile(certificate.chainPath) } catch {
+      throw CertificateError("\(certificate.chainPath) holds no certificate in PEM form")
+    }
+    guard !chain.isEmpty else { throw CertificateError("\(certificate.chainPath) holds no certificate in PEM form") }
+    do { key = try NIOSSLPrivateKey(file: certificate.keyPath, format: .pem) } catch {
+      throw CertificateError("\(certificate.keyPath) holds no private key in PEM form")
+    }
+    do {
+      return try NIOSSLContext(
+        configuration: .makeServerConfiguration(
+          certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key)))
+    } catch {
+      throw CertificateError("the key in \(certificate.keyPath) is not of the certificate in \(certificate.chainPath)")
+    }
   }
 
   /// What changes when a file is written or replaced.

@@ -44,6 +44,7 @@ package struct CrashStore: Sendable {
     let found = name == "last" ? Array(all.prefix(1)) : all.filter { $0.name == name }
     let near = found.isEmpty ? all.filter { $0.name.hasPrefix(name) } : found
     guard let one = near.first else {
+      guard !all.isEmpty else { throw RehearsalError("there are no crashes in \(directory)") }
       throw RehearsalError(
         "there is no crash \(name) in \(directory); `oneup crash list --data \(data)` shows those there are")
     }

@@ -61,8 +61,16 @@ package struct CrashText {
         + ", \(events) events after it" + (bundle.stateHash == nil ? "" : ", and the hash of the state they led to"))
     guard !backtrace.isEmpty else { return lines }
     lines.append("backtrace")
-    lines += backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
-    return lines
+    return lines + Self.frames(backtrace)
+  }
+
+  /// The innermost place in the game's own code, as far as it can be told; else the innermost of all.
+  package var place: String {
+    backtrace.first { $0.contains(".swift:") && !$0.hasPrefix("Context.") } ?? backtrace.first ?? ""
+  }
+
+  static func frames(_ backtrace: [String]) -> [String] {
+    backtrace.enumerated().map { "\($0.offset < 10 ? "   " : "  ")\($0.offset)  \($0.element)" }
   }
 
   package var json: JSON {
@@ -133,10 +141,10 @@ extension CrashReplay {
     case .failed(let fault):
       let heading = isOtherBuild ? "fails" : isSame ? "the same" : "different"
       lines = ["\(heading): \(manifest.version) fails at \(event): \(fault.kind): \(fault.text)"]
-      lines += fault.backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
+      lines += CrashText.frames(fault.backtrace)
       if !isOtherBuild, !isSame {
         lines.append("recorded: \(bundle.fault.kind): \(bundle.fault.text)")
-        lines += recorded.backtrace.enumerated().map { "  \($0.offset)  \($0.element)" }
+        lines += CrashText.frames(recorded.backtrace)
       }
     }
     if !isOtherBuild {

@@ -5,9 +5,21 @@ struct Restarts: Sendable {
   private(set) var deaths: [Int64] = []
   /// Uninvited deaths since the role was last well.
   private(set) var attempts = 0
+  /// Of the newest deaths, the oldest first.
+  private var causes = Recent<String>(bound: 5)
+
+  /// What they died of, with how often in a row.
+  var reasons: String {
+    var rows: [(cause: String, count: Int)] = []
+    for cause in causes.elements {
+      if rows.last?.cause == cause { rows[rows.count - 1].count += 1 } else { rows.append((cause, 1)) }
+    }
+    return rows.map { $0.count > 1 ? "\($0.cause) (\($0.count) times)" : $0.cause }.joined(separator: ", then ")
+  }
 
   /// After how many microseconds to start again, or nil to give up. `jitter`: any number, drawn at the death.
-  mutating func died(at time: Int64, jitter: UInt32, _ settings: SupervisionSettings) -> Int64? {
+  mutating func died(of cause: String, at time: Int64, jitter: UInt32, _ settings: SupervisionSettings) -> Int64? {
+    causes.append(cause)
     if let last = deaths.last, time - last > settings.wellMilliseconds * 1_000 { attempts = 0 }
     // The newest is kept for the line above, however old.
     let newest = deaths.last

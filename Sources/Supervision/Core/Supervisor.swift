@@ -163,7 +163,13 @@ package struct Supervisor: Sendable {
   }
 
   mutating func note(_ kind: String, _ text: String, of child: Child, _ now: Now) {
-    feed.append(FeedEntry(at: now.wall, role: child.roleName, instance: child.instance, kind: kind, text: text))
+    feed.append(
+      FeedEntry(at: now.wall, role: child.roleName, instance: child.instance, kind: kind, text: Self.cut(text)))
+  }
+  /// All that is remembered must fit into one answer, each byte six of JSON's: children quote what others wrote.
+  static let textBytesMax = 2_048
+  private static func cut(_ text: String) -> String {
+    text.utf8.count <= textBytesMax ? text : String(decoding: text.utf8.prefix(textBytesMax), as: UTF8.self) + "…"
   }
 
   private mutating func died(
@@ -194,20 +200,35 @@ package struct Supervisor: Sendable {
       starts.append(PendingStart(role: child.role, at: now.monotonic))
       return
     }
-    if let pause = restarts[child.role, default: Restarts()].died(at: now.monotonic, jitter: jitter, settings) {
+    if let pause = restarts[child.role, default: Restarts()].died(
+      of: cause, at: now.monotonic, jitter: jitter, settings)
+    {
       starts.append(PendingStart(role: child.role, at: now.monotonic + pause))
     } else {
-      over = true
-      // The exit status with which a worker says that a log could not be read or written.
-      let isLog = child.role == .worker && death == .exited(74)
-      actions.append(
-        .exit(
-          status: 70,
-          "The \(child.role.rawValue) died \(settings.intensity) times within \(settings.periodMilliseconds / 1_000) s; "
-            + "the last one \(cause). The server stops: read the lines above and the reports in the data "
-            + "directory's crashes/, repair the cause, and start it again with the same command."
-            + (isLog ? " A disk or a journal failed: `oneup journal verify DATA` names the place." : "")))
+      giveUp(child, death, now, &actions)
     }
+  }
+
+  /// The role died too often.
+  private mutating func giveUp(_ child: Child, _ death: Death, _ now: Now, _ actions: inout [SupervisionAction]) {
+    let what =
+      "The \(child.role.rawValue) died \(settings.intensity) times within \(settings.periodMilliseconds / 1_000) s: "
+      + "it \(restarts[child.role, default: Restarts()].reasons)."
+    // Players need none: what was well once goes on without, and tries on.
+    if child.role == .control, hasServed {
+      starts.append(PendingStart(role: .control, at: now.monotonic + settings.backoffMaxMilliseconds * 1_000))
+      actions.append(.log(.error, "\(what) Players are served without HTTP; it is tried again."))
+      return
+    }
+    over = true
+    // The exit status with which a worker says that a log could not be read or written.
+    let isLog = child.role == .worker && death == .exited(74)
+    actions.append(
+      .exit(
+        status: 70,
+        "\(what) The server stops: read the lines above and the reports in the data directory's crashes/, repair the "
+          + "cause, and start it again with the same command."
+          + (isLog ? " A disk or a journal failed: `oneup journal verify DATA` names the place." : "")))
   }
 
   // MARK: Time

@@ -144,8 +144,22 @@ package final class DataDirectory {
   /// The next life of the gateway; on disk before it is used.
   package func nextGatewayEpoch() throws(StartError) -> UInt32 {
     let file = path + "/gateway-epoch"
-    let last = Files.readText(file).map { $0.filter(\.isNumber) }.flatMap { UInt32($0) } ?? 0
-    try Files.write(Array("\(last + 1)\n".utf8), to: file)
+    var last: UInt32 = 0
+    if let text = Files.readText(file) {
+      guard let number = UInt32(text.filter(\.isNumber)), number < .max else {
+        throw StartError(
+          "\(file) is damaged. Write a number into it that is above all before, such as 1000000: below, players who "
+            + "are in rooms would not be heard.")
+      }
+      last = number
+    } else if errno != ENOENT {
+      throw Files.failure("read", file)
+    }
+    let bytes = Array("\(last + 1)\n".utf8)
+    do throws(StartError) { try Files.write(bytes, to: file) } catch {
+      // A full disk has no place for another file, and has this one's already.
+      guard Files.overwrite(file, with: bytes) else { throw error }
+    }
     return last + 1
   }
 }

@@ -41,6 +41,15 @@ enum Files {
     try syncDirectory(of: path)
   }
 
+  /// Where a file is: for one so small that no disk writes half of it. False: it may be as it was, or not.
+  static func overwrite(_ path: String, with bytes: [UInt8]) -> Bool {
+    let fd = open(path, O_WRONLY | O_CLOEXEC)
+    guard fd >= 0 else { return false }
+    defer { close(fd) }
+    let put = bytes.withUnsafeBytes { pwrite(fd, $0.baseAddress, $0.count, 0) }
+    return put == bytes.count && ftruncate(fd, off_t(bytes.count)) == 0 && fsync(fd) == 0
+  }
+
   static func syncDirectory(of path: String) throws(StartError) {
     let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     let fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

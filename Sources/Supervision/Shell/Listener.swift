@@ -44,13 +44,22 @@ package enum Listener {
     return (sockets, actual)
   }
 
-  /// Finds out whether somebody could listen there, and on which port where 0 is asked for.
-  package static func probe(_ endpoint: Endpoint, option: String) throws(StartError) -> Endpoint {
-    let fd = try bind(endpoint, shared: false, option: option)
-    defer { close(fd) }
-    // A bound socket finds a listener only when it listens itself.
-    guard listen(fd, 1) == 0 else { throw occupied(endpoint, option, errno) }
-    return Endpoint(host: endpoint.host, port: port(of: fd))
+  /// Finds out whether somebody could listen there, and on which port where 0 is asked for. The socket that comes back
+  /// never listens: as long as it is open the kernel gives the port to no outgoing connection, and whoever reuses
+  /// addresses can listen there.
+  package static func reserve(_ endpoint: Endpoint, option: String) throws(StartError) -> (Int32, Endpoint) {
+    let held = try bind(endpoint, shared: false, option: option)
+    let actual = Endpoint(host: endpoint.host, port: port(of: held))
+    do throws(StartError) {
+      let probe = try bind(actual, shared: false, option: option)
+      defer { close(probe) }
+      // A bound socket finds a listener only when it listens itself.
+      guard listen(probe, 1) == 0 else { throw occupied(actual, option, errno) }
+    } catch {
+      close(held)
+      throw error
+    }
+    return (held, actual)
   }
 
   private static func bind(_ endpoint: Endpoint, shared: Bool, option: String) throws(StartError) -> Int32 {

@@ -12,6 +12,8 @@ package final class SupervisorProcess {
   private let listeners: [Int32]
   private let listen: Endpoint
   private let http: Endpoint
+  /// Bound, not listening: keeps control's port while no control has it.
+  private let httpPort: Int32
   private let signals: Int32
   private var core: Supervisor
   private var children: [ChildProcess] = []
@@ -24,7 +26,7 @@ package final class SupervisorProcess {
     self.options = options
     Self.raiseDescriptorLimit()
     data = try DataDirectory(options.data, shards: options.shards)
-    http = try Listener.probe(options.http, option: "http")
+    (httpPort, http) = try Listener.reserve(options.http, option: "http")
     (listeners, listen) = try Listener.open(options.listen, count: options.gatewayLoops, option: "listen")
     var settings = SupervisionSettings(shards: data.identity.shards, workers: options.workers)
     options.adjust(&settings)
@@ -58,8 +60,7 @@ package final class SupervisorProcess {
     }
     children = []
     data.forgetServing()
-    for fd in listeners { close(fd) }
-    close(signals)
+    for fd in listeners + [httpPort, signals] { close(fd) }
     if let exit { Log.write(exit.status == 0 ? .info : .error, exit.text) }
     return exit?.status ?? 1
   }
@@ -80,7 +81,9 @@ package final class SupervisorProcess {
     let wait = max(0, core.nextWake - Self.now().monotonic)
     _ = poll(&polled, nfds_t(polled.count), Int32(clamping: (wait + 999) / 1_000))
     if polled[0].revents != 0 {
-      while oneup_signal_next(signals) != 0 {
+      while case let signal = oneup_signal_next(signals), signal != 0 {
+        // A terminal that closes says so more than once.
+        if signal == SIGHUP, core.isStopping { continue }
         Log.write(.info, core.isStopping ? "stopping at once" : "stopping; once more to stop at once")
         handle(.stop)
       }

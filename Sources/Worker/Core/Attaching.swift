@@ -223,7 +223,7 @@ extension Worker {
     } else {
       sendState(room, to: [answer.route], link)
     }
-    if let frozen = host.frozen { notice(room, to: [answer.route], link, "the room is frozen: \(frozen)") }
+    if let frozen = host.frozen { notice(room, to: [answer.route], link, "the room is frozen: \(frozen.text)") }
   }
 
   /// The answer where the room stopped, or was dropped, before its turn came.

@@ -335,7 +335,7 @@ extension Worker {
     room.awake.frozen = reason
     room.isEnding = false
     for c in room.claims.indices where room.claims[c].link >= 0 {
-      notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is frozen: \(reason)")
+      notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is frozen: \(reason.text)")
     }
     if !room.isGhost {
       reports.append(.frozen(room: room.id, reason, text: "its state is intact; it takes no more events"))

@@ -82,6 +82,16 @@ package enum RoomEvent {
     case diverged = 3
     /// The module's bytes are gone, or the engine cannot run them.
     case moduleMissing = 4
+
+    /// For people, after "the room is frozen: ".
+    package var text: String {
+      switch self {
+      case .ticksFail: "its ticks or timers keep failing"
+      case .membersFail: "messages of several members made its code fail"
+      case .diverged: "its history did not come out the same when it was replayed"
+      case .moduleMissing: "its build is not here, or cannot be run"
+      }
+    }
   }
 }
 

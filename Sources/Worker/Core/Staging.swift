@@ -284,7 +284,7 @@ extension Worker {
       return
     }
     if let frozen = room.host?.frozen {
-      refuse(answer, room.shard, .frozen, "the room is frozen (\(frozen))")
+      refuse(answer, room.shard, .frozen, "the room is frozen (\(frozen.text))")
       return
     }
     guard fits(room, player.count + parameters.count) else {

@@ -10,42 +10,54 @@ struct CrashCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "crash", abstract: "List, show, replay and export the crashes that a server's rooms had.",
     discussion: """
-      oneup crash list
-      oneup crash show last
-      oneup crash replay last
-      oneup crash replay last --module modules/arena.wasm
-      oneup crash export last crash.oneup
+      CRASH is a name from the list, the beginning of one, `last`, or a file: a bundle, or what `export` wrote. No \
+      server need be running.
 
-      CRASH is a name from the list, the beginning of one, `last`, or a file: a bundle, or what `export` wrote. No server
-      need be running.
+      Examples:
+        oneup crash list
+        oneup crash show last
+        oneup crash replay last                                does it fail again?
+        oneup crash replay last --module modules/arena.wasm    is it fixed?
+        oneup crash export last gem.crash                      for another machine
       """,
     subcommands: [List.self, Show.self, Replay.self, Export.self])
 
   struct Place: ParsableArguments {
-    @Option(help: "The server's data directory, which holds crashes and builds.") var data = "data"
+    @Option(help: ArgumentHelp("The server's data directory, which holds crashes and builds.", valueName: "path"))
+    var data = "data"
     @Flag(help: "Print JSON.") var json = false
 
     var store: CrashStore { CrashStore(data: data) }
+    /// An empty list must not mean that the wrong directory was asked.
+    func check() throws(RehearsalError) {
+      guard DataPlace.isThere(data) else { throw RehearsalError(DataPlace.absence(data)) }
+    }
+    /// A crash by its name; a file needs no data directory.
+    func find(_ name: String) throws(RehearsalError) -> (name: String, crash: CrashCase) {
+      if !name.contains("/"), !FileManager.default.fileExists(atPath: name) { try check() }
+      return try store.find(name)
+    }
     func text(_ name: String, _ crash: CrashCase) -> CrashText {
       CrashText(name: name, crash: crash, build: crash.build ?? (try? Builds.kept(crash.bundle.module, data: data)))
     }
   }
 
   struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "The crashes that are kept, newest first.")
+    static let configuration = CommandConfiguration(abstract: "List the crashes that are kept, newest first.")
     @OptionGroup var place: Place
 
     func run() throws {
       try crashing {
+        try place.check()
         let texts = place.store.list().compactMap { stored in
           (try? CrashStore.read(stored.path)).map { (stored, place.text(stored.name, $0), $0) }
         }
         if place.json { return printJSON(.array(texts.map { $0.1.json })) }
-        if texts.isEmpty { return print("no crashes in \(place.data)/crashes") }
+        if texts.isEmpty { return print("No crashes in \(place.data)/crashes.") }
         let rows = texts.map { stored, text, crash in
           [
             stored.name, CrashText.time(stored.time), text.room, "\(crash.bundle.fault.kind)", text.event,
-            text.backtrace.first ?? "",
+            text.place,
           ]
         }
         let heading = ["CRASH", "TIME", "ROOM", "FAULT", "EVENT", "IN"]
@@ -61,7 +73,7 @@ struct CrashCommand: ParsableCommand {
 
     func run() throws {
       try crashing {
-        let (found, crash) = try place.store.find(name)
+        let (found, crash) = try place.find(name)
         let text = place.text(found, crash)
         if place.json { printJSON(text.json) } else { print(text.lines.joined(separator: "\n")) }
       }
@@ -72,8 +84,8 @@ struct CrashCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Run the crash again, or say whether another build survives it.",
       discussion: """
-        Without --module: exit status 0 when it fails in the same way at the same place from the same state, 1 when not.
-        With --module: 0 when that build survives the event, 1 when it fails. 2: it cannot be run here.
+        Without --module: exit status 0 when it fails in the same way at the same place from the same state, 1 when \
+        not. With --module: 0 when that build survives the event, 1 when it fails. 2: it cannot be run here.
         """)
     @Argument(help: ArgumentHelp("A name, `last`, or a file.", valueName: "crash")) var name = "last"
     @Option(help: ArgumentHelp("Another build to try: NAME.wasm with NAME.json beside it.", valueName: "path"))
@@ -84,7 +96,8 @@ struct CrashCommand: ParsableCommand {
 
     func run() throws {
       try crashing(status: 2) {
-        let crash = try place.store.find(name).crash
+        let (found, crash) = try place.find(name)
+        if !here, !place.json { emit("crash \(found)\n".utf8) }
         let other = try module.map { try Builds.read(module: $0) }
         let build = try crash.build ?? Builds.kept(crash.bundle.module, data: place.data)
         let isNative = [build, other].contains { $0?.manifest.format == .native }
@@ -115,7 +128,7 @@ struct CrashCommand: ParsableCommand {
       // Its death is no news to anybody.
       process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
       do { try process.run() } catch {
-        throw RehearsalError("a process for the replay cannot be started: \(error.localizedDescription)")
+        throw RehearsalError("a process for the replay cannot be started: \(cause(of: error))")
       }
       process.waitUntilExit()
       if process.terminationReason == .uncaughtSignal { return process.terminationStatus }
@@ -128,8 +141,8 @@ struct CrashCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Write one file with all that another machine needs to replay the crash.",
       discussion: """
-        The file holds the crash and the build. Session numbers and the keys of signals are taken out. What players and
-        backends gave the room (names, messages, parameters) stays: without it nothing could be replayed.
+        The file holds the crash and the build. Session numbers and the keys of signals are taken out. What players \
+        and backends gave the room (names, messages, parameters) stays: without it nothing could be replayed.
         """)
     @Argument(help: ArgumentHelp("A name, `last`, or a file.", valueName: "crash")) var name: String
     @Argument(help: "Where it goes.") var file: String
@@ -137,13 +150,17 @@ struct CrashCommand: ParsableCommand {
 
     func run() throws {
       try crashing {
-        var crash = try place.store.find(name).crash
+        var crash = try place.find(name).crash
         if crash.build == nil { crash.build = try Builds.kept(crash.bundle.module, data: place.data) }
         let bytes = try crash.exported()
         do { try Data(bytes).write(to: URL(fileURLWithPath: file), options: .atomic) } catch {
-          throw RehearsalError("\(file) cannot be written: \(error.localizedDescription)")
+          throw RehearsalError("\(file) cannot be written: \(cause(of: error))")
         }
-        print("\(file): \(bytes.count) bytes; oneup crash replay \(file)")
+        if place.json {
+          printJSON(["file": .text(file), "bytes": .number(bytes.count)])
+        } else {
+          print("\(file): \(Columns.count(bytes.count)) bytes. Elsewhere: oneup crash replay \(file)")
+        }
       }
     }
   }
@@ -154,7 +171,7 @@ func printJSON(_ json: JSON) { print(String(decoding: json.canonical, as: UTF8.s
 /// Runs `body`; what keeps it from its work goes to standard error as one sentence.
 func crashing(status: Int32 = 1, _ body: () throws -> Void) throws {
   do { try body() } catch let error as RehearsalError {
-    FileHandle.standardError.write(Data("oneup: \(error)\n".utf8))
+    complain("\(error)")
     throw ExitCode(status)
   }
 }

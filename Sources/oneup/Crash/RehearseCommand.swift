@@ -1,6 +1,7 @@
 // `oneup rehearse`: the process in which a release is tried on copies of live rooms. Started by control, or by hand.
 import ArgumentParser
 import Artifacts
+import CHost
 import Core
 import Foundation
 import Rehearsal
@@ -10,12 +11,14 @@ struct RehearseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rehearse", abstract: "Try a build on copies of live rooms and on the kept crashes.",
     discussion: """
-      Both builds must be in DATA/modules, named by their hashes. Copies of up to 50 rooms that run --from are carried to
-      --to and given the events that they had; what the copies ask for goes nowhere. Takes at most a quarter of a core.
+      Both builds must be in DATA/modules, named by their hashes. Copies of up to 50 rooms that run --from are \
+      carried to --to and given the events that they had; what the copies ask for goes nowhere. Takes at most a \
+      quarter of a core.
 
-      Standard output: a line of JSON for each step, the report as the last. Exit status 0 when there is a report,
+      Standard output: a line of JSON for each step, the report as the last. Exit status 0 when there is a report, \
       whatever its verdict (good, bad or thin); 1 when the last line is {"error"}.
 
+      Example:
         oneup rehearse --data data --module arena --from HASH --to HASH
       """)
 
@@ -44,7 +47,9 @@ struct RehearseCommand: ParsableCommand {
   }
 
   private func rehearsed() throws -> Report {
-    Throttle.stepBack()
+    oneup_run_last()
+    // What only compiles is waited for by somebody, and is short.
+    if !prepareOnly { _ = oneup_run_in_parts(Int32(Throttle.partOfCore)) }
     var run = RehearsalRun(data: data, module: module, from: try from.map(Self.hash), to: try Self.hash(to))
     guard !prepareOnly else {
       _ = try run.prepare()
@@ -68,5 +73,5 @@ struct RehearseCommand: ParsableCommand {
     }
     return hash
   }
-  private static func say(_ line: Data) { FileHandle.standardOutput.write(line + Data("\n".utf8)) }
+  private static func say(_ line: Data) { emit(line + Data("\n".utf8)) }
 }

@@ -10,19 +10,29 @@ struct DevCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dev", abstract: "Run a game while you write it: each save goes live in the running rooms.",
     discussion: """
-      Builds the module in PATH, starts a server for it and watches Sources, Page and module.json. What is saved is built
-      and swapped into the running rooms with their state, nobody is disconnected; what does not compile is shown here and
-      on the page, and the build before goes on. Everything the server keeps is in PATH/.oneup, made anew at each start.
+      Builds the module in PATH, starts a server for it and watches Sources, Page and module.json. What is saved is \
+      built and swapped into the running rooms with their state, nobody is disconnected; what does not compile is \
+      shown here and on the page, and the build before goes on. Everything the server keeps is in PATH/.oneup, made \
+      anew at each start.
 
-      Example:  oneup new meadow && oneup dev meadow
+      Example:
+        oneup new meadow && oneup dev meadow
       """)
 
   @Argument(help: "The module's directory.") var path = "."
-  @Option(help: "Where players connect. Without it: 127.0.0.1:7777, or any free port where that is taken.")
+  @Option(
+    help: ArgumentHelp(
+      "Where players connect. Without it: 127.0.0.1:7777, or any free port where that is taken.", valueName: "host:port"
+    ))
   var listen: String?
-  @Option(help: "Where the page is served. Without it: 127.0.0.1:7780, or any free port where that is taken.")
+  @Option(
+    help: ArgumentHelp(
+      "Where the page is served. Without it: 127.0.0.1:7780, or any free port where that is taken.",
+      valueName: "host:port"))
   var http: String?
-  @Option(help: "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).")
+  @Option(
+    help: ArgumentHelp(
+      "The room SDK's sources (default: ONEUP_SDK, else those that came with this program).", valueName: "path"))
   var sdk: String?
   @Flag(help: "Do not open the page in a browser.") var noOpen = false
 
@@ -80,7 +90,7 @@ struct DevPlace: Sendable {
       }
     } catch {
       throw HTTPFailure(
-        "\(own) cannot be written: \(error.localizedDescription). Does another `oneup dev` run in this folder?")
+        "\(own) cannot be written: \(cause(of: error)). Does another `oneup dev` run in this folder?")
     }
   }
 
@@ -97,7 +107,7 @@ struct DevPlace: Sendable {
       }
       try files.createSymbolicLink(atPath: "\(modules)/\(name).page", withDestinationPath: module + "/Page")
     } catch {
-      throw HTTPFailure("\(modules) cannot be written: \(error.localizedDescription).")
+      throw HTTPFailure("\(modules) cannot be written: \(cause(of: error)).")
     }
   }
 }

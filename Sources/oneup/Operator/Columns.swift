@@ -40,6 +40,17 @@ enum Columns {
     }
     return String(text.reversed())
   }
+  /// 1 room, 2 rooms
+  static func count(_ number: some BinaryInteger, _ one: String) -> String {
+    "\(count(number)) \(one)\(number == 1 ? "" : "s")"
+  }
+  /// With its day: what may be long ago.
+  static func day(milliseconds: Int64) -> String {
+    var (seconds, parts) = (time_t(milliseconds / 1_000), tm())
+    localtime_r(&seconds, &parts)
+    return String(format: "%04d-%02d-%02d ", parts.tm_year + 1_900, parts.tm_mon + 1, parts.tm_mday)
+      + clock(microseconds: milliseconds * 1_000)
+  }
   static func clock(microseconds: Int64) -> String {
     var seconds = time_t(microseconds / 1_000_000)
     var parts = tm()
@@ -72,7 +83,7 @@ enum Columns {
   }
 
   static func numbers(_ look: ServerLook) -> String {
-    "\(count(look.players)) players  \(count(look.rooms)) rooms  \(count(Int(look.messages_per_s.rounded()))) messages/s  "
+    "\(count(look.players, "player"))  \(count(look.rooms, "room"))  \(count(Int(look.messages_per_s.rounded()))) messages/s  "
       + "99 % within \(milliseconds(look.p99_ms))  worst pause \(look.worst_pause_ms > 0 ? milliseconds(look.worst_pause_ms) : "none")"
   }
 }

@@ -6,17 +6,22 @@ struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Check a server and its machine; say what to do about what is not right.",
     discussion: """
-      Looks at the server (does it answer, is every shard served, is there a spare), at its data directory (who may read the
-      token, space, journals, crashes), at the modules, and at the machine (clock, open files, accept queue, memory maps, swap).
-      Changes nothing. Exit status: 0 without a finding marked BAD, 1 with one.
+      Looks at the server (does it answer, is every shard served, is there a spare), at its data directory (who may \
+      read the token, space, journals, crashes), at the modules, and at the machine (clock, open files, accept \
+      queue, memory maps, swap). Changes nothing.
+
+      Exit status: 0 without a finding marked BAD, 1 with one.
       """)
   @OptionGroup var place: ServerPlace
   @Flag(help: "Print the findings as JSON.") var json = false
 
   func run() throws {
-    let server = try place.server()
     var look: ServerLook?
-    var findings = DoctorServer.findings(server, place, &look)
+    var findings: [Finding] = []
+    do throws(HTTPFailure) { findings = DoctorServer.findings(try place.server(), &look) } catch {
+      if error.status == 64 { try asked { throw error } }
+      findings.append(Finding(.bad, "server", error.description))
+    }
     findings += DoctorData.findings(place)
     findings += DoctorMachine.findings(look)
     if json {

@@ -4,7 +4,7 @@ import Foundation
 enum DoctorData {
   static func findings(_ place: ServerPlace) -> [Finding] {
     var findings = [token(place)]
-    guard FileManager.default.fileExists(atPath: place.data + "/identity") else {
+    guard DataPlace.isThere(place.data) else {
       findings.append(
         Finding(
           .warn, "data", "\(place.data) is no data directory, or not of this machine",
@@ -81,15 +81,21 @@ enum DoctorData {
 
   private static func crashes(_ data: String) -> Finding {
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: data + "/crashes")) ?? []).filter {
-      $0.hasSuffix(".json")
+      $0.hasSuffix(".json") || $0.hasSuffix(".bundle")
     }
     let recent = names.filter {
       let changed =
         (try? FileManager.default.attributesOfItem(atPath: "\(data)/crashes/\($0)"))?[.modificationDate] as? Date
       return changed.map { $0.timeIntervalSinceNow > -86_400 } ?? false
     }
+    // A room's crash is a report and a bundle of the same name; a process's is a report alone.
+    let rooms = recent.count { $0.hasSuffix(".bundle") }
+    let processes =
+      recent.count - rooms - recent.count { $0.hasSuffix(".json") && names.contains("\($0.dropLast(5)).bundle") }
     return Finding(
-      recent.isEmpty, "crashes", recent.isEmpty ? "none within the last day" : "\(recent.count) within the last day",
-      "Their reports are in \(data)/crashes; GET /v1/crashes lists them.")
+      recent.isEmpty, "crashes",
+      recent.isEmpty
+        ? "none within the last day" : "\(rooms) of rooms and \(processes) of processes within the last day",
+      "`oneup crash list --data \(data)` lists those of rooms; reports of processes are in \(data)/crashes.")
   }
 }

@@ -7,7 +7,7 @@ enum DoctorServer {
     var version: String
   }
 
-  static func findings(_ server: HTTPServer, _ place: ServerPlace, _ look: inout ServerLook?) -> [Finding] {
+  static func findings(_ server: HTTPServer, _ look: inout ServerLook?) -> [Finding] {
     var findings: [Finding] = []
     do throws(HTTPFailure) {
       let now = try ServerLook(try LiveLooks.first(server))
@@ -22,14 +22,15 @@ enum DoctorServer {
         Finding(
           spare, "spare", spare ? "stands ready" : "none stands ready",
           "The next death of a worker would wait for a new process. Ask again in some seconds; then look at the log."))
-      let late = now.processes.filter { $0.beat_ms > 1_000 }
+      let late = now.processes.filter { $0.beat_ms > 1_000 && $0.state != "starting" }
       if let first = late.first {
         findings.append(
           Finding(
             .bad, "beats", "\(first.role) \(first.instance) has not beaten for \(first.beat_ms) ms",
             "It hangs or the machine is overloaded; it is replaced after hang-milliseconds."))
       }
-      findings += try modules(server) + news(server)
+      let rooms = try server.get("/v1/rooms?limit=20000", [RoomLook].self)
+      findings += try modules(server) + frozen(rooms) + news(server, RoomNames(rooms))
     } catch {
       findings.append(Finding(.bad, "server", error.description, nil))
     }
@@ -47,8 +48,20 @@ enum DoctorServer {
     ]
   }
 
+  private static func frozen(_ rooms: [RoomLook]) -> [Finding] {
+    let frozen = rooms.filter { $0.frozen != nil }
+    guard let first = frozen.first else { return [] }
+    return [
+      Finding(
+        .bad, "frozen rooms",
+        "\(Columns.count(frozen.count, "room")) of \(Columns.count(rooms.count)): "
+          + frozen.prefix(3).map(\.name).joined(separator: ", ") + (frozen.count > 3 ? ", …" : ""),
+        "Their state is kept and takes no more events. `oneup why \(first.name)` says why, and what to do.")
+    ]
+  }
+
   /// What the processes said within the last hour that somebody should look at.
-  private static func news(_ server: HTTPServer) throws(HTTPFailure) -> [Finding] {
+  private static func news(_ server: HTTPServer, _ names: RoomNames) throws(HTTPFailure) -> [Finding] {
     let since = Int64(Date().timeIntervalSince1970 - 3_600) * 1_000_000
     let events = try server.get("/v1/events", [HappenedLook].self).filter { $0.atMicroseconds > since }
     var findings: [Finding] = []
@@ -56,13 +69,14 @@ enum DoctorServer {
       let hits = events.filter { $0.kind == kind }
       guard let last = hits.last else { return }
       let times = hits.count == 1 ? "once" : "\(hits.count) times"
-      findings.append(Finding(grade, subject, "\(kind) \(times) within the last hour; the last: \(last.text)", advice))
+      findings.append(
+        Finding(
+          grade, subject, "\(kind) \(times) within the last hour; the last: \(names.put(into: last.text))", advice))
     }
     look(
       "module-refused", .warn, "modules",
       "Build that module again with this version of oneup, and start the server anew.")
-    look("quarantined", .warn, "bugs", "GET /v1/crashes/ID, or the dashboard, shows the backtrace. The rooms went on.")
-    look("frozen", .bad, "frozen rooms", "`oneup why ROOM` says why; their state is kept.")
+    look("quarantined", .warn, "bugs", "The rooms went on. `oneup crash show last` says where the code failed.")
     look("disk-full", .bad, "disk", "Free some space on the disk of the data directory; it goes on by itself.")
     look(
       "disk-failed", .bad, "disk", "The disk reported an error. Look at the kernel's log, and at the machine's disk.")

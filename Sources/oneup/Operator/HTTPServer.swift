@@ -11,12 +11,19 @@ import SupervisionShell
 struct HTTPFailure: Error, CustomStringConvertible {
   /// One sentence.
   var description: String
-  init(_ description: String) { self.description = description }
+  /// The exit status that it leads to; 64: the command line was wrong.
+  var status: Int32
+  init(_ description: String, status: Int32 = 1) {
+    self.description = description
+    self.status = status
+  }
 }
 
 struct HTTPServer {
   let endpoint: Endpoint
   let token: String?
+  /// Said where nobody answers.
+  var advice = "Say where the server is with --data DIR or --http HOST:PORT."
   private static let timeoutSeconds = 5
 
   struct Answer {
@@ -33,7 +40,7 @@ struct HTTPServer {
       return try JSONDecoder().decode(T.self, from: answer.body)
     } catch {
       throw HTTPFailure(
-        "GET \(path) at \(endpoint) is not what this program understands; is the server of its version?")
+        "\(path) at \(endpoint) is not what this program understands; is the server of its version?")
     }
   }
 
@@ -73,12 +80,16 @@ struct HTTPServer {
   func refusal(_ path: String, _ answer: Answer) -> HTTPFailure {
     struct Sentence: Decodable { var error: String }
     let said = (try? JSONDecoder().decode(Sentence.self, from: answer.body))?.error
-    if answer.status == 401 {
+    switch answer.status {
+    case 401:
       return HTTPFailure(
-        "The server at \(endpoint) answers only with the admin token: name the file with --token-file, or its data "
-          + "directory with --data.")
+        "The server at \(endpoint) "
+          + (token == nil
+            ? "answers this only with its admin token" : "has another admin token than the one it was given")
+          + ": name the file with --token-file, or its data directory with --data.")
+    case 426: return HTTPFailure("\(endpoint) is where players connect: name the address of --http, usually port 7780.")
+    default: return HTTPFailure("\(path) at \(endpoint) was answered \(answer.status)\(said.map { ": \($0)" } ?? "").")
     }
-    return HTTPFailure("GET \(path) at \(endpoint) was answered \(answer.status)\(said.map { ": \($0)" } ?? "").")
   }
 
   private func connected() throws(HTTPFailure) -> Int32 {
@@ -99,8 +110,7 @@ struct HTTPServer {
       let code = errno
       close(fd)
       throw HTTPFailure(
-        "No server answers at \(endpoint) (\(systemText(code))). Start one with: make run — or say where it is with "
-          + "--data DIR or --http HOST:PORT.")
+        "No server answers at \(endpoint) (\(systemText(code).lowercased())). \(advice)")
     }
     return fd
   }

@@ -6,8 +6,9 @@ struct PsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ps", abstract: "List the processes of a running server.",
     discussion: """
-      One line for each: state, process id, time since its last beat, processor and memory, longest turn of the last
-      second, rooms in memory, shards that it owns. Finds the server that `make run` starts; --data or --http name another.
+      One line for each: state, process id, time since its last beat, processor and memory, longest turn of the last \
+      second, rooms in memory, shards that it owns. Finds the server on ./data; --data or --http name another.
+
       Exit status: 0 when every shard is served, 1 when not or when no server answers.
       """)
   @OptionGroup var place: ServerPlace

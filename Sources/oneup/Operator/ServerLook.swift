@@ -44,6 +44,20 @@ struct RoomLook: Decodable {
   var name: String { module.isEmpty ? id : "\(module)/\(key)" }
 }
 
+/// Names in place of numbers: processes say of a room only its id.
+struct RoomNames {
+  private let names: [String: String]
+  init(_ rooms: [RoomLook]) {
+    names = Dictionary(rooms.filter { !$0.module.isEmpty }.map { ($0.id, $0.name) }, uniquingKeysWith: { $1 })
+  }
+  func put(into text: String) -> String {
+    text.split(separator: "room ", omittingEmptySubsequences: false).enumerated().map { at, part in
+      guard at > 0, let name = names[String(part.prefix(16))] else { return at > 0 ? "room " + part : String(part) }
+      return name + part.dropFirst(16)
+    }.joined()
+  }
+}
+
 struct HappenedLook: Decodable {
   var atMicroseconds: Int64
   var role: String

@@ -4,7 +4,9 @@ import Foundation
 import SupervisionShell
 
 struct ServerPlace: ParsableArguments {
-  @Option(help: "The server's data directory: says where it serves and holds the admin token.")
+  @Option(
+    help: ArgumentHelp(
+      "The server's data directory: says where it serves and holds the admin token.", valueName: "path"))
   var data = "data"
   @Option(
     help: ArgumentHelp(
@@ -27,11 +29,18 @@ struct ServerPlace: ParsableArguments {
   }
   var tokenPath: String { tokenFile ?? data + "/admin-token" }
 
-  /// Throws where the address is none, or a token file was named that cannot be read.
-  func server() throws -> HTTPServer {
+  /// Throws where the address is none, or something was named that is not there.
+  func server() throws(HTTPFailure) -> HTTPServer {
+    let serving = serving
+    // Another server than the one that was named must not answer in its place.
+    if http == nil, serving == nil, data != "data" {
+      throw HTTPFailure(
+        DataPlace.isThere(data)
+          ? "No server runs on \(data). Start it with: oneup serve --data \(data)" : DataPlace.absence(data))
+    }
     let text = http ?? serving?.http ?? "127.0.0.1:7780"
     guard var endpoint = Endpoint(text) else {
-      throw ValidationError("--http \(text) is no address; it must be HOST:PORT, like 127.0.0.1:7780.")
+      throw HTTPFailure("--http \(text) is no address; it must be HOST:PORT, like 127.0.0.1:7780.", status: 64)
     }
     // A server on all addresses is reached at this one.
     if endpoint.host == "0.0.0.0" { endpoint.host = "127.0.0.1" }
@@ -40,19 +49,34 @@ struct ServerPlace: ParsableArguments {
       String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace }
     }
     if token == nil, let tokenFile {
-      throw ValidationError(
-        "The token file \(tokenFile) cannot be read; it is the file admin-token in the data directory.")
+      throw HTTPFailure(
+        "The token file \(tokenFile) cannot be read; it is the file admin-token in the data directory.", status: 64)
     }
-    return HTTPServer(endpoint: endpoint, token: token)
+    // What a killed server left behind says where it was.
+    let isGone = http == nil && serving.map { kill($0.pid, 0) != 0 && errno == ESRCH } ?? false
+    let advice =
+      isGone
+      ? "The server of \(data) is gone without having been stopped. Start it again with: oneup serve --data \(data) — it "
+        + "goes on where it was."
+      : "Start one with: oneup serve — or say where it is with --data DIR or --http HOST:PORT."
+    return HTTPServer(endpoint: endpoint, token: token, advice: advice)
   }
 }
 
-/// Runs `body`; what keeps it from its work goes to standard error as one sentence, with exit status 1.
+/// A server's data directory, looked at from outside.
+enum DataPlace {
+  static func isThere(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path + "/identity") }
+  static func absence(_ path: String) -> String {
+    "There is no server's data directory at \(path). Name it with --data DIR."
+  }
+}
+
+/// Runs `body`; what keeps it from its work goes to standard error as one sentence.
 func asked(_ body: () throws -> Void) throws {
   do {
     try body()
   } catch let error as HTTPFailure {
-    FileHandle.standardError.write(Data("oneup: \(error.description)\n".utf8))
-    throw ExitCode(1)
+    complain(error.description)
+    throw ExitCode(error.status)
   }
 }

@@ -7,9 +7,11 @@ struct TopCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "top", abstract: "Watch a running server in the terminal.",
     discussion: """
-      The numbers, the processes, the busiest rooms and what happened last, once a second.
-      Keys: q quits, s sorts the rooms by the next column (events a second, members, queue).
-      Where the output is no terminal it looks once, as with --once; with --json it prints one line of JSON for each look.
+      The numbers, the processes, the busiest rooms and what happened last, once a second. Keys: q quits, s sorts \
+      the rooms by the next column (events a second, members, queue).
+
+      Where the output is no terminal it looks once, as with --once; with --json it prints one line of JSON for each \
+      look.
       """)
   @OptionGroup var place: ServerPlace
   @Flag(help: "Look once and end.") var once = false
@@ -32,7 +34,7 @@ struct TopCommand: ParsableCommand {
   private func printLines(_ server: HTTPServer) throws {
     var looks = try LiveLooks(server)
     while let look = try looks.next() {
-      FileHandle.standardOutput.write(Data(look + [UInt8(ascii: "\n")]))
+      emit(look + [UInt8(ascii: "\n")])
       if once { return }
     }
   }
@@ -112,5 +114,5 @@ final class Terminal {
     return read(STDIN_FILENO, &byte, 1) == 1 ? byte : UInt8(ascii: "q")
   }
 
-  private func put(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+  private func put(_ text: String) { emit(text.utf8) }
 }

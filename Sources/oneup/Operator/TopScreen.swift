@@ -62,8 +62,8 @@ struct TopScreen {
       lines.append("HAPPENED")
       for each in news.reversed() {
         lines.append(
-          "\(Columns.clock(microseconds: each.atMicroseconds))  \(each.role) \(each.instance)  \(each.kind): \(each.text)"
-        )
+          "\(Columns.clock(microseconds: each.atMicroseconds))  \(each.role) \(each.instance)  \(each.kind): "
+            + RoomNames(rooms).put(into: each.text))
       }
     }
     return lines
@@ -80,7 +80,7 @@ struct TopScreen {
       [
         r.name, r.version, Columns.count(r.members), rates[r.id].map { Columns.rounded($0, 1) } ?? "–",
         r.queue.map { Columns.count($0) } ?? "–", Columns.count(r.events), String(r.shard),
-        r.frozen.map { "frozen: \($0)" } ?? r.phase,
+        r.frozen == nil ? r.phase : "frozen",
       ]
     }
     return Columns.table(heading, rows, right: [2, 3, 4, 5, 6])

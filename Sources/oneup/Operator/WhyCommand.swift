@@ -1,6 +1,8 @@
 // `oneup why`: what is with one room, in sentences.
 import ArgumentParser
+import Core
 import Foundation
+import SupervisionShell
 
 struct WhyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -8,49 +10,101 @@ struct WhyCommand: ParsableCommand {
     discussion: """
       ROOM is MODULE/KEY, as a player joins it, or the room's id of 16 digits.
 
+      Examples:
         oneup why tally/hello
         oneup why 64a88605879c4ce8 --data /srv/oneup
 
-      Exit status: 0 when nothing is wrong with it, 1 when something is or no server answers.
+      Exit status: 0 when nothing is wrong with it (it may sleep), 1 when something is, when there is no such room, \
+      or when no server answers.
       """)
   @Argument(help: ArgumentHelp("MODULE/KEY, or the room's id.", valueName: "room")) var room: String
   @OptionGroup var place: ServerPlace
-  @Flag(help: "Print what the server says of the room as JSON.") var json = false
+  @Flag(help: "Print what the server says of the room as JSON, with the sentences.") var json = false
 
   func run() throws {
     try asked {
       let server = try place.server()
       let look = try ServerLook(try LiveLooks.first(server))
-      guard let id = try find(server) else {
-        print(WhyRoom.absent(room, look).joined(separator: "\n"))
-        throw ExitCode(1)
-      }
+      let wanted = try WantedRoom(room, server, place)
+      guard let id = wanted.id else { return try say(WhyRoom.unknown(room), isGood: false) }
       let answer = try server.answer(to: "/v1/rooms/\(id)")
-      if json, answer.status == 200 { return print(String(decoding: answer.body, as: UTF8.self)) }
       guard answer.status == 200, let detail = try? JSONDecoder().decode(RoomDetail.self, from: answer.body) else {
         if answer.status != 404 { throw server.refusal("/v1/rooms/\(id)", answer) }
-        print(WhyRoom.absent(room, look).joined(separator: "\n"))
-        throw ExitCode(1)
+        return try say(wanted.absence(look, try server.get("/v1/modules")), isGood: false)
       }
       let why = WhyRoom(
-        room: detail, look: look, recoveries: try server.get("/v1/recoveries"), now: Int64(Date().timeIntervalSince1970)
-      )
-      print(why.sentences.joined(separator: "\n"))
-      if why.isTroubled { throw ExitCode(1) }
+        name: room, room: detail, look: look, recoveries: try server.get("/v1/recoveries"),
+        now: Int64(Date().timeIntervalSince1970))
+      try say(why.sentences, isGood: !why.isTroubled, answer.body)
     }
   }
 
-  private func find(_ server: HTTPServer) throws(HTTPFailure) -> String? {
-    guard let slash = room.firstIndex(of: "/") else {
-      let id = room.lowercased()
-      guard id.utf8.count == 16, id.allSatisfy(\.isHexDigit) else {
-        throw HTTPFailure("\(room) is no room: write MODULE/KEY, or the id of 16 hexadecimal digits.")
-      }
-      return id
+  /// `body`: a JSON object, which gets the sentences as its first fields.
+  private func say(_ sentences: [String], isGood: Bool, _ body: Data = Data("{\"room\":null}".utf8)) throws {
+    if json {
+      let list = String(decoding: try JSONEncoder().encode(sentences), as: UTF8.self)
+      print("{\"good\":\(isGood),\"sentences\":\(list),\(String(decoding: body.dropFirst(), as: UTF8.self))")
+    } else {
+      print(sentences.joined(separator: "\n"))
     }
-    let (module, key) = (String(room[..<slash]), String(room[room.index(after: slash)...]))
-    let name = module.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? module
-    let rooms = try server.get("/v1/rooms?limit=20000&module=\(name)", [RoomLook].self)
-    return rooms.first { $0.key == key }?.id
+    if !isGood { throw ExitCode(1) }
+  }
+}
+
+/// A room as it is asked for, and its number where that can be found out.
+struct WantedRoom {
+  let name: String
+  /// 16 hexadecimal digits; nil: no worker has it in memory, and there is no data directory to find its number by.
+  let id: String?
+  /// nil where it was asked for by its number.
+  private let module: String?
+  private let map: ShardMap?
+
+  init(_ name: String, _ server: HTTPServer, _ place: ServerPlace) throws(HTTPFailure) {
+    self.name = name
+    map = Self.map(place.data)
+    guard let slash = name.firstIndex(of: "/") else {
+      let id = name.lowercased()
+      guard id.utf8.count == 16, id.allSatisfy(\.isHexDigit) else {
+        throw HTTPFailure("\(name) is no room: write MODULE/KEY, or the id of 16 hexadecimal digits.")
+      }
+      (self.id, self.module) = (id, nil)
+      return
+    }
+    let (module, key) = (String(name[..<slash]), String(name[name.index(after: slash)...]))
+    self.module = module
+    let text = module.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? module
+    let rooms = try server.get("/v1/rooms?limit=20000&module=\(text)", [RoomLook].self)
+    id = rooms.first { $0.key == key }?.id ?? map.map { "\($0.room(module: module.utf8, key: key.utf8))" }
+  }
+
+  private static func map(_ data: String) -> ShardMap? {
+    guard let bytes = FileManager.default.contents(atPath: data + "/identity") else { return nil }
+    let values = RoleConfiguration(text: String(decoding: bytes, as: UTF8.self)).values
+    return DataDirectory.Identity.map(
+      shards: values["shards"].flatMap { Int($0) } ?? 0, hashKey: values["hash-key"] ?? "")
+  }
+
+  /// Why no worker knows it.
+  func absence(_ look: ServerLook, _ modules: [DoctorServer.Module]) -> [String] {
+    if let module, !modules.contains(where: { $0.name == module }) {
+      let names = modules.map(\.name).joined(separator: ", ")
+      return [
+        "There is no module \(module) on this server; \(names.isEmpty ? "there is none" : "there are: \(names)")."
+      ]
+    }
+    if let map, let number = id.flatMap({ UInt64($0, radix: 16) }) {
+      let shard = Int(map.shard(of: RoomID(number)).rawValue)
+      guard let owner = look.processes.first(where: { $0.shards.contains(shard) }) else {
+        return ["Shard \(shard), where \(name) would be, has no owner just now: it is on its way to one. Ask again."]
+      }
+      if owner.beat_ms > 1_000 {
+        return [
+          "Worker \(owner.instance) (pid \(owner.pid)), where \(name) would be, has not beaten for \(owner.beat_ms) ms: it "
+            + "hangs, and is replaced soon. Ask again."
+        ]
+      }
+    }
+    return ["There is no room \(name): nobody has joined it yet, or it has ended and is forgotten. A join makes it."]
   }
 }

@@ -33,9 +33,17 @@ struct RoomDetail: Decodable {
   var membersList: [Member]?
   var fuel: Fuel?
   var history: [Trouble]?
+  var probation: Probation?
+  struct Probation: Decodable {
+    var from: String
+    /// Microseconds since 1970.
+    var endsAt: Int64
+  }
 }
 
 struct WhyRoom {
+  /// As it was asked for: of a room that sleeps the server knows only the number.
+  let name: String
   let room: RoomDetail
   let look: ServerLook
   let recoveries: [RecoveryLook]
@@ -47,6 +55,7 @@ struct WhyRoom {
 
   var sentences: [String] {
     let troubles = troubles
+    if isAsleep, troubles.isEmpty { return [sleep] + past }
     let verdict = troubles.isEmpty ? ["Nothing is wrong with it."] : troubles
     return [place] + verdict + past
   }
@@ -57,27 +66,52 @@ struct WhyRoom {
     let where_ =
       owner.map { "worker \($0.instance) (pid \($0.pid), \($0.state))" } ?? "no worker: its shard has no owner now"
     let away = room.membersList?.count { $0.suspended == true } ?? 0
+    let name = room.module.isEmpty ? name : "\(room.module)/\(room.key)"
     return
-      "\(room.module)/\(room.key) (\(room.id)) runs version \(room.version) in \(where_), shard \(room.shard), with "
+      "\(name) (\(room.id)) runs version \(room.version) in \(where_), shard \(room.shard), with "
       + "\(plural(room.members, "member"))\(away > 0 ? ", \(away) of them away" : "") and \(plural(room.events, "event")) "
       + "behind it."
+  }
+
+  private var isAsleep: Bool { room.phase == "asleep" }
+  private var sleep: String {
+    "\(name) (\(room.id)) sleeps on disk, in shard \(room.shard): nobody is in it, and the next join wakes it as it was."
   }
 
   private var troubles: [String] { ofRoom + ofWork + ofWorker }
 
   private var ofRoom: [String] {
     var lines: [String] = []
-    if let frozen = room.frozen {
-      lines.append(
-        "It is FROZEN (\(frozen)): its state is kept, its members are told \"busy\". Its module keeps failing; repair it, "
-          + "and start the server with the new build.")
+    if let frozen = room.frozen { lines += Self.frozen(frozen) }
+    if let ended = room.ended {
+      lines.append("It has ended: \(ended). Ten minutes after its end a join of its name begins a new room.")
     }
-    if let ended = room.ended { lines.append("It has ended: \(ended). The next join of its name begins a new room.") }
     if let check = room.check { lines.append("Its own check fails: \(check).") }
-    if room.phase != "ready", room.frozen == nil, room.ended == nil {
+    if room.phase != "ready", !isAsleep, room.frozen == nil, room.ended == nil {
       lines.append("It is \(room.phase): its members wait until that is done.")
     }
     return lines
+  }
+
+  private static func frozen(_ reason: String) -> [String] {
+    let failing =
+      "Its state is kept, its members are told \"busy\". `oneup crash list` shows the failures; fix the module and release "
+      + "it (`oneup release push`): the new build thaws the room."
+    return switch reason {
+    case "ticksFail": ["It is FROZEN: its ticks or timers keep failing.", failing]
+    case "membersFail": ["It is FROZEN: messages of several members made its code fail within a minute.", failing]
+    case "diverged":
+      [
+        "It is FROZEN: its history did not come out the same when it was replayed. Its record is intact: keep the data "
+          + "directory, and start the server with the version of oneup that wrote it."
+      ]
+    case "moduleMissing":
+      [
+        "It is FROZEN: its build is not in the data directory's modules/, or this engine cannot run it. Restore that file "
+          + "from a backup and start the server again."
+      ]
+    default: ["It is FROZEN (\(reason)). \(failing)"]
+    }
   }
 
   private var ofWork: [String] {
@@ -116,6 +150,11 @@ struct WhyRoom {
   /// What happened to it before; none of it is wrong now.
   private var past: [String] {
     var lines: [String] = []
+    if let probation = room.probation {
+      lines.append(
+        "Its version is on trial until \(Columns.clock(microseconds: probation.endsAt)): \(probation.from) goes on silently "
+          + "beside it, and takes over where it fails.")
+    }
     if room.locked == true { lines.append("It is locked: it takes no new members.") }
     if let history = room.history, let last = history.last {
       lines.append(
@@ -125,23 +164,18 @@ struct WhyRoom {
     let repairs = recoveries.filter { $0.shards.contains(room.shard) && $0.atMicroseconds / 1_000_000 > now - 3_600 }
     if let last = repairs.last {
       lines.append(
-        "Its shard changed hands \(plural(repairs.count, "time")) within the last hour, the last time at "
+        "Its shard changed hands \(repairs.count == 1 ? "once" : "\(repairs.count) times") within the last hour, last at "
           + "\(Columns.clock(microseconds: last.atMicroseconds)) within "
           + "\(Columns.milliseconds(Double(last.tookMicroseconds) / 1_000)), because of: \(last.cause).")
     }
     return lines
   }
 
-  static func absent(_ name: String, _ look: ServerLook) -> [String] {
-    guard look.served else {
-      return [
-        "\(name) is in no worker's memory now, but not every shard has an owner: it may be on its way to the next one. "
-          + "Ask again in a moment."
-      ]
-    }
-    return [
-      "\(name) is in no worker's memory. A room without members sleeps on disk after a minute and wakes with the next "
-        + "join; or nobody has ever joined it, which is then the same."
+  /// Where neither a worker nor a data directory knows its number.
+  static func unknown(_ name: String) -> [String] {
+    [
+      "\(name) is in no worker's memory. It sleeps on disk, and the next join wakes it; or nobody has ever joined it. With "
+        + "--data DIR, the server's data directory, it can be said which."
     ]
   }
 

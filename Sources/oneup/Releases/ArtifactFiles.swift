@@ -32,7 +32,7 @@ struct ArtifactFiles {
   /// Replaces the manifest in one step.
   func write() throws(ArtifactError) {
     do { try Data(manifest.json()).write(to: URL(fileURLWithPath: manifestPath), options: .atomic) } catch {
-      throw ArtifactError("could not write \(manifestPath): \(error.localizedDescription)")
+      throw ArtifactError("could not write \(manifestPath): \(cause(of: error))")
     }
   }
 }
@@ -40,7 +40,7 @@ struct ArtifactFiles {
 /// Runs `body`; what is wrong with an artifact, a key or the log goes to standard error, with exit status 1.
 func judged(_ body: () throws -> Void) throws {
   func fail(_ text: String) throws -> Never {
-    FileHandle.standardError.write(Data("oneup: \(text)\n".utf8))
+    complain("\(text)")
     throw ExitCode(1)
   }
   do { try body() } catch let error as ArtifactError { try fail(error.description) } catch let error as ArtifactRefusal

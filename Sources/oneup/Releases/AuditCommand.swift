@@ -9,17 +9,24 @@ struct AuditCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "audit", abstract: "Read the log of releases, and check that nobody has changed it.",
     discussion: """
-      Every release, rollback, ban and pause is a line of DATA/releases/audit.log with the SHA-256 of the line before it.
-      Works beside a running server, and on a copy of its data directory.
+      Every release, rollback, ban and pause is a line of DATA/releases/audit.log with the SHA-256 of the line \
+      before it. Works beside a running server, and on a copy of its data directory.
 
-      Examples:  oneup audit verify --data data       every line's form, number and link
-                 oneup audit list --limit 20          the newest entries
+      Examples:
+        oneup audit verify --data data       every line's form, number and link
+        oneup audit list --limit 20          the newest entries
       """,
     subcommands: [Verify.self, List.self])
 
   struct Place: ParsableArguments {
-    @Option(help: "The server's data directory.") var data = "data"
+    @Option(help: ArgumentHelp("The server's data directory.", valueName: "path")) var data = "data"
     var path: String { data + "/releases/audit.log" }
+    /// An empty log must not mean that the wrong directory was asked.
+    func check() throws(ArtifactError) {
+      guard FileManager.default.fileExists(atPath: path) || DataPlace.isThere(data) else {
+        throw ArtifactError(DataPlace.absence(data))
+      }
+    }
   }
 
   struct Verify: ParsableCommand {
@@ -32,6 +39,7 @@ struct AuditCommand: ParsableCommand {
 
     func run() throws {
       try judged {
+        try place.check()
         let report = try AuditLines.verify(PosixFileSystem(), path: place.path)
         if json {
           printJSON([
@@ -45,7 +53,7 @@ struct AuditCommand: ParsableCommand {
             "\(place.path), line \(bad.line): \(bad.reason); the \(report.lines) lines before it are good")
         }
         guard !json else { return }
-        print("\(place.path): \(report.lines) entries, all good")
+        print("\(place.path): \(report.lines == 1 ? "1 entry, good" : "\(report.lines) entries, all good")")
         if report.lines > 0 { print("  the last one's hash is \(report.lastHash)") }
         if report.restBytes > 0 {
           print("  then \(report.restBytes) bytes of an entry that a crash cut short; nobody was told of it")
@@ -57,12 +65,13 @@ struct AuditCommand: ParsableCommand {
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Print entries, oldest first.")
     @OptionGroup var place: Place
-    @Option(help: "Those after this number.") var after: UInt64 = 0
-    @Option(help: "At most so many, the newest.") var limit = 100
+    @Option(help: ArgumentHelp("Those after this number.", valueName: "number")) var after: UInt64 = 0
+    @Option(help: ArgumentHelp("At most so many, the newest.", valueName: "number")) var limit = 100
     @Flag(help: "One JSON document a line.") var json = false
 
     func run() throws {
       try judged {
+        try place.check()
         let entries = try AuditLines.entries(PosixFileSystem(), path: place.path, after: after, max: .max).suffix(
           max(0, limit))
         guard !json else {

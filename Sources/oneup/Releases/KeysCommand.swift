@@ -7,13 +7,14 @@ struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys", abstract: "Make keys that builds are signed with.",
     discussion: """
-      Whoever has a private key can put builds on the servers that trust its public half, so keep it where your passwords
-      are. A server that runs with --dev makes itself a key of its own.
+      Whoever has a private key can put builds on the servers that trust its public half, so keep it where your \
+      passwords are. A server that runs with --dev makes itself a key of its own.
 
-      Examples:  oneup keys new --out team.key                 team.key (secret) and team.key.pub
-                 oneup sign modules/arena.json --key team.key
-                 oneup serve --trust team.key.pub
-                 oneup keys show team.key                      its name and its public half
+      Examples:
+        oneup keys new --out team.key        team.key (secret) and team.key.pub
+        oneup sign modules/arena.json --key team.key
+        oneup serve --trust team.key.pub
+        oneup keys show team.key             its name and its public half
       """,
     subcommands: [New.self, Show.self])
 

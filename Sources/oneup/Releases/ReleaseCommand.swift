@@ -7,14 +7,15 @@ struct ReleaseCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "release", abstract: "Release a build to a running server, watch it, take it back.",
     discussion: """
-      A release passes its gates one after the other: verify (signature, names, interface), rehearse (copies of live rooms
-      replay their last events), canary (1 room, then 5, 25, 50, 100 % of them), permanent. Nobody is disconnected, and
-      what is bad takes itself back.
+      A release passes its gates one after the other: verify (signature, names, interface), rehearse (copies of live \
+      rooms replay their last events), canary (1 room, then 5, 25, 50, 100 % of them), permanent. Nobody is \
+      disconnected, and what is bad takes itself back.
 
-      oneup release push modules/arena.wasm --reason "the cursed gem"
-      oneup release push --shelf arena-hotfix-1.0.0-v1
-      oneup release list
-      oneup release rollback arena --reason "players complain"
+      Examples:
+        oneup release push modules/arena.wasm --reason "the cursed gem"
+        oneup release push --shelf arena-hotfix-1.0.0-v1
+        oneup release list
+        oneup release rollback arena --reason "players complain"
       """,
     subcommands: [
       ReleasePush.self, ReleaseList.self, ReleaseShow.self, ReleasePromote.self, ReleasePause.self, ReleaseResume.self,
@@ -26,7 +27,9 @@ struct ReleasePush: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "push", abstract: "Bring a build to the server's gates.",
     discussion: """
-      In a terminal it waits for the end and shows each gate; elsewhere it returns when the build is accepted (--wait waits).
+      In a terminal it waits for the end and shows each gate, and Ctrl-C ends the watching, not the release; \
+      elsewhere it returns when the build is accepted (--wait waits).
+
       Exit status: 0 accepted, or with --wait in every room; 1 refused, taken back or not understood; 2 paused.
       """)
   @Argument(help: "NAME.wasm, NAME.so or NAME.json; the others lie beside it.") var path: String?
@@ -124,7 +127,8 @@ struct ReleaseShow: ParsableCommand {
       }
       let history: [ReleaseTalk.Rollout] = try server.get("/v1/releases/\(module)/history")
       guard let rollout = known.rollout ?? history.first else {
-        return print("\(module) has had no release; new rooms get \(known.current?.version ?? "nothing").")
+        return print(
+          json ? "null" : "\(module) has had no release; new rooms get \(known.current?.version ?? "nothing").")
       }
       print(json ? ReleaseTalk.json(rollout) : ReleaseText.show(rollout).joined(separator: "\n"))
     }
@@ -144,6 +148,10 @@ struct ReleaseHistory: ParsableCommand {
       let path = "/v1/releases/\(ReleaseTalk.name(module))/history"
       if json { return print(String(decoding: try server.answer(to: path).body, as: UTF8.self)) }
       let rollouts: [ReleaseTalk.Rollout] = try server.get(path)
+      let releases: ReleaseTalk.Releases? = rollouts.isEmpty ? try server.get("/v1/releases") : nil
+      if let releases, !releases.modules.contains(where: { $0.name == module }) {
+        throw HTTPFailure("There is no module \(module) on this server; `oneup release list` shows what there is.")
+      }
       print(
         rollouts.isEmpty ? "No rollout of \(module) has ended." : ReleaseText.history(rollouts).joined(separator: "\n"))
     }

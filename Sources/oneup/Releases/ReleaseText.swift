@@ -75,5 +75,5 @@ enum ReleaseText {
       }, right: [])
   }
 
-  private static func clock(_ milliseconds: Int64) -> String { Columns.clock(microseconds: milliseconds * 1_000) }
+  private static func clock(_ milliseconds: Int64) -> String { Columns.day(milliseconds: milliseconds) }
 }

@@ -8,23 +8,26 @@ struct SignCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sign", abstract: "Sign a build's manifest, so that servers that trust the key take it.",
     discussion: """
-      FILE.json is what `oneup build` wrote; the module must be beside it, and its bytes are checked first. The signature
-      covers everything that the manifest says, the module's hash included: whoever changes a byte must sign anew.
+      FILE is the manifest that `oneup build` wrote; the module must be beside it, and its bytes are checked first. \
+      The signature covers everything that the manifest says, the module's hash included: whoever changes a byte \
+      must sign anew.
 
-      Examples:  oneup sign modules/arena.json --key team.key
-                 oneup sign modules/arena.json --key team.key --as hotfix-1.0.0-v1 --reason "the cursed gem"
-                 oneup sign modules/arena.json --key team.key --expires 30d --scope eu/,us/
+      Examples:
+        oneup sign modules/arena.json --key team.key
+        oneup sign fix/arena.json --key team.key --as hotfix-1.0.0-v1
+        oneup sign modules/arena.json --key team.key --expires 30d --scope eu/,us/
       """)
 
   @Argument(help: "The manifest.") var file: String
-  @Option(help: "The private key (oneup keys new).") var key: String
+  @Option(help: ArgumentHelp("The private key (oneup keys new).", valueName: "path")) var key: String
   @Option(
     name: .customLong("as"),
     help: ArgumentHelp("Give the build this version first: 1.2.3, or hotfix-1.2.3-v1.", valueName: "version"))
   var version: String?
   @Option(help: "Why there is this build; shown where it is released.") var reason: String?
   @Option(help: "Who made it.") var author: String?
-  @Option(help: "When it ends to be good: 30d, 12h, or 2026-12-31T00:00:00Z.") var expires: String?
+  @Option(help: ArgumentHelp("When it ends to be good: 30d, 12h, or 2026-12-31T00:00:00Z.", valueName: "time"))
+  var expires: String?
   @Option(help: "How the keys of the rooms begin that it is for, comma separated; without it: all rooms.")
   var scope: String?
   @Flag(help: "Print the result as JSON.") var json = false

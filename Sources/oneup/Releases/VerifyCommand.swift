@@ -8,17 +8,20 @@ struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check a build's signature, bytes and names, as a server does.",
     discussion: """
-      Looks at NAME.json and the module beside it. What depends on a server (which version it runs, what it has banned)
-      is for that server to say: `oneup release push`.
+      Looks at NAME.json and the module beside it. What depends on a server (which version it runs, what it has \
+      banned) is for that server to say: `oneup release push`.
 
-      Examples:  oneup verify modules/arena.json --trust team.key.pub
-                 oneup verify modules/arena.json --trust 5f0c…64 hexadecimal digits…,other.pub
+      Examples:
+        oneup verify modules/arena.json --trust team.key.pub
+        oneup verify modules/arena.json --trust 5f0c…64 digits…,other.pub
 
       Exit status: 0 a server with these keys takes it, 1 it does not.
       """)
 
   @Argument(help: "The manifest.") var file: String
-  @Option(help: "Public keys: files of them or 64 hexadecimal digits, comma separated.") var trust: String
+  @Option(
+    help: ArgumentHelp("Public keys: files of them or 64 hexadecimal digits, comma separated.", valueName: "keys"))
+  var trust: String
   @Flag(help: "Print the result as JSON.") var json = false
 
   func run() throws {

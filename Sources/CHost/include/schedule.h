@@ -1,0 +1,15 @@
+#pragma once
+#include <stdint.h>
+
+/// The calling thread goes behind others for the processor (`nice` as setpriority has it), and gives it up after so long
+/// to whoever has become ready meanwhile. A kernel that cannot have slices of its own for a thread ignores them.
+void oneup_step_aside(int nice, uint64_t slice_nanoseconds);
+
+/// The calling thread, and those that it starts, run when nobody else wants the processor, and read and write when nobody
+/// else wants the disk.
+void oneup_run_last(void);
+
+/// From here on the calling thread takes one part in `parts` of a processor at the most, in pieces of about two
+/// milliseconds: it is made to rest in between, whatever it does. Once in a process; uses SIGPROF, by which its sleeps
+/// and waits may end early (EINTR). Returns 0, or an error number.
+int oneup_run_in_parts(int parts);
