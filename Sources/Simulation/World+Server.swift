@@ -196,7 +196,8 @@ extension World {
         }.joined()
         + process.worker.roomIDs.map { id in
           let room = process.worker.room(id)!
-          return "\(id) \(room.phase), \(room.unconfirmed) outputs unconfirmed"
+          let asked = (room.host?.requests ?? []).map { String(decoding: $0.target, as: UTF8.self) }
+          return "\(id) (\(name(id))) \(room.phase), \(room.unconfirmed) outputs unconfirmed, waits for \(asked)"
         }.joined(separator: ", ")
         + process.sockets.sorted { $0.key < $1.key }.map { link, socket in
           " link \(link): \(process.worker.pendingOutput(link)) waiting, \(socket.toGateway.inFlight) and "

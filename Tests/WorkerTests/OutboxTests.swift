@@ -98,6 +98,16 @@ struct OutboxTests {
     #expect(script.host()?.nextRequest == RequestID(1))
   }
 
+  /// The event behind it fails in the same batch: the room is being repaired when it should leave.
+  @Test func aRepairHoldsItUpNoLongerThanItLasts() throws {
+    let (script, route) = try room()
+    script.ask(route, 1, ScriptedAsk(1))
+    script.send(route, 2, .trap)
+    try script.turns(4)
+    #expect(script.asks() == [signalled] && script.host()?.requests.count == 1)
+    #expect(script.worker.counters.quarantines == 1)
+  }
+
   @Test func sixteenAreOpenAtTheMost() throws {
     let (script, route) = try room()
     for seq in 1...20 as ClosedRange<UInt64> { script.ask(route, seq, ScriptedAsk(1)) }

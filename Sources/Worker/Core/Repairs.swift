@@ -322,7 +322,8 @@ extension Worker {
       finishWaking(room)
     } else {
       judge(room)
-      // What came due meanwhile found the room busy and left the queue.
+      // What came due meanwhile found the room busy and left the queue, and what was asked before was not sent.
+      if room.host?.requests.isEmpty == false { noteRequests(room) }
       schedule(room)
       admitWaiting(room)
     }
