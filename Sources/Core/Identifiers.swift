@@ -139,7 +139,14 @@ extension Identifier {
     self.bytes = bytes
   }
   @usableFromInline package var description: String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    let digits = StaticString("0123456789abcdef").utf8Start
+    return String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+      for (i, byte) in bytes.enumerated() {
+        text[2 * i] = digits[Int(byte >> 4)]
+        text[2 * i + 1] = digits[Int(byte & 15)]
+      }
+      return 2 * bytes.count
+    }
   }
 }
 

@@ -78,10 +78,13 @@ package enum Limits {
   package static let inputsPerBatchMax = 8_192
 
   // MARK: Changing versions
-  /// Images of rooms that are carried to another build in one turn; one room is always taken. Beyond, they wait.
-  package static let upgradeBytesPerTurn = 2 * 1_048_576
+  /// How fast a worker carries rooms to another build, in bytes of their images a millisecond: its other rooms have four
+  /// fifths of its time meanwhile. One room is always taken at a time.
+  package static let upgradeBytesPerMillisecond: Int64 = 49_152
   /// What carrying a room costs besides its image, in bytes.
-  package static let upgradeCostsBytes = 65_536
+  package static let upgradeCostsBytes: Int64 = 65_536
+  /// A turn that comes late carries what would have been carried meanwhile, at the most.
+  package static let upgradesMadeUpMicroseconds: Int64 = 4_000
   /// Upgrades that wait for their turn in one worker; beyond, `busy`.
   package static let pendingUpgradesMax = 8_192
   /// Of `liveRoomsMax`, what silent versions leave to new rooms and to those that wake; beyond, upgrades are `busy`.
@@ -134,8 +137,8 @@ package enum Limits {
   package static let replayBudgetMilliseconds: Int64 = 50
   /// A checkpoint at the latest after so many bytes of log.
   package static let checkpointEveryBytes = 524_288
-  /// How far back a room's tail may begin in its shard's log before it is shortened by a snapshot: this much, and so
-  /// much more for each room, since a snapshot of each must not become the larger part of the log.
+  /// How far back a room's tail may begin in its shard's log before it is shortened by a snapshot: this much, so much more
+  /// for each room, and twice what their snapshots take, which must not become the larger part of the log.
   package static let tailLogBytes: UInt64 = 1_048_576
   package static let tailLogBytesPerRoom: UInt64 = 4_096
   /// Bounds what one turn spends on snapshots.
@@ -144,6 +147,8 @@ package enum Limits {
   package static let logKeptBytes: UInt64 = 128 * 1_048_576
   /// How long a rebuilding room may hold up its neighbours in one turn.
   package static let rebuildSliceMilliseconds: Int64 = 1
+  /// Versions that failed alone whose states are worked out for their bundles; beyond, bundles have none.
+  package static let autopsiesMax = 8
   /// No members and no event for so long: the room is passivated.
   package static let passivateSeconds: Int64 = 60
   package static let retryBusyMilliseconds: UInt32 = 50

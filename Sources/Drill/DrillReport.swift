@@ -34,6 +34,8 @@ package struct DrillReport: Sendable {
     package var backs: Int
     package var disconnects: Int
     package var isAsExpected: Bool
+    /// What its rehearsal saw, in sentences; empty where there was none.
+    package var rehearsal: [String] = []
     package init(
       version: String, atSeconds: Double, ended: String, why: String, rooms: Int, roomsReached: Int,
       firstRoomMilliseconds: Double?, allRoomsMilliseconds: Double?, backMilliseconds: Double?, traps: Int, backs: Int,
@@ -124,12 +126,13 @@ private struct JSON: Encodable {
     var first_room_ms, all_rooms_ms, back_ms: Double?
     var traps, backs, disconnects: Int
     var as_expected: Bool
+    var rehearsal: [String]
     init(_ r: DrillReport.Release) {
       (version, at_s, ended, why) = (r.version, rounded(r.atSeconds), r.ended, r.why)
       (rooms, rooms_reached) = (r.rooms, r.roomsReached)
       (first_room_ms, all_rooms_ms) = (r.firstRoomMilliseconds.map(rounded), r.allRoomsMilliseconds.map(rounded))
       (back_ms, traps, backs) = (r.backMilliseconds.map(rounded), r.traps, r.backs)
-      (disconnects, as_expected) = (r.disconnects, r.isAsExpected)
+      (disconnects, as_expected, rehearsal) = (r.disconnects, r.isAsExpected, r.rehearsal)
     }
   }
   var players, rooms: Int

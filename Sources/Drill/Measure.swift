@@ -33,7 +33,7 @@ extension Fleet {
     }
     let isBlameless = !marks.contains { $0.kind.hitsConnections }
     let disconnects = disconnectTimes.count { course.pushedAt <= $0 && $0 <= course.endedAt + 1_000_000 }
-    return DrillReport.Release(
+    var release = DrillReport.Release(
       version: course.build.version, atSeconds: Double(course.pushedAt - start) / 1_000_000, ended: course.state,
       why: course.why, rooms: course.rooms, roomsReached: course.roomsReached,
       firstRoomMilliseconds: milliseconds(course.pushedAt, course.firstRoomAt),
@@ -41,6 +41,12 @@ extension Fleet {
       backMilliseconds: course.backMicroseconds.map { Double($0) / 1_000 },
       traps: course.traps, backs: course.backs, disconnects: disconnects,
       isAsExpected: course.isAsExpected && (disconnects == 0 || !isBlameless))
+    if let rehearsal = course.rehearsal, rehearsal.events > 0 || !rehearsal.problems.isEmpty {
+      release.rehearsal =
+        ["rehearsed as \(rehearsal.verdict) on copies of \(rehearsal.rooms) rooms with \(rehearsal.events) events"]
+        + rehearsal.problems
+    }
+    return release
   }
 
   private func moments(_ start: Int64, _ seconds: Int) -> [DrillReport.Moment] {

@@ -13,6 +13,8 @@ final class OwnServer: Sendable {
   private struct Running {
     var pid: pid_t
     var output: Int32
+    /// Open as long as it runs: somebody may have removed the file.
+    var log: Int32
   }
 
   let program: String
@@ -83,13 +85,25 @@ final class OwnServer: Sendable {
 
   /// How it ended by itself, if it has: nobody asked it to.
   func unexpectedEnd() -> String? {
-    guard let pid = running.withLock({ $0?.pid }) else { return nil }
+    guard let it = running.withLock({ $0 }) else { return nil }
     var status: Int32 = 0
-    guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+    guard waitpid(it.pid, &status, WNOHANG) == it.pid else { return nil }
+    let words = Self.lastError(in: it.log).map { " (\($0))" } ?? ""
     forget()
     let signal = status & 0x7F
-    return signal == 0
-      ? "the server ended with status \(status >> 8 & 0xFF)" : "the server was killed by signal \(signal)"
+    let how = signal == 0 ? "ended with status \(status >> 8 & 0xFF)" : "was killed by signal \(signal)"
+    return "the server \(how)\(words)"
+  }
+
+  /// The supervisor's last word of an error.
+  private static func lastError(in log: Int32) -> String? {
+    let end = lseek(log, 0, SEEK_END)
+    var bytes = [UInt8](repeating: 0, count: 65_536)
+    let count = pread(log, &bytes, bytes.count, max(0, end - off_t(bytes.count)))
+    guard count > 0 else { return nil }
+    let mark = " error supervisor: "
+    return String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n").last { $0.contains(mark) }
+      .flatMap { line in line.firstRange(of: mark).map { String(line[$0.upperBound...]) } }
   }
 
   /// Asks it to end; kills it after 15 s. With `keeping` the directory stays for a look at it.
@@ -109,11 +123,12 @@ final class OwnServer: Sendable {
     guard Glibc.pipe(&pipe) == 0 else { throw DrillError("no pipe to the server: \(text(of: errno))") }
     for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     _ = fcntl(pipe[0], F_SETFL, O_NONBLOCK)
-    let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-    guard log >= 0 else { throw DrillError("\(logPath) cannot be written: \(text(of: errno))") }
-    defer {
-      close(log)
-      close(pipe[1])
+    defer { close(pipe[1]) }
+    let log = open(logPath, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard log >= 0 else {
+      let error = text(of: errno)
+      close(pipe[0])
+      throw DrillError("\(logPath) cannot be written: \(error)")
     }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -133,9 +148,10 @@ final class OwnServer: Sendable {
     let error = posix_spawn(&pid, program, &actions, nil, argv, environ)
     guard error == 0 else {
       close(pipe[0])
+      close(log)
       throw DrillError("\(program) serve could not be started: \(text(of: error))")
     }
-    running.withLock { $0 = Running(pid: pid, output: pipe[0]) }
+    running.withLock { $0 = Running(pid: pid, output: pipe[0], log: log) }
   }
 
   /// The first line of its output; nil: it ended without one.
@@ -159,7 +175,10 @@ final class OwnServer: Sendable {
 
   private func forget() {
     running.withLock {
-      if let output = $0?.output { close(output) }
+      if let it = $0 {
+        close(it.output)
+        close(it.log)
+      }
       $0 = nil
     }
   }

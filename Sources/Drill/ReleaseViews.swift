@@ -7,16 +7,23 @@ struct RolloutView: Decodable, Sendable {
     var total: Int
   }
   struct Build: Decodable, Sendable { var version: String }
+  struct Rehearsal: Decodable, Sendable, Equatable {
+    var rooms: Int
+    var events: UInt64
+    var verdict: String
+    var problems: [String]
+  }
   var id: String
   var to: Build
   var state: String
   var why: String?
   var rooms: Rooms?
+  var rehearsal: Rehearsal?
 
   /// Nothing is left to do: the next one may come.
   var isOver = false
 
-  enum CodingKeys: CodingKey { case id, to, state, why, rooms }
+  enum CodingKeys: CodingKey { case id, to, state, why, rooms, rehearsal }
   init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     if let number = try? values.decode(Int.self, forKey: .id) {
@@ -28,6 +35,7 @@ struct RolloutView: Decodable, Sendable {
     state = try values.decode(String.self, forKey: .state)
     why = try values.decodeIfPresent(String.self, forKey: .why)
     rooms = try values.decodeIfPresent(Rooms.self, forKey: .rooms)
+    rehearsal = try values.decodeIfPresent(Rehearsal.self, forKey: .rehearsal)
   }
 }
 

@@ -22,11 +22,17 @@ struct ReleaseCourse: Sendable {
   var backMicroseconds: Int64?
   var traps = 0
   var backs = 0
+  /// It went the whole way, so that it may end before any room had it.
+  var usesGates = false
+  /// What its rehearsal found, where there was one.
+  var rehearsal: RolloutView.Rehearsal?
 
   var isOver = false
 
   var isAsExpected: Bool {
-    build.stays ? state == "done" && roomsReached == rooms : state == "rolledBack" && roomsReached > 0
+    if build.stays { return state == "done" && roomsReached == rooms }
+    // Refused by the gates before it could hurt anybody is as good as it gets.
+    return state == "rolledBack" && roomsReached > 0 || usesGates && state == "refused" && roomsReached == 0
   }
 }
 
@@ -40,7 +46,7 @@ struct ReleaseWatch: Sendable {
   func follow(until deadline: Int64) async throws -> ReleaseCourse {
     let pushedAt = Fleet.now()
     let id = try await push(until: deadline).id
-    var course = ReleaseCourse(build: build, pushedAt: pushedAt, endedAt: pushedAt)
+    var course = ReleaseCourse(build: build, pushedAt: pushedAt, endedAt: pushedAt, usesGates: usesGates)
     while true {
       // Control may be dead just now: what it had begun goes on when it is back.
       if let rollout = try? await control.rollout(id) { note(rollout, in: &course) }
@@ -78,6 +84,7 @@ struct ReleaseWatch: Sendable {
       }
       if rooms.new >= rooms.total, rooms.new > 0, course.allRoomsAt == nil { course.allRoomsAt = now }
     }
+    course.rehearsal = rollout.rehearsal ?? course.rehearsal
     course.state = rollout.state
     course.isOver = rollout.isOver
   }

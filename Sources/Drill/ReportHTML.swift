@@ -57,7 +57,7 @@ extension DrillReport {
     if releases.isEmpty { return "" }
     func cell(_ milliseconds: Double?) -> String { milliseconds.map { fixed($0, 1) } ?? "" }
     let rows = releases.map {
-      "<tr><td>\(escaped($0.version))</td><td>\(fixed($0.atSeconds, 1))</td><td>\(escaped($0.ended))</td><td>\($0.roomsReached) of \($0.rooms)</td><td>\(cell($0.firstRoomMilliseconds))</td><td>\(cell($0.allRoomsMilliseconds))</td><td>\($0.traps)</td><td>\(cell($0.backMilliseconds))</td><td>\($0.disconnects)</td><td>\(escaped($0.why))</td></tr>"
+      "<tr><td>\(escaped($0.version))</td><td>\(fixed($0.atSeconds, 1))</td><td>\(escaped($0.ended))</td><td>\($0.roomsReached) of \($0.rooms)</td><td>\(cell($0.firstRoomMilliseconds))</td><td>\(cell($0.allRoomsMilliseconds))</td><td>\($0.traps)</td><td>\(cell($0.backMilliseconds))</td><td>\($0.disconnects)</td><td>\(escaped(([$0.why] + $0.rehearsal).joined(separator: "; ")))</td></tr>"
     }
     return """
       <h2>Releases, times in ms</h2>

@@ -21,7 +21,10 @@ extension DrillReport {
         row(fault.kind.rawValue, "at \(fixed(fault.atSeconds, 1)) s, \(fault.affected) players: \(spread(fault.pause))")
       )
     }
-    for release in releases { lines.append(row(release.version, text(of: release))) }
+    for release in releases {
+      lines.append(row(release.version, text(of: release)))
+      lines += release.rehearsal.map { row("", $0) }
+    }
     if !notes.isEmpty {
       lines += ["", "Findings:"] + notes.map { "  \($0)" }
     }
@@ -30,14 +33,16 @@ extension DrillReport {
   }
 
   private func text(of release: Release) -> String {
-    var parts = [
-      "at \(fixed(release.atSeconds, 1)) s: \(release.ended), \(release.roomsReached) of \(release.rooms) rooms ran it"
-    ]
+    let reach =
+      release.ended == "refused"
+      ? "refused by the gates, no room ran it"
+      : "\(release.ended), \(release.roomsReached) of \(release.rooms) rooms ran it"
+    var parts = ["at \(fixed(release.atSeconds, 1)) s: \(reach)"]
     if let first = release.firstRoomMilliseconds { parts.append("first room after \(ms(first))") }
     if let all = release.allRoomsMilliseconds { parts.append("all rooms \(ms(all)) later") }
     if let back = release.backMilliseconds { parts.append("\(release.traps) traps, last room back after \(ms(back))") }
     parts.append("\(release.disconnects) disconnects")
-    if !release.isAsExpected { parts.append("NOT AS EXPECTED") }
+    parts.append(release.isAsExpected ? "as expected" : "NOT AS EXPECTED")
     return parts.joined(separator: ", ") + (release.why.isEmpty ? "" : " (\(release.why))")
   }
   private func row(_ name: String, _ value: String) -> String {

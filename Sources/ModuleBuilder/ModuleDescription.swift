@@ -13,7 +13,9 @@ struct ModuleDescription: Decodable, Sendable {
   init(directory: String) throws(BuildError) {
     let path = directory + "/module.json"
     guard FileManager.default.fileExists(atPath: path) else {
-      throw BuildError("there is no \(path): it holds the module's name, version and room (the room's type)")
+      throw BuildError(
+        "there is no \(path), which says a module's name, version and room (the room's type): go to a module's folder, or "
+          + "name it; `oneup new NAME` makes one")
     }
     let bytes = try ModuleBuilder.read(path)
     do { self = try JSONDecoder().decode(ModuleDescription.self, from: Data(bytes)) } catch {

@@ -65,7 +65,9 @@ final class NativeEngine {
 
   func image(of instance: NativeInstance, into bytes: inout [UInt8]) {
     precondition(!instance.isSpoiled, "a failed instance has no state worth keeping")
-    if let fault = look(instance, bytesMax: SandboxLimits.savedBytesMax, { $0.save($1) }) {
+    // However large: whoever asks for it sees whether it fits where it is to go. Only where another build would have to
+    // take it over is there a bound.
+    if let fault = look(instance, bytesMax: .max, { $0.save($1) }) {
       preconditionFailure("\(instance.module.manifest.name) cannot be saved: \(fault.text)")
     }
     bytes.append(contentsOf: host.pointee.stateBytes)

@@ -14,6 +14,7 @@ struct ControlCommand: ParsableCommand {
   private static let farewellMicroseconds: UInt32 = 50_000
 
   func run() throws {
+    leaveStopsToTheSupervisor()
     let role = try started { try RoleConfiguration.required() }
     let channel = ChildChannel()
     let workers = WorkerList()

@@ -12,17 +12,22 @@ struct GatewayCommand: ParsableCommand {
     shouldDisplay: false)
 
   func run() throws {
+    leaveStopsToTheSupervisor()
     let channel = ChildChannel()
     let beats = Beats(channel: channel)
     var configuration = try started { try Self.configuration(try RoleConfiguration.required()) }
     configuration.log = { channel.event("gateway", $0) }
     configuration.onBeat = { beats.beat($0) }
+    configuration.onBroken = { reason in
+      channel.event("gateway", "\(reason); this process ends, and another takes the connections")
+      endProcess(1)
+    }
     let gateway: GatewayProcess
     do {
       gateway = try GatewayProcess(configuration)
       try gateway.start()
     } catch {
-      FileHandle.standardError.write(Data("oneup gateway: \(error)\n".utf8))
+      emit("oneup gateway: \(error)\n".utf8, to: STDERR_FILENO)
       endProcess(78)
     }
     channel.start(

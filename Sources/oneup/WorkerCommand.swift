@@ -11,11 +11,12 @@ struct WorkerCommand: ParsableCommand {
     commandName: "worker", abstract: "A process that runs rooms; started by `oneup serve`.", shouldDisplay: false)
 
   func run() throws {
+    leaveStopsToTheSupervisor()
     let configuration = try started { try Self.configuration(try RoleConfiguration.required()) }
     do {
       endProcess(try WorkerProcess(configuration).run())
     } catch {
-      FileHandle.standardError.write(Data("oneup worker: \(error)\n".utf8))
+      emit("oneup worker: \(error)\n".utf8, to: STDERR_FILENO)
       endProcess(78)
     }
   }

@@ -85,6 +85,84 @@ import Testing
     }
   }
 
+  /// States are written in one step with the entries that belong to them; then those are appended.
+  @Test func `a kill between the state and its entries loses none of them and doubles none`() throws {
+    struct State: Codable {
+      var rounds = 0
+      var owed: OwedEntries?
+    }
+    func state(_ disk: SimulatedDisk) throws -> State {
+      let bytes = try? disk.contents(of: "/state/state.json", limit: 1 << 20)
+      return try bytes.map { try JSONDecoder().decode(State.self, from: Data($0)) } ?? State()
+    }
+    func rounds(_ disk: SimulatedDisk) throws {
+      try disk.createDirectory("/state")
+      var now = try state(disk)
+      var log = try AuditLog(disk, path: Self.path)
+      for entry in try now.owed?.missing(in: log.number) ?? [] { try log.append(entry) }
+      while now.rounds < 6 {
+        let entries = (0..<2).map { Self.entry(now.rounds * 2 + $0, why: String(repeating: "x", count: 900 * $0)) }
+        now.rounds += 1
+        now.owed = OwedEntries(after: log.number, entries)
+        try disk.replaceContents(of: "state.json", in: "/state", with: Array(try JSONEncoder().encode(now)))
+        for entry in entries { try log.append(entry) }
+      }
+    }
+    for operation in 1...130 {
+      for isPower in [true, false] {
+        let disk = SimulatedDisk(seed: UInt64(operation))
+        disk.fail(at: operation, with: operation % 2 == 0 ? .death : .deathWithin)
+        try? rounds(disk)
+        if isPower { disk.powerLoss() } else { disk.processDeath() }
+        disk.heal()
+        try rounds(disk)
+        let read = try AuditLines.entries(disk, path: Self.path, after: 0, max: 100)
+        #expect(read.map(\.version) == (0..<12).map { "1.0.\($0)" }, "operation \(operation)")
+        #expect(try AuditLines.verify(disk, path: Self.path).bad == nil, "operation \(operation)")
+      }
+    }
+  }
+
+  @Test func `what a log that was begun anew lacks is not told again`() throws {
+    let owed = OwedEntries(after: 7, [Self.entry(1), Self.entry(2)])
+    #expect(try owed.missing(in: 7).count == 2 && owed.missing(in: 8).map(\.version) == ["1.0.2"])
+    #expect(try owed.missing(in: 9).isEmpty && owed.missing(in: 10).isEmpty && owed.missing(in: 0).isEmpty)
+  }
+
+  @Test func `an append that failed is tried again in its place`() throws {
+    for fault in [SimulatedDisk.Fault.shortWrite, .error(28), .error(5)] {
+      let disk = try Self.disk(entries: 2)
+      var log = try AuditLog(disk, path: Self.path)
+      disk.failAlways(with: fault)
+      #expect(throws: ArtifactError.self) { try log.append(Self.entry(2)) }
+      disk.heal()
+      try log.append(Self.entry(2))
+      try log.append(Self.entry(3))
+      let report = try AuditLines.verify(disk, path: Self.path)
+      #expect(report.lines == 4 && report.bad == nil)
+    }
+  }
+
+  @Test func `a long reason is cut to 4,000 bytes between two characters and holds up no other entry`() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var log = try AuditLog(disk, path: Self.path)
+    let reasons = [
+      String(repeating: "x", count: 3_999) + "é", String(repeating: "é", count: 5_000),
+      // One letter of a hundred thousand marks, and what takes six bytes each in JSON.
+      "a" + String(repeating: "\u{301}", count: 100_000), String(repeating: "\u{1}", count: 200_000),
+    ]
+    for why in reasons {
+      var entry = Self.entry(1, why: why)
+      entry.rooms = (0..<2_000).map { RoomID($0) }
+      try log.append(entry)
+    }
+    try log.append(Self.entry(2))
+    let read = try AuditLines.entries(disk, path: Self.path, after: 0, max: 9)
+    #expect(read.map(\.why.utf8.count) == [3_999, 4_000, 3_999, 4_000, 7], "\(read.map(\.why.utf8.count))")
+    #expect(zip(read, reasons).allSatisfy { $1.utf8.starts(with: $0.why.utf8) })
+    #expect(try AuditLines.verify(disk, path: Self.path).bad == nil)
+  }
+
   @Test func `no log is an empty one, and a line that is no entry is not appended to`() throws {
     let disk = SimulatedDisk(seed: 1)
     #expect(try AuditLines.verify(disk, path: Self.path) == AuditReport())
@@ -170,6 +248,25 @@ import Testing
     try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
     let shared = #expect(throws: ArtifactError.self) { try KeyFile.signingKey(at: path) }
     #expect(shared?.description.contains("chmod 600") == true)
+  }
+
+  @Test func `a server's own key is made once, whatever a kill left of the first try`() throws {
+    let directory = try directory()
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let path = directory + "/dev.key"
+    // What a program left that was killed between making the file and writing it.
+    #expect(FileManager.default.createFile(atPath: path, contents: Data(), attributes: [.posixPermissions: 0o600]))
+    #expect(throws: ArtifactError.self) { try KeyFile.signingKey(at: path) }
+    let key = try KeyFile.signingKey(orNewAt: path).verifying
+    #expect(try KeyFile.signingKey(orNewAt: path).verifying == key)
+    // Killed between the two halves.
+    try FileManager.default.removeItem(atPath: path + ".pub")
+    #expect(try KeyFile.signingKey(orNewAt: path).verifying == key)
+    #expect(try KeyFile.trusted(path + ".pub").ids == [key.id])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == ["dev.key", "dev.key.pub"])
+    // What is no key is not replaced by one.
+    try Data("mine".utf8).write(to: URL(filePath: path))
+    #expect(throws: ArtifactError.self) { try KeyFile.signingKey(orNewAt: path) }
   }
 
   @Test func `raw keys are read, other files are not`() throws {

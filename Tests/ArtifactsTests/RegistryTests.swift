@@ -45,6 +45,21 @@ import Testing
     #expect(try registry.module(of: artifact.manifest) == artifact.module)
   }
 
+  @Test func `bytes have one name: rooms of the first would not find their build any more`() throws {
+    let registry = try Registry(SimulatedDisk(seed: 1), directory: "/modules")
+    let first = try verified(TestBuild("1.0.0"))
+    try registry.put(first)
+    var other = TestBuild("1.0.1")
+    other.manifest = Manifest(name: "tally", version: "1.0.1", module: other.module)
+    let second = try verified(other)
+    let error = #expect(throws: ArtifactError.self) { try registry.put(second) }
+    #expect(error?.description == "these bytes are arena 1.0.0 already: one module has one name")
+    #expect(try registry.manifest(of: first.build.hash) == first.manifest)
+    // Signed anew or renamed in its line it is the same module.
+    try registry.put(try verified(TestBuild("1.0.1")))
+    #expect(try registry.list().map(\.version) == ["1.0.1"])
+  }
+
   @Test func `power may fail anywhere: a build is there whole or not at all`() throws {
     let artifact = try verified(TestBuild("1.0.0", Array(repeating: 7, count: 5_000)))
     for operation in 1... {

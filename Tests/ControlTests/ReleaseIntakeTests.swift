@@ -4,7 +4,7 @@ import Testing
 /// Whose builds a server takes, and what it makes of a directory that changes.
 @Suite(.serialized) struct ReleaseIntakeTests {
   /// A directory of its own with the purse, and a key.
-  private final class Place {
+  final class Place {
     let path = NSTemporaryDirectory() + "oneup-intake-\(UUID().uuidString)"
     var modules: String { path + "/modules" }
     var key: String { path + "/key" }
@@ -94,12 +94,7 @@ import Testing
     let place = try Place()
     let server = try RunningServer(["--modules", place.modules])
     try place.put(PurseModule.good, as: "purse-fix", in: place.modules, isSigned: false)
-    // Without a room that is awake it waits at the canary until somebody says otherwise.
-    let seen = server.wait("/v1/releases", ReleaseTests.Releases.self) {
-      $0.purse?.rollout?.to.version == "hotfix-1.0.0-v1" && $0.purse?.rollout?.gate == "canary"
-    }
-    #expect(seen != nil, "\(server.log)")
-    #expect(try ReleaseTests.order(server, "promote").status == 200)
+    // Without any room nobody can be hurt.
     let done = server.wait("/v1/releases", ReleaseTests.Releases.self) {
       $0.purse?.current?.version == "hotfix-1.0.0-v1" && $0.purse?.rollout == nil
     }

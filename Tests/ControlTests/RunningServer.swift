@@ -24,7 +24,7 @@ final class RunningServer {
   let directory: String
   private(set) var process = Process()
   private(set) var ready: Ready
-  private let arguments: [String]
+  var arguments: [String]
 
   /// ONEUP, else what was built beside the tests.
   static var program: URL {

@@ -25,6 +25,16 @@ import Testing
       usage: [10: usage, 50: usage, 1: usage], wall: start + milliseconds, monotonic: milliseconds)
   }
 
+  @Test func aProcessUsesWhatItAndTheKernelForItTake() throws {
+    let stat = "4711 (a ) name) S 1 2 3 0 -1 4194304 100 200 300 400 1500 250 60 70 20 0 9 0 3555652 3133440 414 1 2"
+    let usage = try #require(ProcessUsage(stat: stat, statm: "9000 512 300 1 0 80 0"))
+    #expect(usage.cpuSeconds == 1_750 / Double(sysconf(Int32(_SC_CLK_TCK))))
+    #expect(usage.memoryBytes == 512 * Int64(sysconf(Int32(_SC_PAGESIZE))))
+    for broken in ["", "4711 name S 1", "4711 (name) S 1 2 3 0 -1 4194304 100 200 300 400 1500"] {
+      #expect(ProcessUsage(stat: broken, statm: "9000 512") == nil)
+    }
+  }
+
   @Test func ratesAreOfTheTimeBetweenTwoLooks() throws {
     var book = VitalsBook()
     let first = book.look(try view(messages: 1_000), supervisor: 1, totals(0))

@@ -4,12 +4,14 @@ import NIOCore
 import Testing
 
 @Suite(.serialized) struct DrillRunTests {
-  func drill(_ misdeed: FakeTally.Misdeed, seconds: Int = 1, faults: [FaultPlan] = []) async throws -> DrillReport {
+  func drill(
+    _ misdeed: FakeTally.Misdeed, seconds: Int = 1, faults: [FaultPlan] = [], usesGates: Bool = false
+  ) async throws -> DrillReport {
     let fake = FakeTally(misdeed)
     let (server, http) = try await fake.start()
     var options = DrillOptions(target: .running(server: server, http: http, token: "secret"))
     (options.players, options.rooms, options.rate, options.seconds) = (6, 2, 20, seconds)
-    options.faults = faults
+    (options.faults, options.usesGates) = (faults, usesGates)
     let report = try await runDrill(options)
     try await fake.group.shutdownGracefully()
     return report
@@ -43,6 +45,21 @@ import Testing
     #expect(report.releases.map(\.roomsReached) == [2, 2] && report.releases[0].allRoomsMilliseconds != nil)
     #expect(report.releases[1].backMilliseconds == 250)
     #expect(report.faults.map(\.affected) == [6, 6])
+  }
+
+  @Test func aBadBuildThatTheGatesRefuseIsWhatIsExpectedOfThem() async throws {
+    let report = try await drill(
+      .none, seconds: 6, faults: [FaultPlan(kind: .badRelease, periodMilliseconds: 300)], usesGates: true)
+    #expect(report.isClean && report.releases.map(\.ended) == ["refused"], "\(report.text)")
+    #expect(report.releases.map(\.roomsReached) == [0] && report.releases.map(\.isAsExpected) == [true])
+    for words in ["refused by the gates, no room ran it", "as expected", "2 rooms with 90 events", "3 of 90 events"] {
+      #expect(report.text.contains(words), "\(report.text)")
+    }
+    #expect(report.html.contains("3 of 90 events") && report.json.contains("3 of 90 events"))
+    // One that is meant to stay must not be refused.
+    let good = try await drill(
+      .refusesAGoodBuild, seconds: 6, faults: [FaultPlan(kind: .goodRelease, periodMilliseconds: 300)], usesGates: true)
+    #expect(!good.isClean && good.text.contains("NOT AS EXPECTED"), "\(good.text)")
   }
 
   @Test func aBadBuildThatIsKeptIsFound() async throws {

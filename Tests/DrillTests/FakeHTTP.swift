@@ -5,13 +5,20 @@ import NIOCore
 struct FakeRollout {
   var version: String
   var isKept: Bool
+  /// Its rehearsal finds out.
+  var isRefused = false
   var looks = 0
   var isOver: Bool { looks > 4 }
 
+  private var rehearsal: String {
+    isRefused && looks > 0
+      ? #"{"rooms":2,"events":90,"verdict":"bad","problems":["it traps at 3 of 90 events"],"more":1}"# : "null"
+  }
   mutating func look() -> String {
     defer { looks += 1 }
     let (state, new) =
       switch (looks, isKept) {
+      case (1..., _) where isRefused: ("refused", 0)
       case (0, _): ("running", 0)
       case (1, _): ("running", 2)
       case (_, true): ("done", 2)
@@ -20,7 +27,7 @@ struct FakeRollout {
       case (_, false): ("rolledBack", 0)
       }
     return
-      #"{"id":7,"to":{"version":"\#(version)","sha256":"00"},"state":"\#(state)","why":"a trap","rooms":{"new":\#(new),"old":0,"probation":0,"total":2}}"#
+      #"{"id":7,"to":{"version":"\#(version)","sha256":"00"},"state":"\#(state)","why":"a trap","rooms":{"new":\#(new),"old":0,"probation":0,"total":2},"rehearsal":\#(rehearsal)}"#
   }
 }
 
@@ -56,7 +63,8 @@ final class FakeHTTP: ChannelInboundHandler {
     case "POST /v1/releases" where isTrusted:
       guard let shelf = request.firstMatch(of: /"shelf":"tally-(hotfix-1\.0\.0-v(\d))"/) else { return nil }
       fake.rollout = FakeRollout(
-        version: String(shelf.1), isKept: shelf.2 == "1" || fake.misdeed == .keepsABadBuild)
+        version: String(shelf.1), isKept: shelf.2 == "1" || fake.misdeed == .keepsABadBuild,
+        isRefused: fake.misdeed == .refusesAGoodBuild || shelf.2 != "1" && request.contains(#""now":false"#))
       return fake.rollout?.look()
     case "GET /v1/releases":
       let now = fake.rollout?.isOver == false ? fake.rollout?.look() : nil

@@ -18,6 +18,8 @@ final class FakeTally: @unchecked Sendable {
     case forgets
     /// A build that traps is not taken back.
     case keepsABadBuild
+    /// The gates let no build in.
+    case refusesAGoodBuild
   }
   struct Room {
     var list: [UInt64] = []

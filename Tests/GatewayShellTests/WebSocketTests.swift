@@ -10,8 +10,8 @@ import Testing
 struct WebSocketClient {
   let stream: Stream
 
-  init(_ gateway: Gateway, path: String = "/any") throws {
-    stream = try Stream.connect(port: gateway.port)
+  init(_ gateway: Gateway, path: String = "/any", receiveBytes: CInt? = nil) throws {
+    stream = try Stream.connect(port: gateway.port, receiveBytes: receiveBytes)
     let request = """
       GET \(path) HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r
       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
@@ -107,6 +107,22 @@ struct WebSocketClient {
     #expect(try client.text().contains("CODE_MALFORMED"))
     #expect(try #require(try client.receive()).opcode == 8)
     #expect(client.stream.isEnded)
+  }
+
+  @Test func pongsDoNotPileUpForWhoDoesNotReadThem() throws {
+    let gateway = try Gateway()
+    let client = try WebSocketClient(gateway, receiveBytes: 4_096)
+    let payload = [UInt8](repeating: 7, count: 125)
+    // Far more than the sockets on the way hold.
+    let pings = 160_000
+    for _ in 0..<pings { client.send(9, payload) }
+    try client.binary { $0.hello.version = 1 }
+    var pongs = 0
+    while let message = try client.receive(), message.opcode == 10 { pongs += 1 }
+    #expect(pongs > 0 && pongs < pings)
+    // It is served as before.
+    client.send(9, [1])
+    #expect(try #require(try client.receive()).payload == [1])
   }
 
   @Test func tooLarge() throws {

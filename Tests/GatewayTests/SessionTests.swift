@@ -148,6 +148,10 @@ struct SessionTests {
     g.core.close(second)
     g.core.close(third)
     #expect(g.frames(g.open()) == [])
+    var full = GatewayScript { $0.connectionsMax = 1 }
+    let first = full.open()
+    #expect(full.frames(first) == [])
+    #expect(full.frames(full.open()) == ["error tooMany 0 closing"])
   }
 
   // MARK: The stream of bytes

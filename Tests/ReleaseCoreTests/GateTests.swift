@@ -101,12 +101,109 @@ import Testing
     let stage = Stage(rooms: 4)
     for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
     try stage.push()
+    stage.run(seconds: 0.5)
+    // At once, and not when its deadline has come.
+    #expect(stage.rollout?.state == .running && stage.rollout?.why.hasPrefix("no room is awake") == true)
+    #expect(stage.rollout?.why.contains("4 rooms sleep") == true, "\(stage.rollout?.why ?? "")")
+    #expect(stage.rollout?.rooms.asleep == 4 && stage.rollout?.rooms.total == 0)
     stage.run(seconds: 30)
     #expect(stage.rollout?.state == .paused && stage.rollout?.why.contains("no room is awake") == true)
     try stage.order(.promote)
     stage.run(seconds: 5)
-    // Sleeping rooms are woken by it.
-    #expect(stage.last?.state == .done && stage.rooms(on: v2) == 4)
+    // Sleeping rooms are left alone; new ones get it.
+    #expect(stage.last?.state == .done && stage.rooms(on: v2) == 0 && stage.server.offered == v2)
+    #expect(stage.last?.why.contains("4 rooms sleep and follow") == true, "\(stage.last?.why ?? "")")
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = true }
+    stage.step()
+    #expect(stage.rooms(on: v2) == 4)
+  }
+
+  @Test func `it waits for a room and goes on when one wakes`() throws {
+    let stage = Stage(rooms: 2)
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
+    try stage.push()
+    stage.run(seconds: 2)
+    #expect(stage.rollout?.why.contains("it waits for one") == true)
+    stage.server.rooms[RoomID(1)]?.isAwake = true
+    stage.run(seconds: 1)
+    #expect(stage.rollout?.why == "one room runs it first" && stage.rooms(on: v2) == 1)
+  }
+
+  @Test func `with no room of the module at all nobody can be hurt`() throws {
+    let stage = Stage(rooms: 0)
+    try stage.push()
+    stage.run(seconds: 2)
+    #expect(stage.last?.state == .done && stage.server.offered == v2 && stage.rollout == nil)
+    #expect(stage.what(.permanent).first?.why.contains("nobody can be hurt") == true)
+    // Some may be its own.
+    stage.unknownSleepers = 3
+    try stage.push(v3)
+    stage.run(seconds: 2)
+    #expect(stage.rollout?.gate == .canary && stage.rollout?.why.contains("3 sleeping rooms may be") == true)
+    try stage.order(.rollback(now: true))
+    stage.run(seconds: 2)
+    #expect(stage.last?.state == .rolledBack)
+  }
+
+  @Test func `that its rooms have all gone is no evidence`() throws {
+    let stage = Stage(rooms: 10)
+    try stage.push()
+    stage.run(seconds: 3)
+    stage.server.rooms = [:]
+    stage.run(seconds: 5)
+    #expect(stage.rollout?.gate == .canary && stage.server.offered == v1)
+  }
+
+  @Test func `a room that sleeps with a twin on a banned build goes back when it wakes, whatever else runs`() throws {
+    let stage = Stage(rooms: 10)
+    try stage.push()
+    stage.run(seconds: 60) { $0.rooms(on: v2) >= 5 }
+    let sleeper = try #require(stage.server.rooms.first { $0.value.build == v2 }?.key)
+    stage.server.rooms[sleeper]?.isAwake = false
+    stage.look()
+    try stage.order(.rollback(now: true))
+    stage.run(seconds: 5)
+    #expect(stage.last?.history.last?.text.contains("1 room sleeps with it and goes back") == true)
+    #expect(stage.rooms(on: v2) == 1 && stage.server.rooms[sleeper]?.twin == v1)
+    // Another release of the same module is on its way to the others.
+    try stage.push(v3)
+    stage.run(seconds: 1)
+    #expect(stage.rollout?.gate == .canary)
+    stage.server.rooms[sleeper]?.isAwake = true
+    stage.step()
+    #expect(stage.server.rooms[sleeper]?.build != v2)
+    stage.run(seconds: 60)
+    #expect(stage.rooms(on: v3) == 10 && stage.twins == 0)
+  }
+
+  @Test func `a room that slept while its probation ended holds up no later release`() throws {
+    let stage = Stage(rooms: 4)
+    try stage.push()
+    stage.run(seconds: 60) { $0.rooms(on: v2) == 4 }
+    stage.server.rooms[RoomID(1)]?.isAwake = false
+    stage.look()
+    try stage.order(.promote)
+    stage.run(seconds: 5)
+    #expect(stage.last?.state == .done && stage.server.rooms[RoomID(1)]?.twin == v1)
+    try stage.push(v3) { $0.now = true }
+    stage.server.rooms[RoomID(1)]?.isAwake = true
+    stage.run(seconds: 5)
+    #expect(stage.last?.to == v3 && stage.last?.state == .done && stage.rooms(on: v3) == 4 && stage.twins == 0)
+  }
+
+  @Test func `a build whose signer is not trusted any more is given to nobody, and may be signed anew`() throws {
+    let stage = Stage(rooms: 3)
+    stage.send(.distrusted(module: module, v2.hash, "of another"))
+    #expect(stage.rollouts.current(of: module) == v1)
+    stage.send(.distrusted(module: module, v1.hash, "its key is not trusted"))
+    stage.send(.distrusted(module: module, v1.hash, "its key is not trusted"))
+    #expect(stage.rollouts.current(of: module) == nil && stage.rollouts.known(of: module).isEmpty)
+    #expect(stage.what(.refused).map(\.why) == ["its key is not trusted"] && stage.rooms(on: v1) == 3)
+    stage.sweep()
+    #expect(stage.rooms(on: v1) == 3)
+    try stage.push(v1)
+    stage.run(seconds: 3)
+    #expect(stage.rollouts.current(of: module) == v1 && stage.last?.state == .done)
   }
 
   @Test func `rooms that are asleep follow at the end, new ones at once`() throws {
@@ -120,7 +217,11 @@ import Testing
       }
       return stage.rollout == nil
     }
-    #expect(stage.last?.state == .done && stage.rooms(on: v2) == stage.server.rooms.count)
+    #expect(stage.last?.state == .done && stage.rooms(on: v2) == stage.server.rooms.count - 10)
+    #expect(stage.last?.rooms.asleep == 10 && stage.last?.rooms.total == stage.rooms(on: v2))
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = true }
+    stage.step()
+    #expect(stage.rooms(on: v2) == stage.server.rooms.count)
   }
 
   @Test func `a step with no other rooms is left out`() throws {

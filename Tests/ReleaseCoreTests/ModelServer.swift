@@ -19,9 +19,27 @@ struct Conduct {
   var checkFailures = 0
   var fuel: UInt64 = 1_000
   var microseconds: UInt64 = 10
+  /// Of a thousand events, so many take so long.
+  var slow = 0
+  var slowMicroseconds: UInt64 = 0
   var memoryBytes: UInt64 = 300_000
   /// Why its rooms cannot be taken over, or it cannot take them.
   var refusesCarry: String?
+
+  func time(_ draw: Int) -> UInt64 { draw < slow ? slowMicroseconds : microseconds }
+}
+
+extension [[UInt64]] {
+  /// One more in the bucket of that bound.
+  func counting(_ bound: UInt64) -> [[UInt64]] {
+    var buckets = self
+    if let place = buckets.firstIndex(where: { $0[0] == bound }) {
+      buckets[place][1] += 1
+    } else {
+      buckets.append([bound, 1])
+    }
+    return buckets
+  }
 }
 
 struct ModelServer {
@@ -83,6 +101,7 @@ struct ModelServer {
     said.events += 1
     said.fuel = [[speaker.fuel, said.events]]
     said.microseconds += speaker.microseconds
+    said.time = said.time.counting(speaker.time(draw))
     said.refusals += !isTrap && draw < speaker.traps + speaker.refusals ? 1 : 0
     said.checkFailures += draw < speaker.checkFailures ? 1 : 0
     said.traps += isTrap ? 1 : 0
@@ -94,6 +113,7 @@ struct ModelServer {
       heard.twin.events += 1
       heard.twin.fuel = [[listener.fuel, heard.twin.events]]
       heard.twin.microseconds += listener.microseconds
+      heard.twin.time = heard.twin.time.counting(listener.time(draw))
       heard.twin.traps += isShared ? 1 : 0
       heard.twin.refusals += !isShared && draw < listener.traps + listener.refusals ? 1 : 0
       heard.twin.checkFailures += draw < listener.checkFailures ? 1 : 0
@@ -122,6 +142,7 @@ struct ModelServer {
 
   // MARK: What control asks
 
+  /// As workers list them: of one that sleeps, the build alone, and after a worker's death not even that.
   var sights: [RoomSight] {
     rooms.sorted { $0.key < $1.key }.map { id, room in
       var sight = RoomSight(

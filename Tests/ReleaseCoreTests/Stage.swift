@@ -21,6 +21,7 @@ final class Stage {
   /// Random troubles: the numbers are chances of a thousand, at each step.
   var random: RandomState?
   var lostAnswers: UInt64 = 0
+  var unknownSleepers = 0
 
   init(rooms: Int, _ settings: ReleaseSettings = Stage.quick, seed: UInt64 = 1) {
     rollouts = Rollouts(settings)
@@ -86,9 +87,16 @@ final class Stage {
   func look() {
     if !rollouts.watched.isEmpty {
       send(.statistics(server.statistics))
-      send(.rooms(module: module, server.sights, isWhole: true))
+      send(.rooms(module: module, server.sights, isWhole: true, unknown: unknownSleepers))
     }
+    sweep()
     send(.tick)
+  }
+  /// What control does every few seconds.
+  func sweep() {
+    for sight in server.sights {
+      if let order = rollouts.correction(of: sight, in: module) { _ = server.obey(sight.id, order) }
+    }
   }
 
   // MARK: What is done

@@ -38,6 +38,9 @@ import Testing
       }
       stage.step()
     }
+    // Who sleeps follows when he wakes.
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = true }
+    for _ in 0..<3 { stage.sweep() }
     #expect(stage.rollout == nil, "seed \(seed): \(stage.rollout.map { "\($0.gate) \($0.state) \($0.why)" } ?? "")")
     let current = stage.rollouts.current(of: module)
     #expect(stage.server.offered == current, "seed \(seed)")

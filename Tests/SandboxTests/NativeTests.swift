@@ -144,6 +144,41 @@ import Testing
     #expect(room.message([]).isRefused)
   }
 
+  @Test("A state beyond what may be carried is an image all the same, and a refused carry with a sentence")
+  func tooLarge() throws {
+    let directory = try TestModules.directory("hoard")
+    try FileManager.default.createDirectory(atPath: directory + "/Sources", withIntermediateDirectories: true)
+    try Data(#"{"name": "hoard", "version": "1.0.0", "room": "Hoard"}"#.utf8).write(
+      to: URL(fileURLWithPath: directory + "/module.json"))
+    let source = """
+      import OneUpRoom
+      struct Hoard: Room {
+        static let settings = Settings()
+        var things: [UInt64] = []
+        mutating func fields<C: Coder>(_ c: inout C) { c.hidden(1, "things", &things) }
+        mutating func message(_ message: Incoming, from sender: Member, _ room: Context) throws(Refused) {
+          things = Array(repeating: .max, count: 5_000_000)
+        }
+      }
+      """
+    try Data(source.utf8).write(to: URL(fileURLWithPath: directory + "/Sources/Hoard.swift"))
+    let built = try ModuleBuilder.build(
+      directory: directory, output: directory + "/out",
+      options: BuildOptions(sdk: TestModules.root + "/Sources/OneUpRoom", format: .native))
+    let hoard = (Array(try Data(contentsOf: URL(fileURLWithPath: built.module))), built.manifest)
+    let room = try TestRoom(hoard, options())
+    #expect(room.join(0, "ann").isApplied && room.message([]).isApplied)
+    let image = room.image()
+    #expect(image.count > SandboxLimits.savedBytesMax)
+    let error = #expect(throws: CarryError.self) {
+      _ = try room.engine.carry(
+        room.instance, to: room.settings.hash, limits: room.limits, context: room.engine.context)
+    }
+    #expect(error?.kind == .saveFailed)
+    #expect(error?.text.contains("more than \(SandboxLimits.savedBytesMax) bytes") == true, "\(error?.text ?? "")")
+    #expect(room.message([]).isApplied && room.image() == image)
+  }
+
   @Test("A room moves into the sandbox and out of it") func carried() throws {
     let room = try TestRoom(Self.tally, options())
     for operation in 0..<1_000 as Range<UInt64> { _ = room.message(add(operation * operation)) }

@@ -128,6 +128,19 @@ import Testing
     throw Failure(description: "never: \(what)")
   }
 
+  /// As systemd and others stop a service: every process of it is told at once.
+  @Test func aStopForAllIsTheSupervisorsToPassOn() throws {
+    let scratch = try Scratch()
+    let server = try Server(data: scratch.path + "/data", ["--shards", "2"])
+    let adder = try Adder(server)
+    let children = try ["worker", "spare", "gateway", "control"].map { try server.processID($0) }
+    for pid in children { for number in [SIGTERM, SIGINT, SIGHUP] { #expect(kill(pid, number) == 0) } }
+    try adder.add(upTo: 10) { server }
+    #expect(try ["worker", "spare", "gateway", "control"].map { try server.processID($0) } == children)
+    server.end(SIGTERM)
+    #expect(!server.log.contains("during the stop") && !server.log.contains("died:"), "\(server.log)")
+  }
+
   @Test func aWorkerThatStandsStill() throws {
     let scratch = try Scratch()
     let server = try Server(data: scratch.path + "/data", ["--shards", "2", "--hang-milliseconds", "400"])

@@ -33,6 +33,14 @@ export const running = () => modules.map((module) => module.rollout).filter((rol
 /** The newest that went back, by when. */
 export const wentBack = (withinMs) => [...histories.values()].flat()
   .filter((one) => one.state === "rolledBack" && Date.now() - one.since < withinMs).sort((a, b) => b.since - a.since)[0] ?? null;
+/** A build that was taken back and that rooms still run, though no rollout brings them away; null: there is none. */
+export const bannedAtWork = () => modules.filter((module) => !module.rollout || !["running", "paused", "rolledBack"].includes(module.rollout.state))
+  .flatMap((module) => module.versions.filter((one) => one.state === "banned").map((one) => ({
+    module: module.name, version: one.version, rooms: statistics.find((s) => s.sha256 === one.sha256)?.rooms ?? 0,
+  }))).find((one) => one.rooms > 0) ?? null;
+/** A module whose build nobody is given any more, because whoever signed it is not trusted. */
+export const withdrawn = () => modules.filter((module) => !module.current && !module.rollout)
+  .map((module) => module.versions.findLast((one) => one.state === "refused")).find(Boolean) ?? null;
 export const versionsOf = (name) => modules.find((one) => one.name === name)?.versions.map((one) => one.version) ?? [];
 
 export async function look() {
@@ -113,7 +121,8 @@ function gates(rollout) {
 function bar({ rooms, state }) {
   const part = (n) => `${(100 * n) / Math.max(1, rooms.total)}%`;
   const calm = rooms.new - rooms.probation;
-  const words = rooms.total === 0 ? "no rooms" : `${count(rooms.new)} of ${plural(rooms.total, "room")}${rooms.probation && state !== "done" ? `, ${count(rooms.probation)} on probation` : ""}`;
+  const awake = rooms.total === 0 ? (rooms.asleep ? "no room awake" : "no rooms") : `${count(rooms.new)} of ${plural(rooms.total, "room")}`;
+  const words = awake + (rooms.probation && state !== "done" ? `, ${count(rooms.probation)} on probation` : "") + (rooms.asleep ? `, ${count(rooms.asleep)} asleep` : "");
   return h("div.turn", {}, h("div.bar-of", { role: "img", "aria-label": words },
     h("i.final", { style: `width:${part(Math.max(0, calm))}` }), h("i.probation", { style: `width:${part(rooms.probation)}` })), h("span", {}, words));
 }
@@ -129,6 +138,7 @@ const ROWS = [
   ["bytes an event", (s) => s.outputBytes / s.events, (n) => count(n), false],
   ["fuel, 99 %", (s) => s.fuelP99, count, false], ["memory of a room", (s) => s.memoryBytes, bytes, false],
   ["own check fails", (s) => s.checkFailures, count, true], ["time an event", (s) => (s.microseconds ? s.microseconds / s.events : NaN), (n) => `${n.toFixed(1)} µs`, false, 2],
+  ["time, 99 %", (s) => s.microsecondsP99 || NaN, (n) => `${count(n)} µs`, false, 2],
 ];
 /** The same events under both versions: in the rehearsal, and in the rooms on probation. */
 function evidence(rollout, block) {

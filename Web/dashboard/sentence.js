@@ -56,10 +56,16 @@ function ofReleases() {
   const name = (rollout) => `${rollout.module} ${rollout.to.version}`;
   const waits = releases.running().find((rollout) => rollout.state === "paused");
   if (waits) return ["warn", `The release of ${name(waits)} waits: ${waits.why}.`, "Show it", show];
+  const gone = releases.withdrawn();
+  if (gone) return ["bad", `${capital(gone.why)}.`, "Show it", show];
+  const banned = releases.bannedAtWork();
+  if (banned) return ["warn", `${plural(banned.rooms, "room")} still ${banned.rooms === 1 ? "runs" : "run"} ${banned.module} ${banned.version}, which is banned.`, "Show it", show];
   const back = releases.wentBack(RECENT);
   if (back) return ["warn", `${name(back)} went back: ${back.why}.`, "Show it", show];
   const [one] = releases.running();
-  if (one) return ["well", `All well. ${name(one)} is on its way: ${one.rooms.new} of ${plural(one.rooms.total, "room")}.`, "Show it", show];
+  if (one) return ["well", `All well. ${name(one)} is on its way: ${one.rooms.new} of ${plural(one.rooms.total, "room")}${one.rooms.asleep ? `, ${one.rooms.asleep} asleep` : ""}.`, "Show it", show];
+  const failed = feed.newest("version-failed", RECENT);
+  if (failed) return ["warn", `A new version failed at an event ${ago(failed.at)} that the old one took; its room went back to that one.`, failed.room ? "Look inside" : null, () => open(failed.room)];
   return null;
 }
 

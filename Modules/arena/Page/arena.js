@@ -55,6 +55,8 @@ class Game {
     this.breaker = new Breaker(this);
     this.fixer = new Fixer(this);
     this.#listen();
+    const hud = element("hud");
+    new ResizeObserver(() => { this.scene.inset = hud.offsetHeight; }).observe(hud);
     requestAnimationFrame((now) => this.#frame(now));
   }
 
@@ -321,11 +323,10 @@ class Game {
   #frame(now) {
     requestAnimationFrame((next) => this.#frame(next));
     this.frames += 1;
-    this.scene.inset = element("hud").hidden ? 0 : element("hud").offsetHeight;
     const room = this.room, state = room?.view();
     if (!state) {
       this.scene.draw(now, [], [], null);
-      if (!element("hud").hidden) this.strip.draw(performance.now());
+      if (!element("hud").hidden) this.#drawStrip();
       return;
     }
     let own = this.#own?.() ?? null;
@@ -348,8 +349,13 @@ class Game {
     }
     this.drawn = new Map(ships.map((ship) => [ship.key, { x: ship.pos.x, y: ship.pos.y }]));
     this.scene.draw(now, ships, gems, own?.pos ?? null);
-    this.strip.draw(performance.now());
+    this.#drawStrip();
     if (this.frames % 10 === 0) this.#numbers(ships);
+  }
+
+  /** In every second frame: it moves by less than a pixel in each. */
+  #drawStrip() {
+    if (this.frames % 2 === 0) this.strip.draw(performance.now());
   }
 
   /** A cursed gem that was taken a moment ago. */

@@ -1,7 +1,8 @@
 // Draws the arena: space, gems, ships with their trails, and small bursts of light. Knows nothing of the network.
 
 export const WORLD = { width: 1600, height: 1000 };
-const TRAIL_MS = 800;
+const LIGHTS_MAX = 600;
+const TRAIL_MS = 800, TRAIL_STEP_MS = 32, TRAIL_PIECES = 9;
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const segments = typeof Intl.Segmenter === "function" ? new Intl.Segmenter() : null;
 
@@ -46,6 +47,25 @@ function numbers(seed) {
   return () => (seed = (seed * 16807) % 2147483647) / 2147483647;
 }
 
+const STAR_TILE = 640; // the stars repeat after so many CSS pixels
+/** Stars are drawn one by one: three layers of the window's size would cost ten times as much. */
+function starLayer(count, radius, light, layer) {
+  const random = numbers(77 + layer);
+  const images = [200, 220, 240, 260].flatMap((hue) => [0.5, 0.9].map((part) => sprite(16, (context) => {
+    context.fillStyle = `hsl(${hue} 70% 88% / ${light * part})`;
+    context.beginPath();
+    context.arc(0, 0, 7, 0, 7);
+    context.fill();
+  })));
+  return Array.from({ length: count }, () => ({ radius: (radius * (0.6 + random() * 0.8) * 8) / 7, x: random() * STAR_TILE, y: random() * STAR_TILE, image: images[Math.floor(random() * images.length)] }));
+}
+function newTrail(hue) {
+  const colours = (light) => Array.from({ length: TRAIL_PIECES }, (_, piece) => `hsl(${hue} 90% ${light}% / ${0.55 * ((piece + 1) / TRAIL_PIECES) ** 2})`);
+  return { points: [], colours: colours(62), fast: colours(72) };
+}
+/** `value` moved by whole `size`s to between 0 and `size`. */
+function into(value, size) { return ((value % size) + size) % size; }
+
 export class Scene {
   #canvas; #context;
   #sprites = new Map();
@@ -55,30 +75,17 @@ export class Scene {
   #lights = [];
   #camera = null;
   #stars; #clouds;
+  #sky = null;
   /** CSS pixels at the bottom that something else covers. */
   inset = 0;
 
   constructor(canvas) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d", { alpha: false });
-    this.#stars = [[90, 0.5, 0.25], [60, 0.8, 0.45], [26, 1.2, 0.8]].map(([count, radius, light], layer) => this.#starTile(count, radius, light, layer));
+    this.#stars = [[90, 0.5, 0.25], [60, 0.8, 0.45], [26, 1.2, 0.8]].map(([count, radius, light], layer) => starLayer(count, radius, light, layer));
     this.#clouds = this.#cloudImage();
   }
 
-  #starTile(count, radius, light, layer) {
-    const random = numbers(77 + layer);
-    const tile = document.createElement("canvas");
-    tile.width = tile.height = 640;
-    const context = tile.getContext("2d");
-    for (let i = 0; i < count; i++) {
-      const r = radius * (0.6 + random() * 0.8);
-      context.fillStyle = `hsl(${200 + random() * 60} 70% 88% / ${light * (0.35 + random() * 0.65)})`;
-      context.beginPath();
-      context.arc(random() * 640, random() * 640, r, 0, 7);
-      context.fill();
-    }
-    return tile;
-  }
   #cloudImage() {
     const image = document.createElement("canvas");
     image.width = 320;
@@ -105,11 +112,15 @@ export class Scene {
   burst(x, y, hue, count = 14) {
     for (let i = 0; i < (calm ? 4 : count); i++) {
       const angle = Math.random() * 7, speed = 40 + Math.random() * 150;
-      this.#lights.push({ x, y, vx: Math.cos(angle) * speed, vy: Math.sin(angle) * speed, born: performance.now(), life: 350 + Math.random() * 350, hue });
+      this.#flash({ x, y, vx: Math.cos(angle) * speed, vy: Math.sin(angle) * speed, life: 350 + Math.random() * 350, hue });
     }
   }
-  ring(x, y, hue, radius = 90) { this.#lights.push({ x, y, born: performance.now(), life: 600, hue, radius }); }
-  text(x, y, text, hue) { this.#lights.push({ x, y, vx: 0, vy: -46, born: performance.now(), life: 900, hue, text }); }
+  ring(x, y, hue, radius = 90) { this.#flash({ x, y, life: 600, hue, radius }); }
+  text(x, y, text, hue) { this.#flash({ x, y, vx: 0, vy: -46, life: 900, hue, text }); }
+  /** Nothing is drawn, nor goes out, in a hidden tab. */
+  #flash(light) {
+    if (this.#lights.length < LIGHTS_MAX) this.#lights.push({ ...light, born: performance.now() });
+  }
 
   /** ships: {key, pos, vel, name, score, isOwn, isBot, ready (0…1), isFaded}; gems: {key, pos, kind, isSpent} */
   draw(now, ships, gems, focus) {
@@ -147,19 +158,32 @@ export class Scene {
     this.#camera = { scale, ratio, now, left: before ? before.left + (left - before.left) * ease : left, top: before ? before.top + (top - before.top) * ease : top };
     return this.#camera;
   }
+  /** What fills the window costs most of a frame where no graphics card helps: it is copied, once. */
   #space(context, camera, now) {
-    const { width, height } = this.#canvas;
+    const { width, height } = this.#canvas, bottom = height - this.inset * camera.ratio;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.globalAlpha = 1;
     context.imageSmoothingEnabled = true;
-    const spread = Math.max(width / 320, height / 200);
-    context.drawImage(this.#clouds, (width - 320 * spread) / 2, (height - 200 * spread) / 2, 320 * spread, 200 * spread);
-    this.#stars.forEach((tile, layer) => {
-      const depth = [0.15, 0.35, 0.6][layer], size = 640 * camera.ratio;
-      const drift = calm ? 0 : (now * 0.0012 * (layer + 1)) % 640;
-      const x0 = (((camera.left * depth - drift) * camera.ratio) % size) - size, y0 = ((camera.top * depth * camera.ratio) % size) - size;
-      for (let x = x0; x < width; x += size) for (let y = y0; y < height; y += size) if (x > -size && y > -size) context.drawImage(tile, x, y, size, size);
+    context.drawImage(this.#backdrop(width, height), 0, 0);
+    const size = STAR_TILE * camera.ratio;
+    this.#stars.forEach((stars, layer) => {
+      const depth = [0.15, 0.35, 0.6][layer], drift = calm ? 0 : (now * 0.0012 * (layer + 1)) % STAR_TILE;
+      const left = (camera.left * depth - drift) * camera.ratio, top = camera.top * depth * camera.ratio;
+      for (const { x, y, radius, image } of stars) {
+        const side = 2 * radius * camera.ratio, x0 = into(x * camera.ratio + left, size), y0 = into(y * camera.ratio + top, size);
+        for (let at = x0 - side; at < width; at += size) for (let down = y0 - side; down < bottom; down += size) context.drawImage(image, at, down, side, side);
+      }
     });
+  }
+  /** The clouds in the window's size. */
+  #backdrop(width, height) {
+    if (this.#sky?.width === width && this.#sky.height === height) return this.#sky;
+    this.#sky = document.createElement("canvas");
+    this.#sky.width = width;
+    this.#sky.height = height;
+    const spread = Math.max(width / 320, height / 200);
+    this.#sky.getContext("2d", { alpha: false }).drawImage(this.#clouds, (width - 320 * spread) / 2, (height - 200 * spread) / 2, 320 * spread, 200 * spread);
+    return this.#sky;
   }
   #border(context) {
     context.strokeStyle = "#8fb4ff22";
@@ -209,26 +233,27 @@ export class Scene {
     context.drawImage(image, -size / 2, -size / 2, size, size);
     context.restore();
   }
+  /** Where a ship was: a place for every `TRAIL_STEP_MS`, the newest last, drawn as pieces that grow thin and faint. */
   #trail(context, { key, pos, vel, isOwn }, now) {
     let trail = this.#trails.get(key);
-    if (!trail) this.#trails.set(key, (trail = []));
-    const last = trail[trail.length - 1];
-    if (last && Math.hypot(last.x - pos.x, last.y - pos.y) > 150) trail.length = 0;
-    trail.push({ x: pos.x, y: pos.y, now });
-    while (trail[0].now < now - TRAIL_MS) trail.shift();
-    if (trail.length < 3) return;
-    const hue = hueOf(key, isOwn), isFast = Math.hypot(vel.x, vel.y) > 330, steps = 9;
+    if (!trail) this.#trails.set(key, (trail = newTrail(hueOf(key, isOwn))));
+    const { points } = trail, last = points[points.length - 1];
+    if (last && Math.hypot(last.x - pos.x, last.y - pos.y) > 150) points.length = 0;
+    if (points.length === 0 || now - last.now >= TRAIL_STEP_MS) points.push({ x: pos.x, y: pos.y, now });
+    while (points.length > 0 && points[0].now < now - TRAIL_MS) points.shift();
+    const count = points.length;
+    if (count < 2 || Math.hypot(points[0].x - pos.x, points[0].y - pos.y) < 3) return;
+    const isFast = Math.hypot(vel.x, vel.y) > 330, colours = isFast ? trail.fast : trail.colours;
     context.lineCap = "butt";
     context.lineJoin = "round";
-    for (let step = 0; step < steps; step++) {
-      const from = Math.floor((step * (trail.length - 1)) / steps), to = Math.floor(((step + 1) * (trail.length - 1)) / steps);
+    for (let piece = 0; piece < TRAIL_PIECES; piece++) {
+      const from = Math.floor((piece * count) / TRAIL_PIECES), to = Math.floor(((piece + 1) * count) / TRAIL_PIECES);
       if (to <= from) continue;
-      const part = (step + 1) / steps;
       context.beginPath();
-      context.moveTo(trail[from].x, trail[from].y);
-      for (let i = from + 1; i <= to; i++) context.lineTo(trail[i].x, trail[i].y);
-      context.strokeStyle = `hsl(${hue} 90% ${isFast ? 72 : 62}% / ${0.55 * part * part})`;
-      context.lineWidth = (isFast ? 16 : 10) * part;
+      context.moveTo(points[from].x, points[from].y);
+      for (let i = from + 1; i <= to; i++) context.lineTo((points[i] ?? pos).x, (points[i] ?? pos).y);
+      context.strokeStyle = colours[piece];
+      context.lineWidth = ((isFast ? 16 : 10) * (piece + 1)) / TRAIL_PIECES;
       context.stroke();
     }
   }

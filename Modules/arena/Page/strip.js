@@ -52,13 +52,22 @@ export class Strip {
     const high = (ms) => (Math.log(Math.max(ms, LOW_MS) / LOW_MS) / Math.log(HIGH_MS / LOW_MS)) * (base - top);
     this.#scale(context, width, base, high);
     context.fillStyle = "#6ee7ff80";
-    for (const at of this.#states) context.fillRect(x(at), base + 3, 1, 2);
+    this.#silence(context, base, x);
     for (const { at, ms } of this.#inputs) {
       const tall = Math.max(2, high(Math.min(ms, HIGH_MS)));
       context.fillStyle = ms < 30 ? "#5fe3b4" : ms < 120 ? "#ffd479" : "#ff9e6b";
       context.fillRect(x(at) - 1.5, base - tall, 3, tall);
     }
     this.#marks(context, width, base, x);
+  }
+  /** States that came so close to each other that their dots touch are one line. */
+  #silence(context, base, x) {
+    const states = this.#states;
+    for (let first = 0, last = 0; first < states.length; first = ++last) {
+      const left = x(states[first]);
+      while (last + 1 < states.length && x(states[last + 1]) - x(states[last]) < 2) last++;
+      context.fillRect(left, base + 3, x(states[last]) - left + 1, 2);
+    }
   }
   #scale(context, width, base, high) {
     context.font = "10px system-ui, sans-serif";

@@ -7,6 +7,9 @@ actor Gatherer {
   /// The directory of crash bundles and reports.
   private let crashes: String
   nonisolated let watchers = Watchers()
+  /// Where a thousand rooms change in a second, the supervisor's lists, which hold more than that brings meanwhile, are
+  /// read ten times and not a thousand.
+  private static let rest = Duration.milliseconds(100)
   private var book = VitalsBook()
   private var isLooking = false
   private var hasChanged = true
@@ -51,6 +54,7 @@ actor Gatherer {
       hasChanged = false
       if tellsNews { await tellNews() }
       await tellVitals()
+      try? await Task.sleep(for: Self.rest)
     } while hasChanged
     isLooking = false
   }

@@ -3,9 +3,9 @@ import Glibc
 
 package struct ProcessUsage: Sendable {
   /// Of all its threads since it began, in seconds.
-  var cpuSeconds: Double
+  package private(set) var cpuSeconds: Double
   /// Resident.
-  var memoryBytes: Int64
+  package private(set) var memoryBytes: Int64
 
   package init(cpuSeconds: Double, memoryBytes: Int64) {
     self.cpuSeconds = cpuSeconds
@@ -14,13 +14,18 @@ package struct ProcessUsage: Sendable {
 
   /// nil where there is no such process.
   init?(pid: Int32) {
-    guard let stat = Self.text("/proc/\(pid)/stat"), let statm = Self.text("/proc/\(pid)/statm"),
-      // The name in parentheses may hold anything.
-      let end = stat.lastIndex(of: ")")
-    else { return nil }
+    guard let stat = Self.text("/proc/\(pid)/stat"), let statm = Self.text("/proc/\(pid)/statm") else { return nil }
+    self.init(stat: stat, statm: statm)
+  }
+
+  /// Of the two files in /proc; nil where they are not as they should be.
+  package init?(stat: String, statm: String) {
+    // The name in parentheses may hold anything; the field behind it is the third.
+    guard let end = stat.lastIndex(of: ")") else { return nil }
     let fields = stat[end...].split(separator: " ")
     let pages = statm.split(separator: " ")
-    guard fields.count > 12, pages.count > 1, let user = Double(fields[12]), let system = Double(fields[11]),
+    let (utime, stime) = (14 - 2, 15 - 2)
+    guard fields.count > stime, pages.count > 1, let user = Double(fields[utime]), let system = Double(fields[stime]),
       let resident = Int64(pages[1])
     else { return nil }
     cpuSeconds = (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))

@@ -25,6 +25,7 @@ extension BuildStatistics {
     sum.checkFailures &+= other.checkFailures
     sum.fuel = Self.added(fuel, other.fuel)
     sum.microseconds &+= other.microseconds
+    sum.time = Self.added(time, other.time)
     sum.backs &+= other.backs
     sum.firstTrapAt = [firstTrapAt, other.firstTrapAt].compactMap(\.self).min()
     sum.lastBackAt = [lastBackAt, other.lastBackAt].compactMap(\.self).max()
@@ -36,6 +37,7 @@ extension BuildStatistics {
     sum.twin.checkFailures &+= other.twin.checkFailures
     sum.twin.fuel = Self.added(twin.fuel, other.twin.fuel)
     sum.twin.microseconds &+= other.twin.microseconds
+    sum.twin.time = Self.added(twin.time, other.twin.time)
     sum.twin.outcomeDifferences &+= other.twin.outcomeDifferences
     sum.twin.outputDifferences &+= other.twin.outputDifferences
     return sum

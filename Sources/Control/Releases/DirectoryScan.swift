@@ -22,10 +22,34 @@ extension ReleaseRunner {
       }
       guard let artifact = OfferedArtifact(pair: pair) else { continue }
       scan.seen.insert(mark)
+      if let why = stillRefused(artifact) {
+        note("\(pair).json is still refused: \(why)")
+        continue
+      }
       do throws(ReleaseError) {
         let rollout = try push(artifact, by: Self.directory, reason: "found in \(modules)", now: false, isOlder: false)
         if rollout.state == .refused { note("\(pair).json is refused: \(rollout.why)") }
-      } catch { note("\(pair).json is not released: \(error)") }
+      } catch {
+        if error.isOfDisk { scan.seen.remove(mark) }
+        note("\(pair).json is not released: \(error)")
+      }
     }
+  }
+
+  /// Why a build that was refused before would be refused again; nil: it was not, or another answer may come of it. What
+  /// was rehearsed badly is not rehearsed again for lying there: somebody may push it.
+  private func stillRefused(_ offered: OfferedArtifact) -> String? {
+    let (name, hash) = (offered.manifest.name, offered.manifest.hash)
+    guard let known = core.builds(of: name).last(where: { $0.build.hash == hash && $0.state == .refused }) else {
+      return nil
+    }
+    let last = core.ended(of: name).last { $0.to.hash == hash }
+    if let last, last.state == .refused, last.gate > .verify { return known.why }
+    var artifact = offered
+    if let key = options.trust.development { artifact.sign(with: key) }
+    do throws(ArtifactRefusal) {
+      _ = try VerifiedArtifact.judge(artifact.manifest, module: artifact.module, standing(of: name))
+      return nil
+    } catch { return error.description == known.why ? known.why : nil }
   }
 }

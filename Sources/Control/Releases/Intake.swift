@@ -13,7 +13,10 @@ package struct Intake {
     package var taken: [Manifest] = []
     /// By the manifest's file, with why.
     package var refused: [(file: String, why: String)] = []
-    /// Some were refused only because nobody signed them and nobody is trusted.
+    /// Builds that new rooms got, and get no more: why not, and what to do.
+    package var withdrawn: [String] = []
+    /// Nothing can be run: builds were refused only because nobody signed them and nobody is trusted. Nothing was
+    /// changed.
     package var needsKeys = false
   }
 
@@ -23,9 +26,15 @@ package struct Intake {
 
   /// Writes the registry and `current.json`. Precondition: no worker runs.
   package func run() throws(ArtifactError) -> Outcome {
-    var current = try files.current().filter { files.modulePath($0.value) != nil }
-    let before = current
     var outcome = Outcome()
+    var current: [String: ModuleHash] = [:]
+    let written = try files.current()
+    for (name, hash) in written.sorted(by: { $0.key < $1.key }) {
+      guard files.modulePath(hash) != nil, let manifest = files.manifest(hash) else { continue }
+      if let why = trust.refusal(of: manifest) { outcome.withdrawn.append(why) } else { current[name] = hash }
+    }
+    let before = current
+    var isForWantOfKeys = false
     for pair in OfferedArtifact.pairs(in: directory) {
       let file = pair.split(separator: "/").last.map { "\($0).json" } ?? pair
       guard let artifact = OfferedArtifact(pair: pair) else {
@@ -46,14 +55,15 @@ package struct Intake {
       let verified: VerifiedArtifact
       do throws(ArtifactRefusal) { verified = try judge(artifact) } catch {
         outcome.refused.append((file, error.description))
-        if error == .unsigned, trust.trusted.isEmpty { outcome.needsKeys = true }
+        if error == .unsigned, trust.trusted.isEmpty { isForWantOfKeys = true }
         continue
       }
       try files.keep(verified, lines: artifact.lines)
       current[name] = verified.manifest.hash
       outcome.taken.append(verified.manifest)
     }
-    if current != before { try files.setCurrent(current) }
+    outcome.needsKeys = isForWantOfKeys && current.isEmpty
+    if current != written, !outcome.needsKeys { try files.setCurrent(current) }
     return outcome
   }
 

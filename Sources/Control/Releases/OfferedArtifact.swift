@@ -61,17 +61,36 @@ package struct ReleaseTrust: Sendable {
   package var trustedNative: TrustedKeys
   /// Signs what comes unsigned, for development.
   package var development: SigningKey?
+  /// The key that was made for development, whether it is trusted or not.
+  private var ownKey: KeyID?
 
   /// `files`: where the development key is, or is made.
   package init(
     trusted: TrustedKeys, trustedNative: TrustedKeys, isDevelopment: Bool, _ files: ReleaseFiles
   ) throws(ArtifactError) {
     (self.trusted, self.trustedNative) = (trusted, trustedNative)
+    ownKey = (try? KeyFile.trusted(files.developmentKey + ".pub"))?.ids.first
     guard isDevelopment else { return }
-    let path = files.developmentKey
-    if !FileManager.default.fileExists(atPath: path) { try KeyFile.write(SigningKey(), to: path) }
-    let key = try KeyFile.signingKey(at: path)
+    let key = try KeyFile.signingKey(orNewAt: files.developmentKey)
     development = key
     self.trusted.insert(key.verifying)
+  }
+
+  /// Why no new room is made of a build that was taken before; nil: rooms are. Keys may be trusted no more, and a
+  /// server's own is trusted in development alone.
+  package func refusal(of manifest: Manifest) -> String? {
+    let subject = "no new room gets \(manifest.name) \(manifest.version)"
+    do throws(ArtifactRefusal) {
+      let signer = try VerifiedArtifact.signer(of: manifest, trusted)
+      guard manifest.format != .native || trustedNative.contains(signer) else {
+        throw ArtifactRefusal.nativeNotTrusted(signer)
+      }
+      return nil
+    } catch {
+      guard case .unknownKey(let key, _) = error, key == ownKey else { return "\(subject): \(error)" }
+      return
+        "\(subject): only this server's own key for development signed it, which is trusted with --dev alone: sign it "
+        + "with a key that is trusted (oneup sign NAME.json --key FILE) and release it, or start with --dev"
+    }
   }
 }

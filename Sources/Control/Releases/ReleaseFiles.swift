@@ -83,9 +83,28 @@ package struct ReleaseFiles: Sendable {
         "\(path) is damaged: restore it from a backup, or remove it, which forgets rollouts and bans")
     }
   }
+  /// The audit entries that were saved with the state.
+  func owed() throws(ArtifactError) -> OwedEntries? {
+    let path = "\(data)/releases/\(Self.state)"
+    guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
+    do { return try JSONDecoder().decode(Owing.self, from: bytes).owed } catch {
+      throw ArtifactError("\(path) is damaged at \"owed\": restore it from a backup, or remove that member")
+    }
+  }
+  private struct Owing: Decodable { var owed: OwedEntries? }
+  private struct Saved: Encodable {
+    var state: ReleaseState
+    var owed: OwedEntries
+    private enum Key: String, CodingKey { case owed }
+    func encode(to encoder: any Encoder) throws {
+      try state.encode(to: encoder)
+      var container = encoder.container(keyedBy: Key.self)
+      try container.encode(owed, forKey: .owed)
+    }
+  }
   /// Durable afterwards.
-  func save(_ core: Rollouts) throws(ArtifactError) {
-    try write(Answer.encode(core.state), to: Self.state, in: data + "/releases")
+  func save(_ core: Rollouts, _ owed: OwedEntries) throws(ArtifactError) {
+    try write(Answer.encode(Saved(state: core.state, owed: owed)), to: Self.state, in: data + "/releases")
     var bans: [String: [Ban]] = [:]
     for module in core.modules {
       let banned = core.banned(of: module)

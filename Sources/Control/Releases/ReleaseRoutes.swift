@@ -71,7 +71,7 @@ struct ReleaseRoutes: Sendable {
         withTwins: push.probation ?? true, isOlder: push.older ?? false)
       guard rollout.state != .refused else { return Answer.error(.unprocessableContent, rollout.why) }
       return Answer.json(.accepted, rollout)
-    } catch { return Answer.error(.unprocessableContent, error.description) }
+    } catch { return Answer.error(error.isOfDisk ? .serviceUnavailable : .unprocessableContent, error.description) }
   }
 
   private struct Order: Decodable {
@@ -120,6 +120,6 @@ struct ReleaseRoutes: Sendable {
       let rollout = try await releases.order(order, of: name, by: words.who, reason: words.reason)
       guard let rollout else { return Answer.json(.ok, ["module": name]) }
       return Answer.json(.ok, rollout)
-    } catch { return Answer.error(.conflict, error.description) }
+    } catch { return Answer.error(error.isOfDisk ? .serviceUnavailable : .conflict, error.description) }
   }
 }

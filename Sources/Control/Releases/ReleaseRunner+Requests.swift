@@ -47,20 +47,23 @@ extension ReleaseRunner {
     candidate.build = artifact.manifest.build
     candidate.scope = artifact.manifest.scope
     do throws(ArtifactError) { try options.files.stage(artifact) } catch {
-      throw ReleaseError(error.description)
+      options.files.dropStaged(candidate.build.hash)
+      throw Self.diskFails(error)
     }
-    var actions: [ReleaseAction] = []
     let rollout: Rollout
-    do throws(ReleaseError) { rollout = try core.push(candidate, at: Self.now(), into: &actions) } catch {
+    do throws(ReleaseError) {
+      // The first gate's answer is there when this is done.
+      rollout = try carryOut { (core: inout Rollouts, actions: inout [ReleaseAction]) throws(ReleaseError) in
+        try core.push(candidate, at: Self.now(), into: &actions)
+      }
+    } catch {
       // What is on its way already needs its files.
       if !core.running.contains(where: { $0.to.hash == candidate.build.hash }) {
         options.files.dropStaged(candidate.build.hash)
       }
       throw error
     }
-    quick = candidate.now ? quick.union([rollout.id]) : quick
-    // The first gate's answer is there when this is done.
-    perform(actions)
+    if candidate.now, core.running.contains(where: { $0.id == rollout.id }) { quick.insert(rollout.id) }
     return view(of: rollout)
   }
 
@@ -102,9 +105,9 @@ extension ReleaseRunner {
   func order(
     _ order: ReleaseOrder, of module: String, by who: String, reason: String
   ) throws(ReleaseError) -> RolloutView? {
-    var actions: [ReleaseAction] = []
-    let rollout = try core.order(order, module: module, by: who, reason: reason, at: Self.now(), into: &actions)
-    perform(actions)
+    let rollout = try carryOut { (core: inout Rollouts, actions: inout [ReleaseAction]) throws(ReleaseError) in
+      try core.order(order, module: module, by: who, reason: reason, at: Self.now(), into: &actions)
+    }
     return rollout.map(view(of:))
   }
 

@@ -14,27 +14,25 @@ import Wire
 actor ReleaseRunner {
   static let lookMilliseconds: Int64 = 250
   static let sweepMilliseconds: Int64 = 5_000
-  static let whyCharactersMax = 4_000
 
   let options: ReleaseOptions
   let modules: String
   let pool: WorkerPool
   let note: @Sendable (String) -> Void
   private let tell: @Sendable (_ event: String, _ json: [UInt8]) -> Void
-  private var audit: AuditLog<PosixFileSystem>
+  var audit: AuditLog<PosixFileSystem>
 
   var core: Rollouts
-  /// What is to be done, in order; a save that fails stops what is behind it.
-  private var todo: [ReleaseAction] = []
-  private var isPerforming = false
-  private var isDiskFailing = false
+  var work = ReleaseWork()
+  var isPerforming = false
+  var isDiskFailing = false
   /// Orders that are to be sent with the next batch.
-  private var waiting: [(module: String, room: RoomID, order: RoomOrder)] = []
+  var waiting: [(module: String, room: RoomID, order: RoomOrder)] = []
   /// Batches on their way, by module; a list that was asked for while there is one is old when it comes.
   private var outstanding: [String: Int] = [:]
   private var issued: [String: Int] = [:]
   var owners: [RoomID: UInt32] = [:]
-  private var rehearsals: [RolloutID: Task<Void, Never>] = [:]
+  var rehearsals: [RolloutID: Task<Void, Never>] = [:]
   /// What watchers were not told yet, and what they were told last.
   private var untold: [String: Rollout] = [:]
   private var told: [String: Rollout] = [:]
@@ -42,11 +40,13 @@ actor ReleaseRunner {
   /// Those that go into all rooms without a look at what they do.
   var quick: Set<RolloutID> = []
   var sweep = Sweep()
+  /// Monotonic microseconds.
+  private var nextSweep: Int64 = 0
   var scan = DirectoryScan()
   private var load = ProcessorLoad()
   private var sleeper: Task<Void, Never>?
   private var isWoken = false
-  private var isToBeScanned = true
+  var isToBeScanned = true
   private var isToBeOffered = false
 
   /// Throws where what the data directory says of rollouts cannot be read.
@@ -59,12 +59,22 @@ actor ReleaseRunner {
     pool = WorkerPool(workers, group)
     core = Rollouts(options.settings, state: try options.files.state())
     audit = try options.files.auditLog()
+    // Whoever was here before may have died between the state and the log.
+    work.unwritten = try options.files.owed()?.missing(in: audit.number) ?? []
+    work.covered = work.unwritten.count
   }
 
   // MARK: The loop
 
   /// Until the task is cancelled.
   func run() async {
+    for module in core.modules {
+      // Somebody who was trusted once may have signed it.
+      guard let build = core.current(of: module), let manifest = options.files.manifest(build.hash),
+        let why = options.trust.refusal(of: manifest)
+      else { continue }
+      handle(.distrusted(module: module, build.hash, why))
+    }
     for (module, hash) in (try? options.files.current()) ?? [:] {
       guard let manifest = options.files.manifest(hash) else { continue }
       handle(.currently(module: module, Build(version: manifest.version, hash: hash)))
@@ -85,10 +95,13 @@ actor ReleaseRunner {
       if core.running.isEmpty {
         await pool.close()
         await rest(milliseconds: Self.sweepMilliseconds)
-        if core.running.isEmpty { await sweepRooms() }
       } else {
         await look()
         await rest(milliseconds: Self.lookMilliseconds)
+      }
+      if Self.now().monotonic >= nextSweep {
+        await sweepRooms()
+        nextSweep = Self.now().monotonic + Self.sweepMilliseconds * 1_000
       }
     }
   }
@@ -98,11 +111,12 @@ actor ReleaseRunner {
     wake()
   }
   /// A worker that has just come may have read which builds are current a moment too early.
-  func workersChanged() {
+  func workersChanged() { offerSoon() }
+  func offerSoon() {
     isToBeOffered = true
     wake()
   }
-  private func wake() {
+  func wake() {
     isWoken = true
     sleeper?.cancel()
   }
@@ -127,13 +141,13 @@ actor ReleaseRunner {
       async let rooms = pool.inspect("rooms")
       handle(.statistics(await statistics()))
       let answers = await rooms
-      let looks = RoomLook.list(answers.answers)
+      let (looks, unknown) = RoomLook.list(answers.answers) { core.module(of: $0) }
       owners = Dictionary(looks.map { ($0.sight.id, $0.worker) }, uniquingKeysWith: { $1 })
       for module in watched where outstanding[module] ?? 0 == 0 && issued[module] == before[module] {
         handle(
           .rooms(
             module: module, looks.lazy.filter { $0.module == module }.map(\.sight),
-            isWhole: answers.served.count == options.shards))
+            isWhole: answers.served.count == options.shards, unknown: unknown))
       }
     }
     if let percent = load.percent(now: Self.now().monotonic) { handle(.load(percent: percent)) }
@@ -159,66 +173,9 @@ actor ReleaseRunner {
     return Now(wall: microseconds(CLOCK_REALTIME), monotonic: microseconds(CLOCK_MONOTONIC))
   }
 
-  // MARK: What happens, and what is done
+  // MARK: What is told
 
-  func handle(_ event: ReleaseEvent) {
-    var actions: [ReleaseAction] = []
-    core.handle(event, at: Self.now(), into: &actions)
-    perform(actions)
-  }
-
-  /// In order. What an action leads to at once is done after those that there are.
-  func perform(_ actions: [ReleaseAction]) {
-    todo += actions
-    guard !isPerforming else { return }
-    isPerforming = true
-    defer { isPerforming = false }
-    var done = 0
-    while done < todo.count {
-      do { try perform(todo[done]) } catch {
-        // Nothing that follows may be done. It is tried again with the next look.
-        if !isDiskFailing { note("releases stand still: \(error)") }
-        isDiskFailing = true
-        todo.removeFirst(done)
-        return
-      }
-      done += 1
-    }
-    todo = []
-    if isDiskFailing { note("releases go on: the disk takes what is written again") }
-    isDiskFailing = false
-    sendOrders()
-  }
-
-  private func perform(_ action: ReleaseAction) throws {
-    switch action {
-    case .save: try options.files.save(core)
-    case .verify(let id): try verify(id)
-    case .rehearse(let id, let module, let from, let to, let prepareOnly):
-      rehearsals[id] = Task {
-        let event = await RehearsalChild(
-          data: options.files.data, module: module, from: from, to: to, prepareOnly: prepareOnly,
-          seconds: options.rehearseSeconds
-        ).hold(id)
-        guard !Task.isCancelled else { return }
-        rehearsals[id] = nil
-        handle(event)
-        wake()
-      }
-    case .stopRehearsal(let id): rehearsals.removeValue(forKey: id)?.cancel()
-    case .room(let module, let room, let order): waiting.append((module, room, order))
-    case .offer(let module, let build):
-      var current = try options.files.current()
-      current[module] = build.hash
-      try options.files.setCurrent(current)
-      isToBeOffered = true
-      wake()
-    case .audit(let entry): try append(entry)
-    case .changed(let rollout): note(change: rollout)
-    }
-  }
-
-  private func note(change rollout: Rollout) {
+  func note(change rollout: Rollout) {
     untold[rollout.module] = rollout
     let last = told[rollout.module]
     let hasEnded = core.rollout(of: rollout.module) == nil
@@ -244,47 +201,9 @@ actor ReleaseRunner {
     untold = [:]
   }
 
-  private func append(_ entry: ReleaseAudit) throws(ArtifactError) {
-    var line = AuditEntry(
-      at: Self.now().wall, who: entry.who, what: entry.what.rawValue, module: entry.module, build: entry.build,
-      why: entry.why)
-    line.rooms = entry.rooms
-    // A room's own words may be long, and an entry that does not fit would hold up all that follow.
-    line.why = String(line.why.prefix(ReleaseRunner.whyCharactersMax))
-    do throws(ArtifactError) { try audit.append(line) } catch {
-      // What is in the file now is looked at anew.
-      audit = try options.files.auditLog()
-      throw error
-    }
-  }
-
-  private func verify(_ id: RolloutID) throws {
-    guard let rollout = core.running.first(where: { $0.id == id }) else { return }
-    let hash = rollout.to.hash
-    guard let artifact = options.files.staged(hash) ?? options.files.kept(hash) else {
-      return handle(.unverified(id, "its files are gone: bring it again"))
-    }
-    var standing = Standing(trusted: options.trust.trusted, now: Self.now().wall)
-    standing.trustedNative = options.trust.trustedNative
-    standing.current = core.current(of: rollout.module)
-    standing.known = core.known(of: rollout.module)
-    standing.banned = core.banned(of: rollout.module).map(\.build)
-    standing.olderIsAskedFor = core.isOlderAskedFor(id)
-    let verified: VerifiedArtifact
-    do throws(ArtifactRefusal) {
-      verified = try VerifiedArtifact.judge(artifact.manifest, module: artifact.module, standing)
-    } catch {
-      options.files.dropStaged(hash)
-      return handle(.unverified(id, error.description))
-    }
-    try options.files.keep(verified, lines: artifact.lines)
-    options.files.dropStaged(hash)
-    handle(.verified(id))
-  }
-
   // MARK: Rooms
 
-  private func sendOrders() {
+  func sendOrders() {
     guard !waiting.isEmpty else { return }
     let batch = waiting
     waiting = []

@@ -1,54 +1,46 @@
-// Rooms that sleep keep the build that they fell asleep with. Where it was replaced meanwhile, they follow when they wake.
+// Rooms that sleep keep the build that they fell asleep with. What became of it meanwhile, they learn when they wake.
 import Artifacts
 import Core
 import ReleaseCore
 
 struct Sweep: Sendable {
-  /// Rooms that could not be carried over, by the build that they were to get.
-  var failed: [RoomID: ModuleHash] = [:]
+  /// What rooms could not do: not asked again.
+  var failed: [RoomID: RoomOrder] = [:]
   static let failedMax = 100_000
 }
 
 extension ReleaseRunner {
-  /// Carries rooms that are awake with a replaced build over to the current one. Nobody is asked where none was replaced.
+  /// Brings rooms that are awake with another build than they should have where they belong, whatever rollouts run.
+  /// Nobody is asked where all rooms have the same one.
   func sweepRooms() async {
-    var targets: [ModuleHash: ModuleHash] = [:]
-    for module in core.modules {
-      guard let current = core.current(of: module) else { continue }
-      for build in core.builds(of: module) where isReplaced(build, by: current) {
-        targets[build.build.hash] = current.hash
-      }
-    }
-    guard !targets.isEmpty else { return }
-    let running = Set(await statistics().flatMap(\.builds).filter { $0.rooms > 0 }.map(\.sha256))
-    guard targets.keys.contains(where: { running.contains($0.description) }) else { return }
+    guard core.mayHaveStrays, await statistics().flatMap(\.builds).contains(where: mayStray) else { return }
     var orders: [(worker: UInt32, command: OwnedCommand)] = []
-    var rooms: [(RoomID, ModuleHash)] = []
-    for look in RoomLook.list(await pool.inspect("rooms").answers) {
-      guard let target = targets[look.sight.build], look.sight.isAwake, !look.sight.isFrozen,
-        sweep.failed[look.sight.id] != target, core.rollout(of: look.module) == nil
-      else { continue }
-      orders.append((look.worker, .upgrade(look.sight.id, to: target, probationEvents: 0, probationSeconds: 0)))
-      rooms.append((look.sight.id, target))
+    var rooms: [(id: RoomID, order: RoomOrder)] = []
+    for look in RoomLook.list(await pool.inspect("rooms").answers, naming: { core.module(of: $0) }).rooms {
+      guard let order = core.correction(of: look.sight, in: look.module), sweep.failed[look.sight.id] != order else {
+        continue
+      }
+      orders.append((look.worker, OwnedCommand(look.sight.id, order)))
+      rooms.append((look.sight.id, order))
     }
-    for ((room, target), answer) in zip(rooms, await pool.run(orders)) {
+    for (room, answer) in zip(rooms, await pool.run(orders)) {
       switch RoomRefusal(answer) {
       case .cannotCarry(let why)?, .failed(let why)?:
-        note("room \(room) stays on its build: \(why)")
-        if sweep.failed.count < Sweep.failedMax { sweep.failed[room] = target }
+        note("room \(room.id) stays on its build: \(why)")
+        if sweep.failed.count < Sweep.failedMax { sweep.failed[room.id] = room.order }
       default: break
       }
     }
   }
 
-  /// A release for some rooms only is newer than what all get, and stays.
-  private func isReplaced(_ build: KnownBuild, by current: Build) -> Bool {
-    switch build.state {
-    case .banned: return true
-    case .previous:
-      guard let old = ReleaseName(build.build.version), let new = ReleaseName(current.version) else { return false }
-      return old < new
-    default: return false
+  /// Some room that runs it may have to do something.
+  private func mayStray(_ build: BuildStatistics) -> Bool {
+    guard let hash = ModuleHash(hex: build.sha256) else { return false }
+    return [true, false].contains { isOnProbation in
+      let count = isOnProbation ? build.probation : build.rooms - min(build.rooms, build.probation)
+      let any = RoomSight(
+        id: RoomID(0), key: "", build: hash, isAwake: true, isOnProbation: isOnProbation, events: 0)
+      return count > 0 && core.correction(of: any, in: build.module) != nil
     }
   }
 }

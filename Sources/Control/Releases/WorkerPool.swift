@@ -4,8 +4,8 @@ import NIOCore
 import Wire
 
 actor WorkerPool {
-  /// Commands that one worker has at a time: its turn takes what it can, and answers before the rest is sent.
-  static let inFlightMax = 128
+  /// Commands that one worker has at a time: what they do is done in one turn, in which no player is heard.
+  static let inFlightMax = 16
   /// How long a busy room, or one whose shard is changing hands, is tried again.
   private static let patience = Duration.seconds(2)
   private static let pause = Duration.milliseconds(10)

@@ -66,6 +66,8 @@ package struct GatewayCore {
     addresses[address] = count
     if count > settings.connectionsPerAddressMax {
       fail(id, .tooMany, "too many connections from this address", retry: Limits.retryUnavailableMilliseconds)
+    } else if connectionCount > settings.connectionsMax {
+      fail(id, .tooMany, "this server takes no more connections just now", retry: Limits.retryUnavailableMilliseconds)
     } else {
       handshakes.add(id, at: now.monotonic + settings.handshakeMicroseconds)
     }

@@ -14,7 +14,7 @@ package struct LinkID: Hashable, Sendable {
   package let life: UInt32
 }
 
-/// Where a connection comes from: an IPv6 address, or an IPv4 one mapped into it.
+/// Where a connection comes from: the network of an IPv6 address, or an IPv4 address mapped into one.
 package struct ClientAddress: Hashable, Sendable {
   package var high: UInt64
   package var low: UInt64
@@ -34,6 +34,8 @@ package struct GatewaySettings: Sendable {
   package var ownerWaitMicroseconds: Int64 = Limits.ownerWaitSeconds * 1_000_000
   /// Of this loop.
   package var connectionsPerAddressMax: Int = Limits.connectionsPerAddressMax
+  /// Of this loop.
+  package var connectionsMax = Int.max
   /// 0: no bound.
   package var framesPerSecond: Int = Limits.framesPerSecond
   package var framesBurst: Int = Limits.framesBurst

@@ -15,6 +15,8 @@ class ClientStream: ClientTransport {
   private var carry: ByteBuffer?
   private var isPaused = false
   private(set) var isFinishing = false
+  /// The loop has been told; its place may be another's by now.
+  private var isGone = false
 
   /// A client that does not read its last frame is cut off after this.
   private static let lingerTime = TimeAmount.seconds(2)
@@ -28,7 +30,9 @@ class ClientStream: ClientTransport {
     loop = other.loop
     id = other.id
     channel = other.channel
-    loop.replaceTransport(of: id, by: self)
+    isGone = other.isGone
+    isFinishing = other.isFinishing
+    if !isGone { loop.replaceTransport(of: id, by: self) }
   }
 
   /// Once, when the channel is active.
@@ -38,7 +42,9 @@ class ClientStream: ClientTransport {
   }
   func closed() {
     isFinishing = true
-    if let id { loop.close(id) }
+    guard let id, !isGone else { return }
+    isGone = true
+    loop.close(id)
   }
 
   // MARK: In

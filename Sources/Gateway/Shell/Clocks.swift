@@ -20,6 +20,15 @@ enum Clocks {
   }
 }
 
+enum Descriptors {
+  /// How many this process may have open.
+  static var max: Int {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1_024 }
+    return Int(clamping: limit.rlim_cur)
+  }
+}
+
 extension ClientAddress {
   /// Connections over Unix sockets count as one address.
   init(_ address: SocketAddress?) {
@@ -35,6 +44,8 @@ extension ClientAddress {
         high = UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
         low = UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
       }
+      // Whoever has one IPv6 address has 2^64 of them, and counts as one; IPv4's, mapped, keep theirs.
+      if high != 0 { low = 0 }
     default: break
     }
   }

@@ -17,11 +17,16 @@ package struct GatewayConfiguration: Sendable {
   package var framesPerSecond = Limits.framesPerSecond
   package var framesBurst = Limits.framesBurst
   package var connectionsPerAddressMax = Limits.connectionsPerAddressMax
+  /// Of all loops. The rest of the process's descriptors is for links: without one a new worker could not be reached.
+  package var connectionsMax = Descriptors.max - GatewayConfiguration.descriptorsKept
+  private static let descriptorsKept = 192
   package var outboundBytesMax = Limits.outboundBytesMax
   /// Lines for the log. Called from any thread.
   package var log: @Sendable (String) -> Void = { _ in }
   /// About ten times a second, while every loop turns: what they have to do. Called from any thread.
   package var onBeat: @Sendable (Vitals) -> Void = { _ in }
+  /// The gateway can do its work no more, for the reason given: its process should end. Called from any thread.
+  package var onBroken: @Sendable (String) -> Void = { _ in }
 
   /// PEM files. Read again for new connections when they have changed.
   package struct Certificate: Sendable, Hashable {
@@ -48,6 +53,7 @@ package struct GatewayConfiguration: Sendable {
     settings.framesPerSecond = framesPerSecond
     settings.framesBurst = framesBurst
     settings.connectionsPerAddressMax = max(1, connectionsPerAddressMax / loops)
+    settings.connectionsMax = max(1, connectionsMax / loops)
     settings.outboundBytesMax = outboundBytesMax
     return settings
   }

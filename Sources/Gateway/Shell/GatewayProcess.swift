@@ -28,6 +28,11 @@ package final class GatewayProcess: Sendable {
     var window = LatencyWindow()
   }
   private static let backlog: CInt = 4_096
+  /// A player whose machine or network went without a word is noticed after a minute at most: silent for 30 s, it is asked
+  /// three times, 10 s apart; what it does not confirm is not waited for any longer.
+  private static let watch: [(option: CInt, value: CInt)] = [
+    (CInt(TCP_KEEPIDLE), 30), (CInt(TCP_KEEPINTVL), 10), (CInt(TCP_KEEPCNT), 3), (CInt(TCP_USER_TIMEOUT), 60_000),
+  ]
 
   /// Throws where the configuration cannot work; nothing is listened on yet.
   package init(_ configuration: GatewayConfiguration) throws {
@@ -69,7 +74,11 @@ package final class GatewayProcess: Sendable {
     let channel = try ServerBootstrap(group: loop.eventLoop)
       .serverChannelOption(.maxMessagesPerRead, value: 64)
       .serverChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try Self.put(socket, at: place) }
+        channel.eventLoop.makeCompletedFuture {
+          try Self.put(socket, at: place)
+          // Without descriptors left, it is asked again in a second instead of all the time.
+          try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler(shouldForwardIOErrorCaught: false))
+        }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.socketOption(.so_keepalive), value: 1)
@@ -83,6 +92,11 @@ package final class GatewayProcess: Sendable {
       }
       .withBoundSocket(place).wait()
     listeners.withLock { $0.append(channel) }
+    channel.closeFuture.whenComplete { [weak self] _ in
+      // By `stop`, which empties the list, or because the kernel refused for good: then nobody could come in any more.
+      guard let self, !listeners.withLock({ $0.isEmpty }) else { return }
+      configuration.onBroken("a listening socket has failed")
+    }
   }
 
   /// NIO listens again on a socket that it is given, with a queue of 128. When all players come back at once to a new
@@ -99,6 +113,11 @@ package final class GatewayProcess: Sendable {
   }
   /// Consumes `socket`.
   private static func put(_ socket: CInt, at place: CInt) throws {
+    // Connections take them over from their listening socket.
+    for (option, value) in watch {
+      var value = value
+      setsockopt(socket, CInt(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<CInt>.size))
+    }
     guard fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK) == 0, listen(socket, backlog) == 0,
       dup2(socket, place) == place, fcntl(place, F_SETFD, FD_CLOEXEC) == 0
     else { throw GatewayError("listening on descriptor \(socket): error \(errno); is it a bound socket?") }
@@ -112,7 +131,11 @@ package final class GatewayProcess: Sendable {
 
   /// Stops accepting and closes every connection; the members' rooms keep their places. Returns when all is closed.
   package func stop() {
-    for listener in listeners.withLock({ $0 }) { try? listener.close().wait() }
+    let all = listeners.withLock { listeners in
+      defer { listeners = [] }
+      return listeners
+    }
+    for listener in all { try? listener.close().wait() }
     for loop in loops { try? loop.eventLoop.submit { loop.stop() }.wait() }
     // Closes all channels of its loops.
     try? group.syncShutdownGracefully()

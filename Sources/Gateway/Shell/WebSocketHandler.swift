@@ -93,6 +93,8 @@ final class WebSocketHandler: ClientStream, ChannelInboundHandler {
       }
       receiveMessage(ByteBuffer(bytes: binary))
     case .ping:
+      // Who does not read them gets none: they would wait here without a bound.
+      guard context.channel.isWritable else { break }
       context.writeAndFlush(
         wrapOutboundOut(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData)), promise: nil)
     case .connectionClose:

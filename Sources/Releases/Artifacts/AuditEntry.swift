@@ -26,6 +26,8 @@ package struct AuditEntry: Hashable, Sendable {
   ]
   /// More of them are cut, which the line says.
   static let roomsMax = 1_000
+  /// Of a reason; the rest is cut. A room's own words may be any, and an entry that does not fit would hold up all others.
+  package static let whyBytesMax = 4_000
 
   /// Without the link to the line before.
   package var json: JSON {
@@ -36,11 +38,23 @@ package struct AuditEntry: Hashable, Sendable {
     members["what"] = .text(what)
     members["module"] = .text(module)
     members["version"] = .text(version)
-    members["why"] = .text(why)
+    members["why"] = .text(AuditEntry.cut(why))
     if let hash { members["sha256"] = .text(hash.description) }
     if !rooms.isEmpty { members["rooms"] = .array(rooms.prefix(AuditEntry.roomsMax).map { .text($0.description) }) }
     if rooms.count > AuditEntry.roomsMax { members["roomsLeftOut"] = .number(rooms.count - AuditEntry.roomsMax) }
     return .object(members)
+  }
+
+  private static func cut(_ why: String) -> String {
+    guard why.utf8.count > whyBytesMax else { return why }
+    let end = why.utf8.index(why.startIndex, offsetBy: whyBytesMax)
+    // Between two characters of Unicode, however many of them a letter is made of.
+    return String(why.unicodeScalars[..<(end.samePosition(in: why.unicodeScalars) ?? before(end, in: why))])
+  }
+  private static func before(_ end: String.Index, in text: String) -> String.Index {
+    var end = end
+    repeat { end = text.utf8.index(before: end) } while end.samePosition(in: text.unicodeScalars) == nil
+    return end
   }
 
   /// nil where something is missing or of another kind.

@@ -56,7 +56,8 @@ package struct AuditLog<System: FileSystem>: Sendable {
     return file
   }
 
-  /// Durable when it returns; gives the entry its number. After an error the log is to be opened anew.
+  /// Durable when it returns; gives the entry its number. After an error it is the same entry that comes next, which is
+  /// written over what the first try may have left, or the log is to be opened anew.
   package mutating func append(_ entry: AuditEntry) throws(ArtifactError) {
     var numbered = entry
     numbered.number = number + 1

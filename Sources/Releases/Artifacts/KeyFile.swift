@@ -6,7 +6,8 @@ package enum KeyFile {
   private static let begin = "-----BEGIN ONEUP SIGNING KEY-----"
   private static let end = "-----END ONEUP SIGNING KEY-----"
 
-  /// Writes `path` (mode 0600) and `path.pub`. Never replaces a key: what it signed would be worthless.
+  /// Writes `path` (mode 0600) and `path.pub`, each whole and durable or not at all. Never replaces a key: what it signed
+  /// would be worthless.
   package static func write(_ key: SigningKey, to path: String) throws(ArtifactError) {
     let secret = """
       # OneUp signing key \(key.verifying.id). Keep it secret: whoever has it can put builds on servers that trust it.
@@ -20,6 +21,22 @@ package enum KeyFile {
       unlink(path)
       throw error
     }
+  }
+
+  /// The key at `path`, which is made where there is none. Whoever was killed while making it left nothing, a whole key
+  /// without its public half, which is written then, or in older versions an empty file, which is no key.
+  package static func signingKey(orNewAt path: String) throws(ArtifactError) -> SigningKey {
+    var status = stat()
+    if stat(path, &status) == 0, status.st_size == 0 { unlink(path) }
+    guard stat(path, &status) == 0 else {
+      unlink(path + ".pub")
+      let key = SigningKey()
+      try write(key, to: path)
+      return key
+    }
+    let key = try signingKey(at: path)
+    if stat(path + ".pub", &status) != 0 { try create(path + ".pub", publicText(key.verifying), mode: 0o644) }
+    return key
   }
 
   package static func publicText(_ key: VerifyingKey) -> String {
@@ -74,19 +91,30 @@ package enum KeyFile {
   }
 
   private static func create(_ path: String, _ text: String, mode: mode_t) throws(ArtifactError) {
-    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
-    guard file >= 0 else {
+    let scratch = "\(path).\(getpid()).part"
+    unlink(scratch)
+    let file = open(scratch, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+    guard file >= 0 else { throw failure("make", path) }
+    defer { unlink(scratch) }
+    let bytes = Array(text.utf8)
+    // In one write: it is a few hundred bytes of a new file.
+    let isWritten = Glibc.write(file, bytes, bytes.count) == bytes.count && fsync(file) == 0
+    close(file)
+    guard isWritten else { throw failure("write", path) }
+    // Unlike a rename this replaces nothing.
+    guard link(scratch, path) == 0 else {
       if errno == EEXIST { throw ArtifactError("\(path) is there already and is not replaced; name another file") }
       throw failure("make", path)
     }
-    defer { close(file) }
-    let bytes = Array(text.utf8)
-    // In one write: it is a few hundred bytes of a new file.
-    guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
-      let error = failure("write", path)
-      unlink(path)
-      throw error
-    }
+    syncDirectory(of: path)
+  }
+
+  private static func syncDirectory(of path: String) {
+    let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+    let directory = open(parent, O_RDONLY | O_CLOEXEC)
+    guard directory >= 0 else { return }
+    fsync(directory)
+    close(directory)
   }
 
   private static func read(_ path: String) throws(ArtifactError) -> (bytes: [UInt8], mode: mode_t) {

@@ -22,6 +22,8 @@ package struct BuildStatistics: Hashable, Codable, Sendable {
   /// Pairs of a bucket's upper bound and how many events fell into it.
   package var fuel: [[UInt64]] = []
   package var microseconds: UInt64 = 0
+  /// The same of microseconds: of the events whose time was measured.
+  package var time: [[UInt64]] = []
   /// Rooms that left this build for the one they had before.
   package var backs: UInt64 = 0
   /// Microseconds since 1970.
@@ -39,14 +41,15 @@ package struct BuildStatistics: Hashable, Codable, Sendable {
     package var checkFailures: UInt64 = 0
     package var fuel: [[UInt64]] = []
     package var microseconds: UInt64 = 0
+    package var time: [[UInt64]] = []
     /// Events whose outcome (applied, refused, failed) was another than the speaker's.
     package var outcomeDifferences: UInt64 = 0
     package var outputDifferences: UInt64 = 0
     package init() {}
 
     private enum CodingKeys: String, CodingKey {
-      case events, traps, refusals, outputs, outputBytes, checkFailures, fuel, microseconds, outcomeDifferences
-      case outputDifferences
+      case events, traps, refusals, outputs, outputBytes, checkFailures, fuel, microseconds, time
+      case outcomeDifferences, outputDifferences
     }
     package init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -59,6 +62,7 @@ package struct BuildStatistics: Hashable, Codable, Sendable {
       checkFailures = try count(.checkFailures)
       fuel = try container.decodeIfPresent([[UInt64]].self, forKey: .fuel) ?? []
       microseconds = try count(.microseconds)
+      time = try container.decodeIfPresent([[UInt64]].self, forKey: .time) ?? []
       outcomeDifferences = try count(.outcomeDifferences)
       outputDifferences = try count(.outputDifferences)
     }
@@ -68,7 +72,7 @@ package struct BuildStatistics: Hashable, Codable, Sendable {
 
   private enum CodingKeys: String, CodingKey {
     case module, version, sha256, rooms, probation, events, traps, sharedTraps, refusals, outputs, outputBytes
-    case memoryBytes, checkFailures, fuel, microseconds, backs, firstTrapAt, lastBackAt, twin
+    case memoryBytes, checkFailures, fuel, microseconds, time, backs, firstTrapAt, lastBackAt, twin
   }
   package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -88,6 +92,7 @@ package struct BuildStatistics: Hashable, Codable, Sendable {
     checkFailures = try count(.checkFailures)
     fuel = try container.decodeIfPresent([[UInt64]].self, forKey: .fuel) ?? []
     microseconds = try count(.microseconds)
+    time = try container.decodeIfPresent([[UInt64]].self, forKey: .time) ?? []
     backs = try count(.backs)
     firstTrapAt = try container.decodeIfPresent(Int64.self, forKey: .firstTrapAt)
     lastBackAt = try container.decodeIfPresent(Int64.self, forKey: .lastBackAt)

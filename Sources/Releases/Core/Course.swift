@@ -75,7 +75,9 @@ struct Course: Hashable, Codable, Sendable {
   func isFor(_ room: RoomSight) -> Bool { scope.isEmpty || scope.contains { room.key.hasPrefix($0) } }
   /// Rooms that it can be brought to.
   func canTake(_ room: RoomSight) -> Bool {
-    isFor(room) && !room.isFrozen && staying[room.build.description] == nil && failed[room.id.description] == nil
+    // Asked of thousands of rooms at a time: names are written out only where something bears one.
+    isFor(room) && !room.isFrozen && (staying.isEmpty || staying[room.build.description] == nil)
+      && (failed.isEmpty || failed[room.id.description] == nil)
   }
   func isNew(_ room: RoomSight) -> Bool { room.build == rollout.to.hash }
 

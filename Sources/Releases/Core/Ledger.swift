@@ -17,8 +17,9 @@ struct Counts: Hashable, Codable, Sendable {
   var outputDifferences: UInt64 = 0
   /// Rooms that left it for the version before.
   var backs: UInt64 = 0
-  /// Events by the upper bound of their fuel.
-  var fuel: [UInt64: UInt64] = [:]
+  /// Events by the upper bound of their fuel, and of their microseconds where those were measured.
+  var fuel = Buckets()
+  var time = Buckets()
 
   private static var fields: [WritableKeyPath<Counts, UInt64>] {
     [
@@ -27,13 +28,29 @@ struct Counts: Hashable, Codable, Sendable {
     ]
   }
 
+  private enum CodingKeys: String, CodingKey {
+    case events, traps, sharedTraps, refusals, outputs, outputBytes, checkFailures, microseconds
+    case outcomeDifferences, outputDifferences, backs, fuel, time
+  }
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    func count(_ key: CodingKeys) throws -> UInt64 { try container.decode(UInt64.self, forKey: key) }
+    (events, traps, sharedTraps) = (try count(.events), try count(.traps), try count(.sharedTraps))
+    (refusals, outputs, outputBytes) = (try count(.refusals), try count(.outputs), try count(.outputBytes))
+    (checkFailures, microseconds, backs) = (try count(.checkFailures), try count(.microseconds), try count(.backs))
+    (outcomeDifferences, outputDifferences) = (try count(.outcomeDifferences), try count(.outputDifferences))
+    fuel = try container.decode(Buckets.self, forKey: .fuel)
+    // States of older programs have none.
+    time = try container.decodeIfPresent(Buckets.self, forKey: .time) ?? Buckets()
+  }
+
   init() {}
   /// As the speaking version.
   init(speaking build: BuildStatistics) {
     (events, traps, sharedTraps) = (build.events, build.traps, build.sharedTraps)
     (refusals, outputs, outputBytes) = (build.refusals, build.outputs, build.outputBytes)
     (checkFailures, microseconds, backs) = (build.checkFailures, build.microseconds, build.backs)
-    add(buckets: build.fuel)
+    (fuel, time) = (Buckets(build.fuel), Buckets(build.time))
   }
   /// As the silent one.
   init(silent build: BuildStatistics) {
@@ -42,19 +59,14 @@ struct Counts: Hashable, Codable, Sendable {
     (outputs, outputBytes) = (twin.outputs, twin.outputBytes)
     (checkFailures, microseconds) = (twin.checkFailures, twin.microseconds)
     (outcomeDifferences, outputDifferences) = (twin.outcomeDifferences, twin.outputDifferences)
-    add(buckets: twin.fuel)
-  }
-
-  private mutating func add(buckets: [[UInt64]]) {
-    for bucket in buckets where bucket.count == 2 {
-      fuel[bucket[0]] = fuel[bucket[0], default: 0].addingReportingOverflow(bucket[1]).partialValue
-    }
+    (fuel, time) = (Buckets(twin.fuel), Buckets(twin.time))
   }
 
   /// Counts come from other processes: they never overflow here.
   mutating func add(_ other: Counts) {
     for field in Counts.fields { self[keyPath: field] &+= other[keyPath: field] }
-    for (bound, count) in other.fuel { fuel[bound] = fuel[bound, default: 0] &+ count }
+    fuel.add(other.fuel)
+    time.add(other.time)
   }
 
   /// What was counted after `earlier`; all of it where counting began anew.
@@ -62,29 +74,17 @@ struct Counts: Hashable, Codable, Sendable {
     guard Counts.fields.allSatisfy({ self[keyPath: $0] >= earlier[keyPath: $0] }) else { return self }
     var difference = self
     for field in Counts.fields { difference[keyPath: field] -= earlier[keyPath: field] }
-    for (bound, count) in earlier.fuel {
-      let now = fuel[bound] ?? 0
-      difference.fuel[bound] = now > count ? now - count : nil
-    }
+    difference.fuel = fuel.since(earlier.fuel)
+    difference.time = time.since(earlier.time)
     return difference
-  }
-
-  /// The bound that 99 of 100 events keep.
-  var fuelP99: UInt64 {
-    let total = fuel.values.reduce(0, &+)
-    var sum: UInt64 = 0
-    for (bound, count) in fuel.sorted(by: { $0.key < $1.key }) {
-      sum &+= count
-      if sum >= total - total / 100 { return bound }
-    }
-    return 0
   }
 
   func stats(memoryBytes: UInt64) -> Stats {
     var stats = Stats()
     (stats.events, stats.traps, stats.refusals) = (events, traps, refusals)
     (stats.outputs, stats.outputBytes, stats.checkFailures) = (outputs, outputBytes, checkFailures)
-    (stats.fuelP99, stats.memoryBytes, stats.microseconds) = (fuelP99, memoryBytes, microseconds)
+    (stats.fuelP99, stats.memoryBytes) = (fuel.p99, memoryBytes)
+    (stats.microseconds, stats.microsecondsP99) = (microseconds, time.p99)
     return stats
   }
 }

@@ -96,6 +96,8 @@ package enum RoomOrder: Hashable, Sendable {
 package enum ReleaseEvent: Sendable {
   /// Which build new rooms of a name get, as the server's directory says at start. What is known already wins.
   case currently(module: String, Build)
+  /// At start: whoever signed the build is not trusted any more, and why nobody may be given it.
+  case distrusted(module: String, ModuleHash, String)
   /// The artifact is right and is kept under its hash.
   case verified(RolloutID)
   /// Why it is not taken.
@@ -104,13 +106,12 @@ package enum ReleaseEvent: Sendable {
   /// The rehearsal itself could not be held: why.
   case unrehearsed(RolloutID, String)
   /// All rooms of a module, asked for after the last order was answered. `isWhole`: every shard's owner has answered.
-  case rooms(module: String, [RoomSight], isWhole: Bool)
+  /// `unknown`: rooms that sleep and of which nobody knows whose they are until they wake.
+  case rooms(module: String, [RoomSight], isWhole: Bool, unknown: Int = 0)
   /// Of all workers that answered.
   case statistics([WorkerStatistics])
   /// What became of an order; nil: it was done.
   case answered(module: String, RoomID, RoomOrder, RoomRefusal?)
-  /// Something that no count shows was blamed on a build: its worker hung or died at it.
-  case blamed(module: String, ModuleHash, String)
   /// How busy the machine's processors are, in percent of all.
   case load(percent: Int)
   /// At least each second.
@@ -168,5 +169,9 @@ package struct ReleaseAudit: Hashable, Sendable {
 /// Why an order or a push is not carried out, with what to do.
 package struct ReleaseError: Error, Hashable, Sendable, CustomStringConvertible {
   package var description: String
-  package init(_ description: String) { self.description = description }
+  /// The order was right, and the disk did not take what follows from it: nothing has changed.
+  package var isOfDisk = false
+  package init(_ description: String, isOfDisk: Bool = false) {
+    (self.description, self.isOfDisk) = (description, isOfDisk)
+  }
 }

@@ -33,7 +33,7 @@ package struct ReleaseSettings: Hashable, Sendable {
   package var fuelRatioMax: Double? = 1.5
   /// More fuel than this it must be, too.
   package var fuelSlack: UInt64 = 20_000
-  /// Of the time per event, against the old one's.
+  /// Of the new version's time per event at 99 %, against the old one's on the same events.
   package var timeRatioMax: Double? = 3
   package var timeSlackMicroseconds: UInt64 = 100
   /// Of the largest room's memory, against the old one's largest.

@@ -1,6 +1,6 @@
 // Evidence: what a version did with events.
 
-/// Counted over events; `fuelP99` and `memoryBytes` are of one event and one room.
+/// Counted over events; `fuelP99` and `microsecondsP99` are of one event, `memoryBytes` of one room.
 package struct Stats: Hashable, Codable, Sendable {
   package var events: UInt64 = 0
   package var traps: UInt64 = 0
@@ -13,10 +13,13 @@ package struct Stats: Hashable, Codable, Sendable {
   package var checkFailures: UInt64 = 0
   /// Running time; 0 where it was not measured.
   package var microseconds: UInt64 = 0
+  /// What 99 of 100 events keep; 0 where it was not measured.
+  package var microsecondsP99: UInt64 = 0
   package init() {}
 
   private enum CodingKeys: String, CodingKey {
     case events, traps, refusals, outputs, outputBytes, fuelP99, memoryBytes, checkFailures, microseconds
+    case microsecondsP99
   }
   package init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -30,6 +33,7 @@ package struct Stats: Hashable, Codable, Sendable {
     memoryBytes = try count(.memoryBytes)
     checkFailures = try count(.checkFailures)
     microseconds = try count(.microseconds)
+    microsecondsP99 = try count(.microsecondsP99)
   }
 }
 
@@ -63,10 +67,15 @@ package struct Report: Hashable, Codable, Sendable {
   package var outputDifferences: UInt64 = 0
   /// At most 20.
   package var stateDifferences: [StateDifference] = []
+  /// How much of a room's life was played, of the room with least and in the median; nil: of none.
+  package var historySecondsMin: Double?
+  package var historySecondsMedian: Double?
   /// Sentences.
   package var problems: [String] = []
   /// Sentences about what is worth knowing and nobody's fault.
   package var notes: [String]?
+  /// Nothing was replayed: why not.
+  package var skipped: String?
   package var verdict: Verdict
   package init(verdict: Verdict) { self.verdict = verdict }
 }

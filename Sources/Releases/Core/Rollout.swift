@@ -29,13 +29,26 @@ package enum RolloutState: String, Codable, Sendable {
   case rolledBack
 }
 
+/// Of the rooms that are awake, but for `asleep`.
 package struct RoomCounts: Hashable, Codable, Sendable {
   package var new = 0
   package var old = 0
   /// Of the new ones: those whose old version goes on beside it.
   package var probation = 0
   package var total = 0
+  /// Those that sleep: they are left alone, and follow when they wake.
+  package var asleep = 0
   package init() {}
+
+  private enum CodingKeys: String, CodingKey { case new, old, probation, total, asleep }
+  package init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    new = try container.decode(Int.self, forKey: .new)
+    old = try container.decode(Int.self, forKey: .old)
+    probation = try container.decode(Int.self, forKey: .probation)
+    total = try container.decode(Int.self, forKey: .total)
+    asleep = try container.decodeIfPresent(Int.self, forKey: .asleep) ?? 0
+  }
 }
 
 /// The same events under both versions.

@@ -25,6 +25,11 @@ extension Rollouts {
     course.rollout.rehearsal = report
     needsSave = true
     let isAlone = course.isNow || course.isOnTrial || course.rollout.from == nil
+    if isAlone {
+      course.rollout.rehearsal?.skipped =
+        course.rollout.from == nil
+        ? "it is the first build of its module" : "\(course.who) wanted it at once: \(course.reason)"
+    }
     let text = isAlone && report.verdict != .bad ? "it is compiled and loads" : Rollouts.text(of: report)
     effects.append(course.audit(.rehearsed, text))
     guard report.verdict != .bad else {
@@ -114,13 +119,13 @@ extension Rollouts {
     needsSave = true
   }
 
-  mutating func finishPermanent(_ course: inout Course, _ stay: Int, _ now: Now) {
+  mutating func finishPermanent(_ course: inout Course, _ stay: Int, _ sleepers: String?, _ now: Now) {
     let rollout = course.rollout
     if course.bansOld, let from = rollout.from {
       set(rollout.module, from, .banned, why: course.reason, now)
       effects.append(course.audit(.banned, by: course.who, of: from, course.reason))
     }
-    let left = stay == 0 ? "" : "; \(count(stay, "room")) stay on what they had"
+    let left = (stay == 0 ? "" : "; \(count(stay, "room")) stay on what they had") + (sleepers.map { "; \($0)" } ?? "")
     course.become(.done, .permanent, "\(count(rollout.rooms.new, "room")) run it\(left)", now)
     effects.append(course.audit(.done, course.rollout.why))
     course.hasEnded = true

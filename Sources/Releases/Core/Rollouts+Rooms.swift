@@ -50,6 +50,10 @@ extension Rollouts {
     var counts = RoomCounts()
     var able = 0
     for room in view.rooms.values where course.isFor(room) {
+      guard room.isAwake else {
+        counts.asleep += 1
+        continue
+      }
       counts.total += 1
       if course.isNew(room) {
         counts.new += 1
@@ -75,7 +79,7 @@ extension Rollouts {
     return (awake * settings.percents[min(step, settings.percents.count) - 1] + 99) / 100
   }
   private func awake(_ course: Course, _ view: RoomView) -> [RoomSight] {
-    view.rooms.values.filter { course.canTake($0) && ($0.isAwake || course.isNew($0)) }
+    view.rooms.values.filter { $0.isAwake && course.canTake($0) }
   }
 
   /// All rooms that the step wants run the new version.
@@ -104,7 +108,13 @@ extension Rollouts {
     guard let view = views[module], view.isWhole, course.ledger.hasBegun else {
       return waitNoLonger(&course, "not all workers answer", now)
     }
+    if course.scope.isEmpty, course.step == 0, course.ledger.new.events == 0, view.rooms.isEmpty, view.unknown == 0 {
+      // Once it had rooms, that none is left may be its own doing.
+      enterPermanent(&course, "there is no room of this module, so nobody can be hurt: new rooms get it at once", now)
+      return advance(&course, now)
+    }
     let rooms = awake(course, view)
+    sayWhetherItWaits(&course, rooms.isEmpty && course.staying.isEmpty ? Rollouts.nobody(view) : nil)
     let new = rooms.count { course.isNew($0) }
     upgrade(course, rooms, wanted: target(course.step, of: rooms.count) - new, now)
     let events = course.ledger.new.events - min(course.ledger.new.events, course.eventsAtStep)
@@ -136,7 +146,7 @@ extension Rollouts {
     if let why = course.staying.values.sorted().first, awake == 0 {
       return "no room can be carried over (\(why)): promote gives it to new rooms only"
     }
-    if awake == 0 { return "no room is awake" }
+    if awake == 0 { return Rollouts.nobody(views[course.rollout.module] ?? RoomView()) }
     let wanted = target(course.step, of: awake)
     if new < wanted {
       let why = views[course.rollout.module]?.later.values.map(\.why).min()
@@ -145,6 +155,19 @@ extension Rollouts {
     if events < settings.eventsPerStep { return "\(events) of \(settings.eventsPerStep) events were seen" }
     return "the step bakes"
   }
+
+  private static let noRoom = "no room is awake that could show what it does"
+  private static func nobody(_ view: RoomView) -> String { noRoom + (view.sleepers.map { " (\($0))" } ?? "") }
+
+  /// Said at once, and not only when the deadline has come.
+  private func sayWhetherItWaits(_ course: inout Course, _ nobody: String?) {
+    if let nobody {
+      course.rollout.why = "\(nobody): it waits for one; promote gives it to new rooms at once"
+    } else if course.rollout.why.hasPrefix(Rollouts.noRoom) {
+      course.rollout.why = course.step == 0 ? "one room runs it first" : "\(percent(course.step)) % of the rooms run it"
+    }
+  }
+  private func percent(_ step: Int) -> Int { settings.percents[min(step, settings.percents.count) - 1] }
 
   private mutating func waitNoLonger(_ course: inout Course, _ lacking: String, _ now: Now) {
     let isHopeless = !course.staying.isEmpty && awakeCount(course) == 0
@@ -196,7 +219,7 @@ extension Rollouts {
     guard waiting > 0 else { return }
     let baked = now.monotonic - Int64(settings.bakeSeconds) * 1_000_000
     let settled = view.rooms.values.filter {
-      course.isNew($0) && $0.isOnProbation && view.isFree($0.id, at: now.monotonic)
+      course.isNew($0) && $0.isAwake && $0.isOnProbation && view.isFree($0.id, at: now.monotonic)
         && view.newSince[$0.id].map { $0 <= baked } ?? false
     }
     for room in settled.sorted(by: { $0.id < $1.id }).prefix(waiting) {
@@ -212,7 +235,7 @@ extension Rollouts {
     guard let view = views[module], view.isWhole else { return }
     var left = 0
     var stay = 0
-    for room in view.rooms.values.sorted(by: { $0.id < $1.id }) where course.isFor(room) {
+    for room in view.rooms.values.sorted(by: { $0.id < $1.id }) where course.isFor(room) && room.isAwake {
       if course.isNew(room) {
         guard room.isOnProbation, course.failed[room.id.description] == nil else { continue }
         left += 1
@@ -224,7 +247,9 @@ extension Rollouts {
         stay += 1
       }
     }
-    if left == 0, view.orders.isEmpty, view.sights >= 2 { finishPermanent(&course, stay, now) }
+    if left == 0, view.orders.isEmpty, view.sights >= 2 {
+      finishPermanent(&course, stay, course.scope.isEmpty ? view.sleepers : nil, now)
+    }
   }
 
   // MARK: Back
@@ -235,7 +260,7 @@ extension Rollouts {
     if rollout.gate == .permanent, course.scope.isEmpty { ask(course, .offer(module: module, from)) }
     guard let view = views[module], view.isWhole else { return }
     var left = 0
-    for room in view.rooms.values.sorted(by: { $0.id < $1.id }) where course.isNew(room) {
+    for room in view.rooms.values.sorted(by: { $0.id < $1.id }) where course.isNew(room) && room.isAwake {
       guard course.failed[room.id.description] == nil else { continue }
       left += 1
       let order: RoomOrder =
@@ -244,9 +269,14 @@ extension Rollouts {
       giveIfFree(module, room.id, order, now)
     }
     guard left == 0, view.orders.isEmpty, view.sights >= 2 else { return }
+    let asleep = view.rooms.values.count { course.isNew($0) && !$0.isAwake }
     course.note(
-      course.failed.isEmpty
-        ? "all rooms are back" : "all rooms are back but \(course.failed.count), which cannot be carried", now)
+      (course.failed.isEmpty
+        ? "all rooms are back" : "all rooms are back but \(course.failed.count), which cannot be carried")
+        + (asleep == 0
+          ? ""
+          : "; \(count(asleep, "room")) \(asleep == 1 ? "sleeps with it and goes" : "sleep with it and go") back on waking"),
+      now)
     effects.append(course.audit(.cameBack, course.rollout.history.last?.text ?? ""))
     course.hasEnded = true
     needsSave = true

@@ -79,14 +79,15 @@ package struct Rollouts: Sendable {
     case .unverified(let id, let why): with(id) { $0.unverified(&$1, why, now) }
     case .rehearsed(let id, let report): with(id) { $0.rehearsed(&$1, report, now) }
     case .unrehearsed(let id, let why): with(id) { $0.unrehearsed(&$1, why, now) }
-    case .rooms(let module, let rooms, let isWhole):
-      if state.courses[module] != nil { views[module, default: RoomView()].see(rooms, isWhole: isWhole, at: now) }
+    case .distrusted(let module, let hash, let why): distrusted(module, hash, why, now)
+    case .rooms(let module, let rooms, let isWhole, let unknown):
+      if state.courses[module] != nil {
+        views[module, default: RoomView()].see(rooms, isWhole: isWhole, unknown: unknown)
+      }
     case .statistics(let workers): count(workers, now)
     case .answered(let module, let room, let order, let refusal):
       with(module) { $0.answered(&$1, room, order, refusal, now) }
       answered = module
-    case .blamed(let module, let hash, let why):
-      with(module) { if $1.rollout.to.hash == hash { $0.takeBack(&$1, why, by: Course.itself, now) } }
     case .load(let percent): load(percent, now)
     case .tick: pass(now)
     }
@@ -189,6 +190,14 @@ package struct Rollouts: Sendable {
       return
     }
     if current != build, state.courses[module] == nil { effects.append(.offer(module: module, current)) }
+  }
+
+  /// Rooms that run it go on with it: it is in them already. It may be brought again, signed by somebody else.
+  private mutating func distrusted(_ module: String, _ hash: ModuleHash, _ why: String, _ now: Now) {
+    guard let build = current(of: module), build.hash == hash else { return }
+    set(module, build, .refused, why: why, now)
+    effects.append(
+      .audit(ReleaseAudit(who: Course.itself, what: .refused, module: module, build: build, why: why)))
   }
 
   // MARK: Builds

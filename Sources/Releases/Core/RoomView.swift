@@ -19,6 +19,8 @@ struct RoomView: Sendable {
   var rooms: [RoomID: RoomSight] = [:]
   /// What was seen is all there is.
   var isWhole = false
+  /// Rooms that sleep, of whatever module.
+  var unknown = 0
   /// Whole sights since the gate or state changed.
   var sights = 0
   var orders: [RoomID: Given] = [:]
@@ -28,15 +30,33 @@ struct RoomView: Sendable {
   var newSince: [RoomID: Int64] = [:]
   var errors = ErrorWindow()
 
-  mutating func see(_ seen: [RoomSight], isWhole: Bool, at now: Now) {
-    self.isWhole = isWhole
+  mutating func see(_ seen: [RoomSight], isWhole: Bool, unknown: Int) {
+    (self.isWhole, self.unknown) = (isWhole, unknown)
     if isWhole {
       sights += 1
       let ids = Set(seen.map(\.id))
       rooms = rooms.filter { ids.contains($0.key) }
       orders = orders.filter { ids.contains($0.key) }
     }
-    for room in seen { rooms[room.id] = room }
+    for room in seen {
+      rooms[room.id] = room
+      // It fell asleep before it was told, or after.
+      if !room.isAwake { orders[room.id] = nil }
+    }
+  }
+
+  /// nil: none sleeps. For people, to go on a sentence with.
+  var sleepers: String? {
+    let known = rooms.values.count { !$0.isAwake }
+    var parts: [String] = []
+    if known > 0 {
+      parts.append("\(count(known, "room")) sleep\(known == 1 ? "s" : "") and follow\(known == 1 ? "s" : "")")
+    }
+    if unknown > 0 {
+      parts.append(
+        "\(count(unknown, "sleeping room")) may be of this module, which shows when they wake, and they follow then")
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
   /// Orders whose answers do not come are given anew.

@@ -63,15 +63,18 @@ extension ReleaseSettings {
     let (new, old) = (ledger.new, ledger.old)
     guard new.events >= eventsMin else { return nil }
     if old.events >= eventsMin {
-      let fuel = (new: new.fuelP99, old: old.fuelP99)
+      let fuel = (new: new.fuel.p99, old: old.fuel.p99)
       if let most = fuelRatioMax, new.events >= tailEventsMin, isMore(fuel.new, fuel.old, ratio: most, slack: fuelSlack)
       {
         return
           "its dearest events take \(fuel.new) fuel (99 %), the old version's \(fuel.old); \(text(most)) times that are allowed"
       }
-      let time = (new: new.microseconds / new.events, old: old.microseconds / old.events)
-      if let most = timeRatioMax, isMore(time.new, time.old, ratio: most, slack: timeSlackMicroseconds) {
-        return "an event takes it \(time.new) µs, the old version \(time.old) µs; \(text(most)) times that are allowed"
+      let time = (new: new.time.p99, old: old.time.p99)
+      if let most = timeRatioMax, min(new.time.total, old.time.total) >= tailEventsMin,
+        isMore(time.new, time.old, ratio: most, slack: timeSlackMicroseconds)
+      {
+        return
+          "its slowest events take \(time.new) µs (99 %), the old version's \(time.old) µs; \(text(most)) times that are allowed"
       }
     }
     let memory = (new: ledger.newMemoryBytes, old: ledger.oldMemoryBytes)

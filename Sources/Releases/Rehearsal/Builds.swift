@@ -2,6 +2,7 @@
 package import Artifacts
 package import Core
 internal import FoundationEssentials
+internal import Glibc
 package import Sandbox
 
 /// An engine of its own, that keeps nothing of what it is given, and where its builds come from. One thread's.
@@ -21,8 +22,13 @@ package final class Builds {
   ) throws(RehearsalError) {
     self.data = data
     var options = EngineOptions(roomsMax: roomsMax, cacheDirectory: cache)
-    if runsNative, let data {
-      options.keptDirectory = data + "/modules"
+    options.compilesAlone = cache != nil
+    if runsNative, data != nil {
+      // A library is loaded from a file. What is only tried must not come among the server's builds, so it is no file of
+      // theirs.
+      let directory = try Self.directoryForLibraries()
+      temporary.append(directory)
+      options.keptDirectory = directory
       options.trustsNative = { _ in true }
     }
     do throws(EngineError) { engine = try WasmEngine(options) } catch {
@@ -48,6 +54,23 @@ package final class Builds {
   }
 
   deinit { for path in temporary { try? FileManager.default.removeItem(atPath: path) } }
+  private static let libraries = "oneup-libraries-"
+  /// For this process alone, with what those left behind that died of their libraries put away.
+  private static func directoryForLibraries() throws(RehearsalError) -> String {
+    let files = FileManager.default
+    let parent = files.temporaryDirectory.path
+    for name in (try? files.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(libraries) {
+      let owner = name.dropFirst(libraries.count).split(separator: "-").first.flatMap { pid_t($0) }
+      if let owner, kill(owner, 0) != 0, errno == ESRCH { try? files.removeItem(atPath: "\(parent)/\(name)") }
+    }
+    let path = "\(parent)/\(libraries)\(getpid())-\(UUID().uuidString)"
+    do {
+      try files.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    } catch { throw RehearsalError("\(path) cannot be made for the libraries: \(error)") }
+    return path
+  }
+
 
   private func linesFile(_ build: CrashCase.Build) -> String? {
     guard let lines = build.lines else { return nil }

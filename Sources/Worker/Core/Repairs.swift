@@ -144,7 +144,7 @@ extension Worker {
   package var hasUrgentWork: Bool {
     // What was staged after this turn's write (answers after a repair, removals, kicks) waits for nothing else either.
     !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty || !unjudged.isEmpty
-      || !pendingUpgrades.isEmpty
+      || !pendingUpgrades.isEmpty && nextUpgrade <= now.monotonic
       || shards.contains { !($0?.waking.isEmpty ?? true) }
   }
 

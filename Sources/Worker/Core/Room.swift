@@ -106,6 +106,8 @@ package final class Room {
   var twinCounts: VersionCounts?
   /// Of the images that were last made of it.
   var imageBytes = 0
+  /// Of the newest snapshot that this worker has taken.
+  var snapshotSize = 0
   var twinImageBytes = 0
   /// Monotonic microseconds: its versions' own checks are asked for then.
   var nextCheck: Int64 = 0

@@ -38,12 +38,28 @@ extension Worker {
     return nil
   }
 
-  /// Carries rooms whose turn it is.
+  /// Carries rooms whose turn it is: few at a time, so that what players send is taken between them.
   mutating func beginUpgrades() {
-    guard !pendingUpgrades.isEmpty else { return }
+    guard !pendingUpgrades.isEmpty, mayCarry else { return }
     let waiting = pendingUpgrades
     pendingUpgrades = []
-    for upgrade in waiting { beginUpgrade(upgrade) }
+    var looked = 0
+    while looked < waiting.count, mayCarry {
+      beginUpgrade(waiting[looked])
+      looked += 1
+    }
+    // Those that could not be carried just now come behind those that were not looked at.
+    pendingUpgrades.insert(contentsOf: waiting[looked...], at: 0)
+  }
+
+  /// Whether the pace allows another room.
+  private var mayCarry: Bool { now.monotonic >= nextUpgrade }
+
+  private mutating func spend(_ bytes: Int) {
+    let cost = Int64(bytes) + Limits.upgradeCostsBytes
+    nextUpgrade =
+      max(nextUpgrade, now.monotonic - Limits.upgradesMadeUpMicroseconds)
+      + cost * 1_000 / Limits.upgradeBytesPerMillisecond
   }
 
   /// Now, if nothing of the room is staged: what is carried is then its newest state. Else it waits for the next turn.
@@ -59,7 +75,7 @@ extension Worker {
     guard let host = room.host, host.ended == nil, !room.isEnding else {
       return giveUp(upgrade, .refused("the room has ended meanwhile"))
     }
-    guard upgradeBytesLeft > 0, room.stagedCount == 0, room.ordersPending == 0, host.strangers.isEmpty else {
+    guard mayCarry, room.stagedCount == 0, room.ordersPending == 0, host.strangers.isEmpty else {
       return pendingUpgrades.append(upgrade)
     }
     if let why = whyNot(room, host, upgrade.module) { return giveUp(upgrade, .refused(why)) }
@@ -86,13 +102,13 @@ extension Worker {
         context: RoomContext(
           time: max(host.time, now.wall), tick: host.tick, random: host.random, nextTimer: host.nextTimer))
     } catch {
-      upgradeBytesLeft -= Limits.upgradeCostsBytes
+      spend(0)
       if error.kind == .unavailable { return .refused("no room could be made of the build: \(error.text)") }
       return .refused(error.text)
     }
     var image: [UInt8] = []
     engine.image(of: instance, into: &image)
-    upgradeBytesLeft -= image.count + Limits.upgradeCostsBytes
+    spend(image.count)
     let size = encodeSnapshot(room).count + image.count
     guard fits(room, max(image.count, size)) else {
       engine.discard(instance)

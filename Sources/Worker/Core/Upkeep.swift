@@ -28,8 +28,10 @@ extension Worker {
   /// When the owner's loop must turn again at the latest, in monotonic microseconds; nil: only when something comes.
   package var nextDue: Int64? {
     guard hasUrgentWork else {
-      let lists = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) }
-      return due.first.map { min($0, lists) } ?? (lists == Int64.max ? nil : lists)
+      var at = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) }
+      if !pendingUpgrades.isEmpty { at = min(at, nextUpgrade) }
+      if let due = due.first { at = min(at, due) }
+      return at == Int64.max ? nil : at
     }
     return isShortOfSpace ? now.monotonic + Limits.retryHeldMilliseconds * 1_000 : now.monotonic
   }
@@ -217,6 +219,7 @@ extension Worker {
       return
     }
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
+    room.snapshotSize = bytes.count
     try shards[s]!.store.write()
     askForSpace(s)
     room.tailStart = nil
@@ -279,7 +282,7 @@ extension Worker {
 
   /// A takeover reads the log from the oldest tail on: rooms with few events must not hold it far back.
   private mutating func shortenTails(_ s: Int, _ end: LogPosition) throws(StoreError) {
-    let span = Limits.tailLogBytes + UInt64(shards[s]!.rooms.count) * Limits.tailLogBytesPerRoom
+    let span = tailSpan(s)
     guard end.rawValue > span else { return }
     var taken = 0
     for room in awakeRooms where Int(room.shard.rawValue) == s && canSnapshot(room) {
@@ -289,6 +292,14 @@ extension Worker {
       try snapshot(room)
       taken += 1
     }
+  }
+
+  /// Twice what snapshots of all its rooms take, and more: were it less than they take, each round of them would make the
+  /// next one due, and players would wait for a disk that writes nothing else.
+  private func tailSpan(_ s: Int) -> UInt64 {
+    var span = Limits.tailLogBytes + UInt64(shards[s]!.rooms.count) * Limits.tailLogBytesPerRoom
+    for room in awakeRooms where Int(room.shard.rawValue) == s { span += 2 * UInt64(room.snapshotSize) }
+    return span
   }
 
   private mutating func bringForward(_ s: Int, from keep: LogPosition) throws(StoreError) {

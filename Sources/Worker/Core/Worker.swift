@@ -132,13 +132,14 @@ package struct Worker {
   /// Some room may have two versions.
   var hasTwins = false
   var nextChecks: Int64 = 0
-  /// In nanoseconds, for statistics alone: nothing is decided by it. Nil: run times are not measured.
-  package var stopwatch: (() -> UInt64)?
+  /// In nanoseconds, for statistics alone: nothing is decided by it. True: of this thread's time on a processor. Nil: run
+  /// times are not measured.
+  package var stopwatch: ((_ isOfProcessor: Bool) -> UInt64)?
   var calls: UInt64 = 0
   /// Some room has just been upgraded.
   var snapshotsAreNeeded = false
-  /// What carrying rooms to other builds may still take of this turn, in bytes of their images.
-  var upgradeBytesLeft = Limits.upgradeBytesPerTurn
+  /// When the next room may be carried to another build, in monotonic microseconds.
+  var nextUpgrade: Int64 = 0
   /// Rooms whose judgement found no space in the log.
   var unjudged: [Room] = []
   /// Something that waits for nothing else found no space in the log in this turn: the next need not come at once.
@@ -170,7 +171,6 @@ package struct Worker {
     precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
     self.now = now
     isShortOfSpace = false
-    upgradeBytesLeft = Limits.upgradeBytesPerTurn
     for s in shards.indices where shards[s] != nil { askForSpace(s) }
     beginUpgrades()
   }

@@ -81,9 +81,10 @@ package final class WorkerProcess {
     worker = Worker(
       engine: engine, map: configuration.shards,
       withheld: configuration.isDevelopment ? [] : WorkerConfiguration.developmentModules)
-    worker.stopwatch = {
+    worker.examinesFailures = true
+    worker.stopwatch = { isOfProcessor in
       var time = timespec()
-      clock_gettime(CLOCK_MONOTONIC, &time)
+      clock_gettime(isOfProcessor ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
       return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
     poll = try Poll()

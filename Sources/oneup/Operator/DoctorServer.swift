@@ -30,7 +30,8 @@ enum DoctorServer {
             "It hangs or the machine is overloaded; it is replaced after hang-milliseconds."))
       }
       let rooms = try server.get("/v1/rooms?limit=20000", [RoomLook].self)
-      findings += try modules(server) + frozen(rooms) + news(server, RoomNames(rooms))
+      findings += try modules(server) + DoctorReleases.findings(server, rooms)
+      findings += try frozen(rooms) + news(server, RoomNames(rooms))
     } catch {
       findings.append(Finding(.bad, "server", error.description, nil))
     }
@@ -77,6 +78,12 @@ enum DoctorServer {
       "module-refused", .warn, "modules",
       "Build that module again with this version of oneup, and start the server anew.")
     look("quarantined", .warn, "bugs", "The rooms went on. `oneup crash show last` says where the code failed.")
+    look(
+      "version-failed", .warn, "new version",
+      "It failed where the old one did not, and its rooms went back. `oneup crash list` has what failed; release a fix.")
+    look(
+      "twin-failed", .warn, "old version",
+      "It failed where the new one did not, and only listens: nobody noticed. `oneup crash list` has what failed.")
     look("disk-full", .bad, "disk", "Free some space on the disk of the data directory; it goes on by itself.")
     look(
       "disk-failed", .bad, "disk", "The disk reported an error. Look at the kernel's log, and at the machine's disk.")

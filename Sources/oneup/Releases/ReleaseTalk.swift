@@ -43,7 +43,7 @@ enum ReleaseTalk {
     let answer = try server.post(path, json: body)
     if answer.status == 200 || answer.status == 202 { return answer.body }
     struct Sentence: Decodable { var error: String }
-    if [400, 404, 409, 413, 422].contains(answer.status),
+    if [400, 404, 409, 413, 422, 503].contains(answer.status),
       let said = try? JSONDecoder().decode(Sentence.self, from: answer.body)
     {
       throw HTTPFailure(said.error)
@@ -123,5 +123,5 @@ struct ReleaseWatch {
     }
   }
 
-  private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
+  private func say(_ line: String) { emit("\(line)\n".utf8, to: STDERR_FILENO) }
 }

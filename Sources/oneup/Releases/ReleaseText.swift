@@ -8,7 +8,8 @@ enum ReleaseText {
   static func line(_ rollout: ReleaseTalk.Rollout) -> String {
     let state =
       rollout.state == .running ? rollout.gate.rawValue : "\(rollout.state.rawValue) (\(rollout.gate.rawValue))"
-    let rooms = rollout.rooms.total > 0 ? "  \(rollout.rooms.new) of \(rollout.rooms.total) rooms" : ""
+    let asleep = rollout.rooms.asleep > 0 ? "  \(rollout.rooms.asleep) asleep" : ""
+    let rooms = (rollout.rooms.total > 0 ? "  \(rollout.rooms.new) of \(rollout.rooms.total) rooms" : "") + asleep
     return "\(rollout.title)  \(state)\(rooms)  \(rollout.why)"
   }
 
@@ -33,7 +34,9 @@ enum ReleaseText {
 
   static func show(_ rollout: ReleaseTalk.Rollout) -> [String] {
     var lines = ["\(rollout.title), from \(rollout.from?.version ?? "nothing")", line(rollout)]
-    if let report = rollout.rehearsal {
+    if let why = rollout.rehearsal?.skipped, rollout.rehearsal?.verdict != .bad {
+      lines.append("rehearsal: skipped, because \(why)")
+    } else if let report = rollout.rehearsal {
       lines.append(
         "rehearsal: \(report.verdict.rawValue); \(report.rooms) rooms, \(report.events) events, \(report.crashes) crashes "
           + "(\(report.crashesFixed) fixed, \(report.crashesLeft) left) in \(Columns.rounded(report.seconds, 1)) s")
@@ -57,13 +60,14 @@ enum ReleaseText {
     func row(_ name: String, _ stats: Stats) -> [String] {
       [name]
         + [
-          stats.events, stats.traps, stats.refusals, stats.outputs, stats.outputBytes, stats.fuelP99, stats.memoryBytes,
-          stats.checkFailures,
+          stats.events, stats.traps, stats.refusals, stats.outputs, stats.outputBytes, stats.fuelP99,
+          stats.microsecondsP99,
+          stats.memoryBytes, stats.checkFailures,
         ].map { Columns.count($0) }
     }
     return Columns.table(
-      ["", "EVENTS", "TRAPS", "REFUSALS", "OUTPUTS", "BYTES", "FUEL 99 %", "MEMORY", "CHECKS"],
-      [row("old", old), row("new", new)], right: Set(1...8)
+      ["", "EVENTS", "TRAPS", "REFUSALS", "OUTPUTS", "BYTES", "FUEL 99 %", "µS 99 %", "MEMORY", "CHECKS"],
+      [row("old", old), row("new", new)], right: Set(1...9)
     ).map { "  " + $0 }
   }
 

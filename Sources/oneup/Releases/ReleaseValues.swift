@@ -124,13 +124,14 @@ extension ReleaseValues {
     let outcome: Intake.Outcome
     do throws(ArtifactError) {
       outcome = try Intake(files, directory: settings.modules, trust: trust).run()
-      if outcome.needsKeys, outcome.taken.isEmpty, try files.current().isEmpty {
+      if outcome.needsKeys {
         throw ArtifactError(
           "nobody signed the builds in \(settings.modules), and no key is trusted. For development start with "
             + "--dev; else make a key with `oneup keys new --out my.key`, sign with `oneup sign \(settings.modules)/NAME.json "
             + "--key my.key`, and start with --trust my.key.pub")
       }
     } catch { throw StartError("Releases: \(error).") }
-    return outcome.refused.map { "module-refused: \(settings.modules)/\($0.file) is not taken in: \($0.why)" }
+    return outcome.withdrawn.map { "build-withdrawn: \($0)" }
+      + outcome.refused.map { "module-refused: \(settings.modules)/\($0.file) is not taken in: \($0.why)" }
   }
 }

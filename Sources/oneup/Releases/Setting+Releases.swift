@@ -27,7 +27,7 @@ extension Setting {
   static let rollbackFuel = percent(
     "rollback-fuel-percent", "50", "its events use so much more fuel than under the old one (99th percentile)")
   static let rollbackTime = percent(
-    "rollback-time-percent", "200", "its events take so much more time than under the old one")
+    "rollback-time-percent", "200", "its events take so much more time than under the old one (99th percentile)")
   static let rollbackMemory = percent(
     "rollback-memory-percent", "50", "its largest room uses so much more memory than under the old one")
   static let rollbackRefusals = percent(
