@@ -1,6 +1,6 @@
 // How much of the processor a thread gets that nobody waits for.
 #define _GNU_SOURCE
-#include "include/schedule.h"
+#include "csystem.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -72,6 +72,7 @@ void wasmtime_config_wasm_memory64_set(wasm_config *, bool);
 void wasmtime_config_wasm_exceptions_set(wasm_config *, bool);
 void wasmtime_config_gc_support_set(wasm_config *, bool);
 void wasmtime_config_cranelift_nan_canonicalization_set(wasm_config *, bool);
+void wasmtime_config_parallel_compilation_set(wasm_config *, bool);
 void wasmtime_config_memory_reservation_set(wasm_config *, uint64_t);
 void wasmtime_config_memory_guard_size_set(wasm_config *, uint64_t);
 wasmtime_pooling_config *wasmtime_pooling_allocation_config_new(void);

@@ -3,7 +3,7 @@ import Hummingbird
 
 struct NothingThere: RouterMiddleware {
   func handle(
-    _ request: Request, context: ControlContext, next: (Request, ControlContext) async throws -> Response
+    _ request: Request, context: ControlContext, next: @concurrent (Request, ControlContext) async throws -> Response
   ) async throws -> Response {
     do { return try await next(request, context) } catch let error as HTTPError where error.status == .notFound {
       return Answer.error(

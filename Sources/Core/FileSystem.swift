@@ -69,6 +69,8 @@ package protocol FileSystem: Sendable {
   func fill(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError)
   /// What was written to the file before is durable. After an error, never try again: the kernel forgets the pages.
   func sync(_ file: File) throws(FileError)
+  /// The disk may begin with what was written to a part of the file: `sync` has the less to do at once. Promises nothing.
+  func beginSync(_ file: File, from offset: Int, count: Int)
   func size(_ file: File) throws(FileError) -> Int
 
   /// Replaces `to` if it exists. Durable after `syncDirectory`.
@@ -88,6 +90,7 @@ extension FileSystem {
   package func fill(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     try write(file, bytes, at: offset)
   }
+  package func beginSync(_ file: File, from offset: Int, count: Int) {}
 
   /// The whole file, or an error if it is longer than `limit` bytes.
   package func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
@@ -143,7 +146,9 @@ extension FileSystem {
   /// A new file of `count` written zeros, synced under a temporary name first: a write into it needs no allocation, and
   /// what was never written reads as zero. Its directory entry is durable too. On an error nothing of it remains that
   /// would be taken for the file.
-  package func createZeroFilled(_ name: String, in directory: String, count: Int) throws(FileError) -> File {
+  package func createZeroFilled(
+    _ name: String, in directory: String, count: Int, pausing: () -> Void = {}
+  ) throws(FileError) -> File {
     let path = directory + "/" + name
     let temporary = path + ".tmp"
     try removeIfPresent(temporary)
@@ -157,6 +162,8 @@ extension FileSystem {
         let size = min(chunk.count, count - offset)
         try writeBytes(file, size == chunk.count ? chunk : [UInt8](chunk[..<size]), at: offset)
         offset += size
+        if offset % (1 << 20) == 0 { beginSync(file, from: offset - (1 << 20), count: 1 << 20) }
+        pausing()
       }
       try sync(file)
       try rename(temporary, to: path)

@@ -141,6 +141,8 @@ package enum Limits {
   /// for each room, and twice what their snapshots take, which must not become the larger part of the log.
   package static let tailLogBytes: UInt64 = 1_048_576
   package static let tailLogBytesPerRoom: UInt64 = 4_096
+  /// Snapshots that shorten tails in one turn: when they take so much more than the turn has written, the rest waits.
+  package static let shortenedBytesPerTurn = 65_536
   /// Bounds what one turn spends on snapshots.
   package static let snapshotsPerTurnMax = 16
   /// Log that is kept of one shard before rooms are brought forward and old segments go.

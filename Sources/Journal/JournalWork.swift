@@ -36,8 +36,10 @@ package struct PreparationWork<FS: FileSystem>: Sendable {
   let directory: String
   let number: UInt64
   let bytes: Int
-  package func run() throws(FileError) -> PreparedSegment<FS> {
-    let file = try fileSystem.createZeroFilled(SegmentHeader.fileName(number), in: directory, count: bytes)
+  /// `pausing`: called after each small piece, for a thread that shares a processor with somebody who is waited for.
+  package func run(pausing: () -> Void = {}) throws(FileError) -> PreparedSegment<FS> {
+    let file = try fileSystem.createZeroFilled(
+      SegmentHeader.fileName(number), in: directory, count: bytes, pausing: pausing)
     return PreparedSegment(number: number, bytes: bytes, file: file)
   }
 }

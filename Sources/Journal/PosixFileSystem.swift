@@ -1,4 +1,5 @@
 // The real file system.
+internal import CHost
 package import Core
 internal import Glibc
 
@@ -64,6 +65,10 @@ package struct PosixFileSystem: FileSystem {
 
   package func sync(_ file: File) throws(FileError) {
     guard fdatasync(file.descriptor) == 0 else { throw FileError(.sync, file.path, code: errno) }
+  }
+
+  package func beginSync(_ file: File, from offset: Int, count: Int) {
+    oneup_begin_sync(file.descriptor, offset, count)
   }
 
   package func size(_ file: File) throws(FileError) -> Int {

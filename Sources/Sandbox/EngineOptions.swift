@@ -14,6 +14,8 @@ package struct EngineOptions: Sendable {
   package var reservesLittle: Bool
   /// Where compiled code is kept: a directory that only this user can enter, made if missing. nil: compile every time.
   package var cacheDirectory: String?
+  /// A module is compiled by the thread that asks for it, alone: for a process that may take only a part of a processor.
+  package var compilesAlone = false
   /// Where every build that was ever loaded is kept, so that old rooms find theirs. nil: in memory only.
   package var keptDirectory: String?
   /// Whether a native module may be loaded into this process. Nothing confines it: say yes only for what somebody signed

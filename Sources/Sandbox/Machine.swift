@@ -26,6 +26,7 @@ final class Machine {
     wasmtime_config_wasm_memory64_set(config, false)
     wasmtime_config_wasm_exceptions_set(config, false)
     wasmtime_config_gc_support_set(config, false)
+    wasmtime_config_parallel_compilation_set(config, !options.compilesAlone)
     if options.reservesLittle {
       wasmtime_config_memory_reservation_set(config, UInt64(SandboxLimits.roomMemoryBytesMax))
       wasmtime_config_memory_guard_size_set(config, 65_536)

@@ -77,6 +77,29 @@ struct UpgradeTests {
     #expect(script.build == .odd && script.operations() == 3 && script.faults.instances == 1)
   }
 
+  @Test func manyRoomsAreCarriedAFewAtATime() throws {
+    let script = try WorkerScript()
+    let keys = (1...40).map { "room-\($0)" }
+    let routes = keys.enumerated().map { script.join(UInt64($0 + 1), room: $1) }
+    try script.turn()
+    _ = script.heard()
+    for (i, key) in keys.enumerated() { script.upgrade(UInt32(i + 1), to: .same, room: key) }
+    func carried() -> Int { keys.count { script.worker.room(script.room($0))?.host?.twin != nil } }
+    var turns = 0
+    while carried() < keys.count, turns < 200 {
+      let before = carried()
+      turns += 1
+      for route in routes { script.send(route, UInt64(turns)) }
+      try script.turn()
+      // Whoever plays in any of them is heard in each turn.
+      #expect(script.heard().count { $0 == "ack \(turns)" } == keys.count)
+      #expect(carried() - before <= 5)
+      if carried() < keys.count { #expect(script.worker.nextDue.map { $0 - script.now.monotonic < 20_000 } == true) }
+    }
+    #expect(turns > 20 && carried() == keys.count)
+    #expect(keys.allSatisfy { script.operations($0) == turns })
+  }
+
   @Test func aPassivatedRoomIsWoken() throws {
     let (script, route) = try started()
     script.say(.leave(route, InputSeq(3)))

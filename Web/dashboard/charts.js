@@ -104,7 +104,7 @@ function axes(c, plot, w, foot, y, top, begin, end, x) {
     c.fillStyle = colour("line");
     c.fillRect(0, Math.round(y(v)), w, 1);
     c.fillStyle = colour("soft");
-    c.fillText((plot.tick ?? plot.show)(v), 0, Math.round(y(v)) - 3);
+    c.fillText((plot.tick ?? plot.show)(v), 0, Math.max(10, Math.round(y(v)) - 3)); // not above the picture
   }
   const minutes = (end - begin) / 60000;
   const step = minutes > 40 ? 15 : minutes > 12 ? 5 : 1;

@@ -6,3 +6,4 @@
 #include "event.h"
 #include "clock.h"
 #include "store.h"
+#include "schedule.h"

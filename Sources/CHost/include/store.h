@@ -10,3 +10,6 @@ void oneup_unmap_window(void *window, size_t count);
 /// with a prefix stored. Only for mapped files: it takes SIGBUS for the disk's error, on this thread and in this range
 /// alone; any other goes where it went before.
 int oneup_store_upwards(void *to, const void *from, size_t count);
+
+/// Lets the disk begin with what was written to a part of a file; waits for nothing, promises nothing.
+void oneup_begin_sync(int fd, size_t offset, size_t count);

@@ -1,4 +1,5 @@
-// Keeps a rehearsal out of the players' way: a part of one core, the last in line for it, and for so long only.
+// Keeps a rehearsal out of the players' way: a part of one core, and for so long only. The process sees to it that it is
+// the last in line for it, and that the part is taken in small pieces (`oneup_run_in_parts`).
 internal import Glibc
 
 /// One thread's. Give it a chance to pause after each piece of work of some milliseconds.
@@ -9,9 +10,6 @@ package final class Throttle {
   private static let pauseMicrosecondsMin: Int64 = 4_000
   /// A pause is cut into pieces, so that the deadline is kept.
   private static let pauseMicrosecondsMax: Int64 = 200_000
-
-  /// SCHED_IDLE of Linux, which the C library shows to GNU sources only.
-  private static let idlePolicy: Int32 = 5
 
   private let began: Int64
   private let processorAtStart: Int64
@@ -42,19 +40,15 @@ package final class Throttle {
     }
   }
 
-  /// Everybody else goes first: whoever wakes up takes the processor at once.
-  package static func stepBack() {
-    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
-    var parameters = sched_param()
-    sched_setscheduler(0, idlePolicy, &parameters)
-  }
-
   /// Waits until so much time has passed since the last time this was asked for; not beyond the end.
   package func pace(milliseconds: Int64) {
-    let now = Self.microseconds(CLOCK_MONOTONIC)
-    let wait = min(lastPaced + milliseconds * 1_000, endsAt) - now
-    if wait > 0 { usleep(UInt32(wait)) }
-    lastPaced = max(now, now + wait)
+    let until = min(lastPaced + milliseconds * 1_000, endsAt)
+    lastPaced = Self.microseconds(CLOCK_MONOTONIC)
+    // A signal ends a sleep early.
+    while lastPaced < until {
+      usleep(UInt32(until - lastPaced))
+      lastPaced = Self.microseconds(CLOCK_MONOTONIC)
+    }
   }
 
   /// From here on this process may take so much more memory: a build that takes more ends the rehearsal, not the machine.

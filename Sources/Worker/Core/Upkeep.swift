@@ -174,6 +174,7 @@ extension Worker {
     }
     for s in shards.indices where shards[s] != nil {
       if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
+      if shards[s]!.hasLongTails { try shortenTails(s) }
     }
     try passivateIdle()
     checkTwins()
@@ -260,7 +261,7 @@ extension Worker {
     let oldest = shards[s]!.store.oldest
     let keep = LogPosition(end.rawValue > logKeptBytes ? end.rawValue - logKeptBytes : 0)
     if oldest < keep { try bringForward(s, from: keep) }
-    try shortenTails(s, end)
+    shards[s]!.hasLongTails = true
     var scan = shards[s]!.store.end
     for room in shards[s]!.rooms.values { scan = min(scan, room.tailStart ?? scan) }
     snapshotBytes.removeAll(keepingCapacity: true)
@@ -280,18 +281,21 @@ extension Worker {
     if needed > oldest { try shards[s]!.store.release(upTo: needed) }
   }
 
-  /// A takeover reads the log from the oldest tail on: rooms with few events must not hold it far back.
-  private mutating func shortenTails(_ s: Int, _ end: LogPosition) throws(StoreError) {
-    let span = tailSpan(s)
-    guard end.rawValue > span else { return }
-    var taken = 0
+  /// A takeover reads the log from the oldest tail on: rooms with few events must not hold it far back. A few rooms in one
+  /// turn, so that players do not wait for all of them, and more where the turn itself has written much.
+  private mutating func shortenTails(_ s: Int) throws(StoreError) {
+    let (end, span) = (shards[s]!.store.end.rawValue, tailSpan(s))
+    var left = Limits.shortenedBytesPerTurn + shards[s]!.executing.count
     for room in awakeRooms where Int(room.shard.rawValue) == s && canSnapshot(room) {
-      guard taken < Limits.snapshotsPerTurnMax else { return }
-      guard let start = room.tailStart, start.rawValue < end.rawValue - span, room.snapshotNotBefore <= now.monotonic
-      else { continue }
+      guard let start = room.tailStart, start.rawValue + span < end, room.snapshotNotBefore <= now.monotonic else {
+        continue
+      }
+      guard left > 0 else { return }
       try snapshot(room)
-      taken += 1
+      // One that found no space has taken its time, too.
+      left -= max(room.snapshotSize, Limits.shortenedBytesPerTurn / Limits.snapshotsPerTurnMax)
     }
+    shards[s]!.hasLongTails = false
   }
 
   /// Twice what snapshots of all its rooms take, and more: were it less than they take, each round of them would make the

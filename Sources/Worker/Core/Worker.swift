@@ -73,6 +73,8 @@ final class Shard {
   var completeLoops: Set<UInt16> = []
   /// All those lists have come, or have had the time to: who is in none of them has nobody.
   var hasLists = false
+  /// Tails of some rooms begin too far back.
+  var hasLongTails = false
   /// Until when they have the time, in monotonic microseconds.
   var listsDueAt = Int64.max
   /// Where the checkpoint is that the adoption began with.

@@ -10,6 +10,10 @@ final class Background: Sendable {
     var work: [@Sendable () -> Result] = []
     var results: [Result] = []
   }
+  private static let nice: Int32 = 10
+  /// The shortest that the kernel grants.
+  private static let sliceNanoseconds: UInt64 = 100_000
+
   private let state = Mutex(State())
   private let needed: Int32
   /// Readable when there are results.
@@ -49,8 +53,9 @@ final class Background: Sendable {
   }
 
   private func run() -> Never {
-    // The worker's thread goes first: what runs here can take milliseconds of a processor, and nobody waits for it.
-    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+    // The worker's thread goes first: what runs here can take milliseconds of a processor, and nobody waits for it. Never
+    // the last in line, though: a worker that is never idle needs its next segments too.
+    oneup_step_aside(Self.nice, Self.sliceNanoseconds)
     while true {
       oneup_wake_clear(needed)
       while let work = state.withLock({ $0.work.isEmpty ? nil : $0.work.removeFirst() }) {

@@ -28,8 +28,21 @@ enum DiskWork {
       return .synced(shard, work)
     } catch { return .syncFailed(shard, error) }
   }
+  /// Zeros are written in small pieces with pauses between them: the worker's thread may want this processor. A segment
+  /// may be needed soon, so they come to an end.
+  private struct Pauses {
+    private static let eachMicroseconds: UInt32 = 300
+    private static let allTogether = Duration.milliseconds(400)
+    private let end = ContinuousClock.now + allTogether
+    func pause() {
+      if ContinuousClock.now < end { usleep(Self.eachMicroseconds) }
+    }
+  }
   static func prepare(_ shard: ShardID, _ work: PreparationWork<FS>) -> Result {
-    do throws(FileError) { return .prepared(shard, try work.run()) } catch { return .preparationFailed(shard, error) }
+    let pauses = Pauses()
+    do throws(FileError) { return .prepared(shard, try work.run { pauses.pause() }) } catch {
+      return .preparationFailed(shard, error)
+    }
   }
   /// What could not be removed is void all the same, and is tried again by the next owner.
   static func remove(_ work: RemovalWork<FS>) -> Result {
