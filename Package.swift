@@ -83,7 +83,7 @@ var targets: [Target] = [
   library("ModuleBuilder", ["Core", "Artifacts", "Sandbox"]),
   library(
     "Rehearsal", path: "Sources/Releases/Rehearsal",
-    ["Core", "Wire", "Artifacts", "ReleaseCore", "WorkerCore", "Sandbox"]),
+    ["Core", "Wire", "Journal", "Artifacts", "ReleaseCore", "WorkerCore", "Sandbox"]),
   library(
     "WorkerShell", path: "Sources/Worker/Shell",
     ["Core", "CHost", "Wire", "Journal", "Artifacts", "WorkerCore", "WorkerStore", "Sandbox"]),
@@ -148,7 +148,10 @@ var targets: [Target] = [
     swiftSettings: strict),
   .testTarget(
     name: "RehearsalTests",
-    dependencies: ["Core", "Wire", "Artifacts", "ReleaseCore", "WorkerCore", "Sandbox", "ModuleBuilder", "Rehearsal"],
+    dependencies: [
+      "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", "WorkerCore", "WorkerStore", "Sandbox", "ModuleBuilder",
+      "Rehearsal",
+    ],
     exclude: ["golden"], swiftSettings: strict),
   .testTarget(
     name: "ReleaseCoreTests", dependencies: ["Core", "Artifacts", "ReleaseCore"], exclude: ["golden"],
@@ -166,7 +169,10 @@ var targets: [Target] = [
   tests("DrillTests", ["Core", "ClientCore", "Drill", "OneUpClient", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
   tests("SupervisionTests", ["Core", "CHost", "Wire", "SupervisionCore", "SupervisionShell", "supervised-child"]),
-  tests("WorkerTests", ["Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "WorkerStore", "Simulation"]),
+  .testTarget(
+    name: "WorkerTests",
+    dependencies: ["Core", "Wire", "Journal", "SimulatedFiles", "WorkerCore", "WorkerStore", "Simulation"],
+    exclude: ["golden"], swiftSettings: strict),
   .testTarget(
     name: "SimulationTests", dependencies: ["Simulation"], exclude: ["traces"], swiftSettings: strict),
   // Of the program: ONEUP names another than the one that was just built.

@@ -93,6 +93,7 @@ wasmtime_error *wasmtime_module_new(wasm_engine *, const uint8_t *, size_t, wasm
 void wasmtime_module_delete(wasmtime_module *);
 wasmtime_error *wasmtime_module_serialize(const wasmtime_module *, wasm_bytes *);
 wasmtime_error *wasmtime_module_deserialize_file(wasm_engine *, const char *path, wasmtime_module **);
+wasmtime_error *wasmtime_module_deserialize(wasm_engine *, const uint8_t *, size_t, wasmtime_module **);
 
 // Host functions. `functype_new` takes both vectors.
 wasm_valtype *wasm_valtype_new(uint8_t kind);

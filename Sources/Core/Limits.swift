@@ -24,9 +24,11 @@ package enum Limits {
   package static let liveRoomsMax = 5_000
   /// Of one shard, asleep ones too: a checkpoint names them all, and must not be due again by its own size.
   package static let roomsPerShardMax = 16_384
-  package static let checkpointBytesPerRoom = 25
+  package static let checkpointBytesPerRoom = 29
   /// What bringing a room back costs a turn, besides its events, counted in events.
   package static let wakeCostsEvents: UInt64 = 50
+  /// Of rooms that are brought back in one turn, what they cost in events; one room is always taken. Beyond, they wait.
+  package static let wakeEventsPerTurn: UInt64 = 2_000
   /// Rooms that one checkpoint brings forward: more wait for the next.
   package static let broughtForwardPerCheckpoint = 64
   package static let membersMax = 1_000
@@ -151,9 +153,26 @@ package enum Limits {
   package static let rebuildSliceMilliseconds: Int64 = 1
   /// Versions that failed alone whose states are worked out for their bundles; beyond, bundles have none.
   package static let autopsiesMax = 8
-  /// No members and no event for so long: the room is passivated.
+  /// Nobody in it for so long, and no timer due within as long again: the room is passivated.
   package static let passivateSeconds: Int64 = 60
+  /// When the wall clock has moved so far against the monotonic one, what is due by it is looked at anew.
+  package static let clockStepMilliseconds: Int64 = 250
   package static let retryBusyMilliseconds: UInt32 = 50
+
+  // MARK: Watching determinism
+  /// Of a worker's time, what playing rooms again may take.
+  package static let samplePermille: Int64 = 3
+  /// Between two rooms, at least.
+  package static let sampleEveryMilliseconds: Int64 = 500
+  /// How long one step may hold up the other rooms: an event, a copy of an image or, of many events, this much.
+  package static let sampleSliceMicroseconds: UInt64 = 200
+  /// Larger rooms are not played again: one step copies an image.
+  package static let sampleImageBytesMax = 4 * 1_048_576
+  package static let sampleTailBytesMax = 1_048_576
+  /// Rooms looked at in one turn for one to play again.
+  package static let sampleLooksMax = 64
+  /// A room that came out differently is left alone for so long.
+  package static let sampleAgainSeconds: Int64 = 600
 
   // MARK: Connections
   package static let connectionsPerAddressMax = 10_000

@@ -271,6 +271,12 @@ package protocol RoomEngine: AnyObject {
   func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance
+  /// Like `make` and `restore`, with a larger stack than rooms have: for events that were decided under an engine whose
+  /// code needed less. Nothing is to be decided there, and the state goes on by its image.
+  func makeForReplay(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance
+  func restoreForReplay(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> any RoomInstance
   /// Carries a room's state to another build, aside: `save` on a throw-away copy of `instance`, then `restore` in a fresh
   /// instance of `module`, which is returned; `instance` is as before. Both under their recorded limits and the watchdog.
   func carry(
@@ -278,8 +284,26 @@ package protocol RoomEngine: AnyObject {
   ) throws(CarryError) -> any RoomInstance
   /// Rooms of its name are made with this build from now on.
   func offer(_ module: ModuleHash) throws(EngineError)
+  /// Whether rooms of that build may be run a second time to see that they come out the same: not where a failure of
+  /// theirs would be the process's.
+  func repeats(_ module: ModuleHash) -> Bool
+  /// A snapshot was taken of the instance: from here on it does what one does that is restored from that.
+  func beginAnew(_ instance: any RoomInstance)
   /// Gives the instance's place back to the pool.
   func discard(_ instance: any RoomInstance)
   /// Looks at a throw-away copy of the instance. Appends what is seen.
   func describe(_ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]) throws(EngineError)
+}
+
+extension RoomEngine {
+  package func repeats(_ module: ModuleHash) -> Bool { true }
+  package func beginAnew(_ instance: any RoomInstance) {}
+  package func makeForReplay(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
+    try make(module, limits: limits)
+  }
+  package func restoreForReplay(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> any RoomInstance {
+    try restore(module, limits: limits, image: image)
+  }
 }

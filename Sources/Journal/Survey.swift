@@ -34,7 +34,7 @@ package struct Survey<FS: FileSystem> {
         } else if name == Self.failureFile {
           lastOwnerFailed = true
         } else if let number = SegmentHeader.number(ofFile: name) {
-          let file = try fileSystem.open(directory + "/" + name, writable ? .readWrite : .read)
+          guard let file = try Self.open(fileSystem, directory + "/" + name, writable: writable) else { continue }
           let region = try fileSystem.readBytes(file, at: 0, count: SegmentHeader.regionBytes)
           let size = try fileSystem.size(file)
           if let text = judge(number, file, region: region, size: size) {
@@ -54,6 +54,14 @@ package struct Survey<FS: FileSystem> {
     }
     for (number, text) in unreadable where text.hasPrefix("version") {
       throw .foreign("\(directory)/\(SegmentHeader.fileName(number)) has format \(text)")
+    }
+  }
+
+  /// nil: beside a living owner, who let go of it since it was listed.
+  private static func open(_ fileSystem: FS, _ path: String, writable: Bool) throws(FileError) -> FS.File? {
+    do throws(FileError) { return try fileSystem.open(path, writable ? .readWrite : .read) } catch {
+      guard !writable, error.code == 2 else { throw error }
+      return nil
     }
   }
 

@@ -142,7 +142,7 @@ enum ScaffoldText {
       html, body { margin: 0; height: 100%; background: #10281c; color: #eaf5e4; font: 16px system-ui, sans-serif; }
       body { display: grid; place-content: center; gap: 12px; justify-items: center; }
       canvas { width: min(94vw, 150vh); border-radius: 18px; touch-action: none; box-shadow: 0 12px 50px #0008; }
-      p { margin: 0; min-height: 1.4em; opacity: .8; }
+      p { margin: 0; padding: 0 3vw; min-height: 1.4em; text-align: center; opacity: .8; }
     </style>
     <canvas id="meadow" width="1600" height="1000" aria-label="The meadow"></canvas>
     <p id="word" role="status">…</p>
@@ -186,11 +186,11 @@ enum ScaffoldText {
         for (let petal = 0; petal < 6; petal++) {
           const turn = petal * Math.PI / 3;
           draw.beginPath();
-          draw.arc(pos.x * 2 + Math.cos(turn) * 11, pos.y * 2 + Math.sin(turn) * 11, 9, 0, 7);
+          draw.arc(pos.x * 2 + Math.cos(turn) * 20, pos.y * 2 + Math.sin(turn) * 20, 14, 0, 7);
           draw.fill();
         }
         draw.fillStyle = "#ffe9a8";
-        draw.beginPath(); draw.arc(pos.x * 2, pos.y * 2, 8, 0, 7); draw.fill();
+        draw.beginPath(); draw.arc(pos.x * 2, pos.y * 2, 12, 0, 7); draw.fill();
       }
       function frame() {
         requestAnimationFrame(frame);
@@ -202,7 +202,8 @@ enum ScaffoldText {
         for (const [slot, { pos, name, planted }] of view.walkers) {
           draw.fillStyle = slot === room.slot ? "#fff" : "#c9e4ff";
           draw.beginPath(); draw.arc(pos.x * 2, pos.y * 2, 22, 0, 7); draw.fill();
-          draw.fillText(`${name} · ${planted}`, pos.x * 2, pos.y * 2 - 34);
+          const text = `${name} · ${planted}`, half = draw.measureText(text).width / 2 + 12;
+          draw.fillText(text, Math.max(half, Math.min(1600 - half, pos.x * 2)), pos.y < 36 ? pos.y * 2 + 62 : pos.y * 2 - 40);
         }
       }
       frame();

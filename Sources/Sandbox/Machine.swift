@@ -13,11 +13,16 @@ final class Machine {
   /// Everything that can change what a module does or how its code looks.
   let identity: String
 
-  init(_ options: EngineOptions, host: UnsafeMutablePointer<HostState>) throws(EngineError) {
+  /// `isForReplay`: the same but for a larger stack and fewer places. The code is the same too, so it has the same identity.
+  init(
+    _ options: EngineOptions, host: UnsafeMutablePointer<HostState>, isForReplay: Bool = false
+  ) throws(EngineError) {
+    let stackTimes = isForReplay ? SandboxLimits.replayStackTimes : 1
+    let places = isForReplay ? SandboxLimits.replayPlaces : options.roomsMax + SandboxLimits.scratchInstances
     guard let config = wasm_config_new() else { throw EngineError("wasmtime gave no configuration") }
     wasmtime_config_consume_fuel_set(config, true)
     wasmtime_config_epoch_interruption_set(config, true)
-    wasmtime_config_max_wasm_stack_set(config, Int(options.limits.stackBytes))
+    wasmtime_config_max_wasm_stack_set(config, Int(options.limits.stackBytes * stackTimes))
     wasmtime_config_cranelift_nan_canonicalization_set(config, true)
     wasmtime_config_wasm_relaxed_simd_set(config, false)
     wasmtime_config_wasm_threads_set(config, false)
@@ -31,10 +36,10 @@ final class Machine {
       wasmtime_config_memory_reservation_set(config, UInt64(SandboxLimits.roomMemoryBytesMax))
       wasmtime_config_memory_guard_size_set(config, 65_536)
     }
-    Machine.pool(config, places: UInt32(options.roomsMax + SandboxLimits.scratchInstances))
+    Machine.pool(config, places: UInt32(places))
     guard let engine = wasm_engine_new_with_config(config) else {
       throw EngineError(
-        "wasmtime could not reserve places for \(options.roomsMax) rooms; lower the number of rooms or reserve less address space for each"
+        "wasmtime could not reserve places for \(places) rooms; lower the number of rooms or reserve less address space for each"
       )
     }
     guard let linker = wasmtime_linker_new(engine) else { throw EngineError("wasmtime gave no linker") }

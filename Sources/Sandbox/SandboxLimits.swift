@@ -25,6 +25,12 @@ package enum SandboxLimits {
   /// What `save` may write: a room's state fits several times over in the memory that a room may have.
   package static let savedBytesMax = 32 * 1_048_576
 
+  /// The stack of an event that was decided under another engine, whose code may have needed less of it, in the usual
+  /// one's bytes. wasmtime wants it within 2 MiB, and the worker's own thread has several.
+  static let replayStackTimes: UInt32 = 4
+  /// Rooms that are replayed with that at once; more wait.
+  static let replayPlaces = 16
+
   /// Copies for `describe` and `check`, and settings being read: places beside the rooms'.
   package static let scratchInstances = 2
   /// The watchdog's unit: this much of the thread's CPU time is one tick.

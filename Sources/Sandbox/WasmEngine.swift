@@ -16,6 +16,8 @@ package final class WasmEngine: RoomEngine {
   static let argumentsMax = 3
   var modules: [ModuleHash: LoadedModule] = [:]
   var newest: [String: ModuleHash] = [:]
+  /// nil: nothing has needed it.
+  private var replays: ReplayMachine?
   /// The rooms that are machine code in this process.
   let native: NativeEngine
   /// Made and not discarded, without the throw-away copies.
@@ -40,12 +42,14 @@ package final class WasmEngine: RoomEngine {
   deinit {
     watchdog.stop()
     modules = [:]
+    replays = nil
     host.deinitialize(count: 1)
     host.deallocate()
     arguments.deallocate()
   }
 
   package var identity: String { machine.identity }
+  package func repeats(_ module: ModuleHash) -> Bool { native.modules[module] == nil }
   package var effectCount: Int { host.pointee.effects.commands.count }
   package var effects: RoomEffects {
     _read { yield host.pointee.effects }
@@ -79,10 +83,31 @@ package final class WasmEngine: RoomEngine {
     return WasmInstance(block: block)
   }
 
+  package func makeForReplay(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
+    guard rooms < options.roomsMax, try loadedNative(module) == nil else { return try make(module, limits: limits) }
+    let replays: ReplayMachine
+    if let made = self.replays { replays = made } else { replays = try ReplayMachine(options, host: host) }
+    self.replays = replays
+    let block = try InstanceBlock.make(
+      try replays.module(like: try loaded(module)), try checked(limits), replays.machine)
+    rooms += 1
+    return WasmInstance(block: block)
+  }
+
   package func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance {
-    let instance = try make(module, limits: limits)
+    try restored(try make(module, limits: limits), image)
+  }
+  package func restoreForReplay(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> any RoomInstance {
+    try restored(try makeForReplay(module, limits: limits), image)
+  }
+
+  private func restored(
+    _ instance: any RoomInstance, _ image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> any RoomInstance {
     do throws(EngineError) {
       if let room = native.instance(instance) {
         try native.restore(image, into: room)
@@ -108,6 +133,12 @@ package final class WasmEngine: RoomEngine {
     let block = WasmInstance.block(of: instance)
     precondition(!block.pointee.isSpoiled, "a failed instance has no state worth keeping")
     RoomImage.append(block, to: &bytes)
+  }
+
+  /// One that was restored asks the guest anew where it takes payloads: a call that leaves traces in the guest's memory.
+  package func beginAnew(_ instance: any RoomInstance) {
+    guard native.instance(instance) == nil else { return }
+    WasmInstance.block(of: instance).pointee.inputCapacity = 0
   }
 
   private func checked(_ limits: RoomLimits) throws(EngineError) -> RoomLimits {

@@ -23,6 +23,7 @@ package struct Driver {
       for client in world.clients { play(client) }
       if chance(world.options.faultChance) { fault() }
       if chance(world.options.upgradeChance) { release() }
+      if world.options.passivateSeconds < Limits.passivateSeconds, chance(10) { abandon(below(world.options.rooms)) }
       let pause: Int64 = chance(4) ? 5_000_000 : chance(24) ? 700_000 : Int64(1_000 + below(60_000))
       world.run(for: pause)
     }
@@ -70,6 +71,18 @@ package struct Driver {
     case 94..<97: .shower
     case 97: chance(40) ? .flood : .append
     default: .wave
+    }
+  }
+
+  /// Everybody leaves the room, some with timers in it that are due after it has gone to sleep; faults go on meanwhile.
+  private mutating func abandon(_ room: Int) {
+    for client in world.clients {
+      for _ in 0..<below(3) { client.send(.later, to: room, argument: UInt16(1_000 + below(12_000))) }
+      client.leave(room)
+    }
+    for _ in 0..<1 + below(4) {
+      world.run(for: Int64(500_000 + below(1_500_000)))
+      if chance(world.options.faultChance) { fault() }
     }
   }
 

@@ -272,6 +272,37 @@ extension Scenario {
     },
   ]
 
+  package static let drifting: [Scenario] = [
+    Scenario(
+      "a-room-that-is-not-deterministic-is-found", "played again it comes out differently, which is told; it goes on",
+      { o in
+        o.rooms = 2
+        o.samplePermille = 500
+        o.sampleEveryMilliseconds = 20
+        o.mayDrift = true
+      }
+    ) { s in
+      s.everybodyJoins()
+      s.everybodyJoins(1)
+      for _ in 0..<20 {
+        s.everybodySends(2)
+        s.everybodySends(2, to: 1)
+        s.wait(30)
+      }
+      s.until("both were played again") { s.samples >= 8 }
+      s.expect("they came out the same", s.differences == 0)
+      s.client(0).send(.drift, to: 1)
+      s.until("it is found out") { s.differences == 1 }
+      s.everybodySends(5)
+      s.everybodySends(5, to: 1)
+      s.settle()
+      s.expect("90 operations, and 91", s.operations().count == 90 && s.operations(1).count == 91)
+      s.wait(5_000)
+      s.expect("the other one is well, and it is told once", s.differences == 1)
+    }
+  ]
+
   package static let all: [Scenario] =
-    deaths + players + failures + journal + overlaps + lifecycle + versions + requests
+    deaths + players + sleeping + failures + drifting + journal + overlaps + lifecycle + versions
+    + requests
 }

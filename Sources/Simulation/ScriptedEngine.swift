@@ -34,8 +34,10 @@ package enum ScriptedCommand: UInt8, Sendable, CaseIterable {
   case end = 15
   /// Appends; the room gets a label, a property and a count.
   case dress = 16
+  /// Appends, with what the environment draws mixed into the room's state: not the same twice.
+  case drift = 17
   /// u8 of `ScriptedAsk`: appends, and asks another room.
-  case ask = 17
+  case ask = 18
 }
 
 /// What an `ask` asks, of which room, and what comes of it.
@@ -367,6 +369,9 @@ package final class ScriptedEngine: RoomEngine {
     case .end:
       append(&room, operation, .all)
       effects.commands.append(.end(reason: put(Array("the game is over".utf8))))
+    case .drift:
+      append(&room, operation, .all)
+      if let environment { room.mixed ^= environment.random.next() }
     case .dress:
       append(&room, operation, .all)
       effects.commands.append(.label(put(Array("the arena".utf8))))

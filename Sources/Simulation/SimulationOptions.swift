@@ -13,6 +13,13 @@ package struct SimulationOptions: Sendable {
   package var segmentBytes = 256 << 10
   package var checkpointBytes = 32 << 10
   package var logKeptBytes: UInt64 = 512 << 10
+  /// For how long nobody is in a room before it leaves memory.
+  package var passivateSeconds = Limits.passivateSeconds
+  /// Of a worker's time, what playing rooms again may take, and how long it is between two.
+  package var samplePermille = Limits.samplePermille
+  package var sampleEveryMilliseconds = Limits.sampleEveryMilliseconds
+  /// Rooms may do what they do not do twice: nothing else checks that part of their state.
+  package var mayDrift = false
   package var fuelPerCall: UInt64 = 20_000_000
   package var outboundBytesMax = 64 << 10
   /// So many deaths of workers within half a minute, and the supervisor gives up; everything is started anew.
@@ -49,6 +56,9 @@ package struct SimulationOptions: Sendable {
     options.powerLoss = random.next() % 2 == 0
     options.diskErrors = random.next() % 2 == 0
     options.upgradeChance = [0, 10, 40][Int(random.next() % 3)]
+    options.samplePermille = 500
+    options.sampleEveryMilliseconds = 20
+    options.passivateSeconds = [1, 2, Limits.passivateSeconds][Int(random.next() % 3)]
     return options
   }
 }

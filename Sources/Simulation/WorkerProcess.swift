@@ -57,6 +57,9 @@ final class WorkerProcess {
     engine.identity = world.engineIdentity
     worker = Worker(engine: engine, map: world.map)
     worker.logKeptBytes = world.options.logKeptBytes
+    worker.passivateSeconds = world.options.passivateSeconds
+    worker.samplePermille = world.options.samplePermille
+    worker.sampleEveryMicroseconds = world.options.sampleEveryMilliseconds * 1_000
     environment.onDeath = { [unowned self] in sink() }
     housekeeping()
   }
@@ -349,6 +352,10 @@ final class WorkerProcess {
         world.counters.twinEnds += 1
         world.trace.note(world.time, "twin ended", room.rawValue)
         world.tell("\(world.name(room)) has one version again: \(why)")
+      case .differs(let room, let event, _, let text):
+        world.trace.note(world.time, "differs", room.rawValue, event.rawValue)
+        world.tell("\(world.name(room)), \(text)")
+        if !world.options.mayDrift { world.fail("I-2", "room \(room), \(text)") }
       case .failed(let room, let text):
         world.fail("I-7", "room \(room): \(text)")
       }

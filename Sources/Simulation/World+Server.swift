@@ -69,7 +69,7 @@ extension World {
     after(downtime) { [self] in restart() }
   }
   /// An orderly stop and a start, perhaps with another number of workers; the power may go in between.
-  package func restart(workers: Int? = nil, losingPower: Bool = false) {
+  package func restart(workers: Int? = nil, losingPower: Bool = false, downtime: Int64 = 200_000) {
     guard !isPowerOff else { return }
     if let workers { workerCount = workers }
     isPowerOff = true
@@ -77,8 +77,8 @@ extension World {
     tell("an orderly stop")
     stopAll(cleanly: true)
     if losingPower { losePower() }
-    after(200_000) { [self] in restart() }
-    run(for: 300_000)
+    after(downtime) { [self] in restart() }
+    run(for: downtime + 100_000)
   }
   private func stopAll(cleanly: Bool = false) {
     for supervisor in [oldSupervisor, supervisor] { supervisor?.stopAll(cleanly: cleanly) }
@@ -134,6 +134,9 @@ extension World {
     counters.checkpoints += c.checkpoints
     counters.passivations += c.passivations
     counters.requests += c.requests
+    counters.wakes += c.wakes
+    counters.samples += c.samples
+    counters.differences += c.differences
   }
 
   // MARK: The end

@@ -24,6 +24,8 @@ package struct Vitals: Sendable, Hashable {
   package var events: UInt64 = 0
   /// The longest turn of about the last second, in microseconds.
   package var turnMax: UInt64 = 0
+  /// Rooms that came out differently when they were played again, since the process began.
+  package var differences: UInt64 = 0
 
   package init() {}
 
@@ -32,7 +34,7 @@ package struct Vitals: Sendable, Hashable {
   func encode(into out: inout [UInt8]) {
     for value in [
       connections, players, messages, latencyMedian, latency99, latencyMax, latencySamples, rooms, members, events,
-      turnMax,
+      turnMax, differences,
     ] { out.put(value) }
   }
   init(_ r: inout ByteReader) throws(DecodingError) {
@@ -47,5 +49,6 @@ package struct Vitals: Sendable, Hashable {
     members = try r.take()
     events = try r.take()
     turnMax = try r.take()
+    differences = try r.take()
   }
 }

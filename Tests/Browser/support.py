@@ -102,7 +102,7 @@ class BrowserTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(*cls.settings)
+        cls.server = cls.make_server()
         cls.addClassCleanup(cls.server.stop)
         cls.playwright = sync_playwright().start()
         cls.addClassCleanup(cls.playwright.stop)
@@ -112,6 +112,10 @@ class BrowserTest(unittest.TestCase):
         cls.browser = cls.playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         cls.addClassCleanup(cls.browser.close)
         screenshots.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def make_server(cls):
+        return Server(*cls.settings)
 
     def setUp(self):
         self.page_errors = []

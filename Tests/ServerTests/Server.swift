@@ -25,9 +25,10 @@ enum Program {
     var output: String
     var errors: String
   }
-  /// Runs to its end.
-  static func run(_ arguments: [String]) throws -> Outcome {
+  /// Runs to its end. `directory`: where; nil: here.
+  static func run(_ arguments: [String], in directory: String? = nil) throws -> Outcome {
     let process = Process()
+    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
     let (output, errors) = (Pipe(), Pipe())
     process.executableURL = oneup
     process.arguments = arguments

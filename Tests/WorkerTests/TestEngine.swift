@@ -14,6 +14,11 @@ final class Faults {
   var tripsAfter = 0
   /// Builds whose bytes are gone.
   var missing: Set<ModuleHash> = []
+  /// Rooms may be played again to see that they come out the same.
+  var repeats = false
+  /// The room's members' appends go too deep for a usual stack; then how many instances had a larger one.
+  var isDeep = false
+  var largerStacks = 0
   /// Before each call.
   var atCall: () -> Void = {}
 }
@@ -21,6 +26,7 @@ final class Faults {
 final class TestEngine: RoomEngine {
   let inner: ScriptedEngine
   let faults: Faults
+  private var larger: Set<ObjectIdentifier> = []
 
   init(_ faults: Faults) {
     self.faults = faults
@@ -28,6 +34,7 @@ final class TestEngine: RoomEngine {
     faults.instances = 0
   }
   var identity: String { inner.identity }
+  func repeats(_ module: ModuleHash) -> Bool { faults.repeats }
   var effectCount: Int { inner.effectCount }
   var effects: RoomEffects {
     get { inner.effects }
@@ -50,6 +57,20 @@ final class TestEngine: RoomEngine {
     try place()
     return try inner.restore(module, limits: limits, image: image)
   }
+  func makeForReplay(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
+    let instance = try make(module, limits: limits)
+    larger.insert(ObjectIdentifier(instance))
+    faults.largerStacks += 1
+    return instance
+  }
+  func restoreForReplay(
+    _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
+  ) throws(EngineError) -> any RoomInstance {
+    let instance = try restore(module, limits: limits, image: image)
+    larger.insert(ObjectIdentifier(instance))
+    faults.largerStacks += 1
+    return instance
+  }
   func carry(
     _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
   ) throws(CarryError) -> any RoomInstance {
@@ -71,12 +92,18 @@ final class TestEngine: RoomEngine {
   }
   func discard(_ instance: any RoomInstance) {
     faults.instances -= 1
+    larger.remove(ObjectIdentifier(instance))
     inner.discard(instance)
   }
   func call(
     _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
   ) -> RoomOutcome {
     faults.atCall()
+    if faults.isDeep, case .message = call, payload.first == ScriptedCommand.append.rawValue,
+      !larger.contains(ObjectIdentifier(instance))
+    {
+      return .failed(RoomFault(kind: .stack, text: "too deep"))
+    }
     if faults.tripsAfter > 0 {
       faults.tripsAfter -= 1
     } else if budget != .decided, faults.trips > 0 {

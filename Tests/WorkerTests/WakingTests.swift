@@ -121,4 +121,66 @@ struct WakingTests {
     #expect(script.heard().contains("attached next 1"))
     #expect(script.faults.instances == 1)
   }
+
+  /// Decided events are followed with a larger stack where the usual one is too small for them (protocol §4.3).
+  @Test func aDecidedEventThatGoesTooDeepIsFollowed() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    for seq: UInt64 in 1...5 {
+      script.send(route, seq)
+      try script.turn()
+    }
+    script.send(route, 6, .draw)
+    try script.turn()
+    script.faults.isDeep = true
+    try script.nextOwner()
+    try script.turn()
+    #expect(script.operations() == 6 && script.faults.largerStacks == 1 && script.faults.instances == 1)
+    #expect(script.worker.counters.divergences == 0 && script.worker.counters.snapshots == 1)
+    // What is decided from here on has the stack that is on record.
+    let again = script.attach(1, generation: 2)
+    try script.turn()
+    script.send(again, 7)
+    for _ in 0..<3 { try script.turn() }
+    #expect(script.operations() == 6 && script.worker.counters.quarantines == 1)
+    // The snapshot has taken the place of what went deep.
+    try script.nextOwner()
+    try script.turn()
+    #expect(script.operations() == 6 && script.faults.largerStacks == 1)
+  }
+
+  @Test func bothVersionsAreFollowedWithALargerStack() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    try script.upgraded(to: .same)
+    for seq: UInt64 in 1...5 {
+      script.send(route, seq)
+      try script.turn()
+    }
+    script.send(route, 6, .draw)
+    try script.turn()
+    script.faults.isDeep = true
+    try script.nextOwner()
+    try script.turn()
+    #expect(script.operations() == 6 && script.silentOperations?.count == 6)
+    #expect(script.faults.largerStacks == 2 && script.faults.instances == 2)
+  }
+
+  @Test func anEventThatIsNotDecidedHasTheUsualStack() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    script.send(route, 1, .draw)
+    try script.turn()
+    script.send(route, 2)
+    script.worker.stage()
+    try script.worker.write()
+    script.faults.isDeep = true
+    try script.nextOwner()
+    for _ in 0..<3 { try script.turn() }
+    #expect(script.operations() == 1 && script.faults.largerStacks == 0)
+    #expect(script.worker.counters.quarantines == 1 && script.worker.counters.divergences == 0)
+  }
 }

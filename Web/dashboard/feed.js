@@ -29,6 +29,7 @@ export function hear(events, recoveries) {
 const MOODS = {
   death: "bad", quarantined: "warn", frozen: "bad", "room-failed": "bad", "member-removed": "warn", "disk-full": "bad",
   "disk-failed": "bad", "disk-space-back": "good", "module-refused": "warn", "link-broken": "warn", "version-failed": "warn",
+  differs: "warn",
 };
 const TITLES = {
   quarantined: "A bug cost one event", frozen: "A room is frozen", "room-failed": "A room cannot go on",
@@ -36,6 +37,7 @@ const TITLES = {
   "disk-space-back": "The disk has space again", "module-refused": "A module was refused", "link-broken": "A link was broken",
   "version-failed": "A new version failed, and its room went back", "twin-failed": "An old version failed, which only listens",
   upgraded: "A room runs another version", "went-back": "A room went back to its version", "twin-ended": "A room's probation is over",
+  differs: "A room is not deterministic",
 };
 
 function ofEvent(e) {

@@ -136,7 +136,7 @@ const ROWS = [
   ["failures", (s) => s.traps, count, true], ["refusals", (s) => s.refusals, count, false],
   ["outputs an event", (s) => s.outputs / s.events, (n) => n.toFixed(2), false],
   ["bytes an event", (s) => s.outputBytes / s.events, (n) => count(n), false],
-  ["fuel, 99 %", (s) => s.fuelP99, count, false], ["memory of a room", (s) => s.memoryBytes, bytes, false],
+  ["fuel, 99 %", (s) => s.fuelP99 || NaN, count, false, 1.25, "not measured (native)"], ["memory of a room", (s) => s.memoryBytes, bytes, false],
   ["own check fails", (s) => s.checkFailures, count, true], ["time an event", (s) => (s.microseconds ? s.microseconds / s.events : NaN), (n) => `${n.toFixed(1)} µs`, false, 2],
   ["time, 99 %", (s) => s.microsecondsP99 || NaN, (n) => `${count(n)} µs`, false, 2],
 ];
@@ -145,13 +145,14 @@ function evidence(rollout, block) {
   const { live } = rollout, report = rollout.rehearsal?.events || rollout.rehearsal?.problems.length ? rollout.rehearsal : null;
   if (!report && !live) return null;
   const sides = [report && ["Rehearsal", report], live && ["Live", live]].filter(Boolean);
-  const cell = ([, value, show, isBad, ratio = 1.25], s, old) => {
+  const cell = ([, value, show, isBad, ratio = 1.25, missing = "–"], s, old) => {
     const n = value(s), before = old && value(old);
     const isMuch = Math.max(n, before) >= 20 || !Number.isInteger(n); // of a few, one more says nothing
     const isWorse = old && (isBad ? n > before : isMuch && n > before * ratio);
-    return h("td.n" + (isWorse ? ".worse" : ""), {}, Number.isFinite(n) ? show(n) : "–");
+    return h("td.n" + (isWorse ? ".worse" : ""), {}, Number.isFinite(n) ? show(n) : s.events ? missing : "–");
   };
-  const rows = ROWS.filter(([, value]) => sides.some(([, side]) => value(side.old) || value(side.new)));
+  const rows = ROWS.filter(([, value, , , , missing]) =>
+    sides.some(([, side]) => value(side.old) || value(side.new) || (missing && side.new.events)));
   const table = h("table.evidence", {},
     h("thead", {}, h("tr", {}, h("th", {}), ...sides.map(([name]) => h("th.of", { scope: "colgroup", colspan: 2 }, name))),
       h("tr", {}, h("th", { scope: "col" }, "on the same events"), ...sides.flatMap(() => [h("th.n", { scope: "col" }, "old"), h("th.n", { scope: "col" }, "new")]))),
@@ -164,6 +165,7 @@ function evidence(rollout, block) {
       + `${report.failedRestores ? `${plural(report.failedRestores, "state")} could not be taken over, ` : ""}${differ(report)}.`) : null,
     live ? h("p.note", {}, `In the rooms on probation ${differ(live)}.`) : null,
     ...(report?.problems ?? []).map((line) => h("p.problem", {}, line)),
+    ...(report?.notes ?? []).map((line) => h("p.note", {}, `${line[0].toUpperCase()}${line.slice(1)}.`)),
     report?.stateDifferences?.length ? fold(block, "states", `${plural(report.stateDifferences.length, "difference")} of state`,
       h("table.rowlist", {}, h("tbody", {}, ...report.stateDifferences.map((d) =>
         h("tr", {}, h("td", {}, h("code", {}, d.path)), h("td", {}, `${d.old} → ${d.new}`), h("td.soft.n", {}, h("code", {}, d.room))))))) : null);

@@ -188,7 +188,7 @@ function at(event) {
 }
 
 function describe(room) {
-  if (isAsleep(room)) return `${nameOf(room)}, asleep on disk until somebody joins`;
+  if (isAsleep(room)) return `${nameOf(room)}, asleep on disk until somebody joins${room.wakesAt ? " or its timer is due" : ""}`;
   const state = isFrozen(room) ? ", frozen" : room.moving ? ", changing hands" : "";
   return `${nameOf(room)}, version ${room.version}, ${plural(room.members ?? 0, "member")}, ${plural(room.events ?? 0, "event")}${state}`;
 }

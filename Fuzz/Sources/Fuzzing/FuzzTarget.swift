@@ -26,7 +26,8 @@ package struct FuzzTarget: Sendable {
 
   package static let all: [FuzzTarget] = [
     .clientFrame, .clientMessage, .sessionToken, .serverFrame, .linkRecords, .supervisorChannel, .crashBundle,
-    .snapshot, .settingsFiles, .moduleCheck, .moduleManifest, .auditLog, .roomImage, .gateway, .worker, .adoption,
+    .snapshot, .checkpoint, .settingsFiles, .moduleCheck, .moduleManifest, .auditLog, .roomImage, .gateway, .worker,
+    .adoption,
     .journal,
   ]
   package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

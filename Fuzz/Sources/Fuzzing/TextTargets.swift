@@ -31,6 +31,29 @@ extension FuzzTarget {
       precondition(snapshot.host.members.count <= Limits.membersMax, "more members than a room can have")
     })
 
+  /// Checkpoint records alone; what becomes of the rooms that they name is the target `adoption`'s.
+  static let checkpoint = FuzzTarget(
+    name: "checkpoint", bytesMax: 4_096,
+    seeds: {
+      let some = Checkpoint(
+        lastBatch: BatchNumber(9), scanFrom: LogPosition(4_096),
+        rooms: [
+          .init(room: RoomID(1), snapshot: LogPosition(64), tailStart: LogPosition(128), isActive: true),
+          .init(
+            room: RoomID(2), snapshot: LogPosition(96), tailStart: nil, isActive: false, wakesAtSecond: 1_700_000_060),
+        ])
+      let none = Checkpoint(lastBatch: BatchNumber(1), scanFrom: LogPosition(0), rooms: [])
+      return [some, none].map { checkpoint in Array(made: checkpoint.encode) }
+        + WorkerScripts.records(of: MemoryStore.checkpointKind)
+    },
+    run: { bytes in
+      guard let checkpoint = try? Checkpoint(bytes) else { return }
+      precondition(
+        checkpoint.rooms.count * 25 <= bytes.count, "a checkpoint names more rooms than its bytes can hold")
+      let again = try? Checkpoint(bytes: Array(made: checkpoint.encode))
+      precondition(again == checkpoint, "a checkpoint written anew says something else")
+    })
+
   /// The data directory's `identity`, and the block that a child is started with.
   static let settingsFiles = FuzzTarget(
     name: "settings-files", bytesMax: 1_024,
@@ -58,14 +81,16 @@ extension FuzzTarget {
 
 extension WorkerScripts {
   /// The snapshot records of the logs.
-  static var snapshots: [[UInt8]] {
+  static var snapshots: [[UInt8]] { records(of: RecordKind.snapshot) }
+
+  static func records(of kind: UInt8) -> [[UInt8]] {
     logs.flatMap { log in
       log.withUnsafeBytes { bytes in
         var script = Script(bytes)
         _ = script.take(UInt8.self)
         let store = MemoryStore()
         _ = store.decode(&script)
-        return store.records.filter { $0.kind == RecordKind.snapshot }.map(\.payload)
+        return store.records.filter { $0.kind == kind }.map(\.payload)
       }
     }
   }

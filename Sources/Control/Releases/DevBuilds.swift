@@ -6,8 +6,11 @@ import Synchronization
 struct BuildWord: Codable, Equatable, Sendable {
   /// In bytes.
   static let textBytesMax = 16_384
+  static let titleBytesMax = 256
   var module: String
   var ok: Bool
+  /// What is the matter, where it is not that the module does not build.
+  var title: String?
   /// The compiler's, where it is not well.
   var text: String
   /// The page is to be loaded anew.
@@ -43,9 +46,10 @@ struct DevRoutes: Sendable {
 
   private func note(_ request: Request) async -> Response {
     // A text may be escaped to six times its length.
-    guard let body = try? await request.body.collect(upTo: BuildWord.textBytesMax * 6 + 4_096),
+    guard let body = try? await request.body.collect(upTo: BuildWord.textBytesMax * 6 + 8_192),
       let word = try? JSONDecoder().decode(BuildWord.self, from: Data(body.readableBytesView)),
-      ModulesView.isName(word.module), word.text.utf8.count <= BuildWord.textBytesMax, builds.note(word)
+      ModulesView.isName(word.module), word.text.utf8.count <= BuildWord.textBytesMax,
+      (word.title ?? "").utf8.count <= BuildWord.titleBytesMax, builds.note(word)
     else {
       return Answer.error(
         .badRequest,

@@ -64,7 +64,9 @@ extension ReleaseSettings {
     guard new.events >= eventsMin else { return nil }
     if old.events >= eventsMin {
       let fuel = (new: new.fuel.p99, old: old.fuel.p99)
-      if let most = fuelRatioMax, new.events >= tailEventsMin, isMore(fuel.new, fuel.old, ratio: most, slack: fuelSlack)
+      // Native versions have none.
+      if let most = fuelRatioMax, fuel.old > 0, new.events >= tailEventsMin,
+        isMore(fuel.new, fuel.old, ratio: most, slack: fuelSlack)
       {
         return
           "its dearest events take \(fuel.new) fuel (99 %), the old version's \(fuel.old); \(text(most)) times that are allowed"

@@ -8,7 +8,9 @@ struct Evidence {
   var stats = Stats()
   /// Of each event that called the guest.
   private var fuel: [UInt64] = []
-  private static let fuelSamplesMax = 1_000_000
+  /// Of the same events: the processor's time.
+  private var nanoseconds: [UInt64] = []
+  private static let samplesMax = 1_000_000
 
   mutating func note(_ step: GuestReplay.Step) {
     stats.events += 1
@@ -28,14 +30,19 @@ struct Evidence {
     stats.traps += 1
   }
   mutating func note(memoryBytes: Int) { stats.memoryBytes = max(stats.memoryBytes, UInt64(memoryBytes)) }
-  private mutating func note(fuel used: UInt64) { if fuel.count < Self.fuelSamplesMax { fuel.append(used) } }
+  private mutating func note(fuel used: UInt64) { if fuel.count < Self.samplesMax { fuel.append(used) } }
+  mutating func note(nanoseconds used: UInt64) { if nanoseconds.count < Self.samplesMax { nanoseconds.append(used) } }
 
   /// With what takes all samples.
   var finished: Stats {
     var stats = stats
-    let sorted = fuel.sorted()
-    if !sorted.isEmpty { stats.fuelP99 = sorted[min(sorted.count - 1, sorted.count * 99 / 100)] }
+    stats.fuelP99 = Self.p99(fuel)
+    stats.microsecondsP99 = (Self.p99(nanoseconds) + 999) / 1_000
+    stats.microseconds = nanoseconds.reduce(0, +) / 1_000
     return stats
+  }
+  private static func p99(_ samples: [UInt64]) -> UInt64 {
+    samples.isEmpty ? 0 : samples.sorted()[min(samples.count - 1, samples.count * 99 / 100)]
   }
 }
 
@@ -73,6 +80,12 @@ struct Findings {
   var crashesLeft = 0
   /// Rooms that could not be replayed, for no fault of the new build.
   var skipped = 0
+  /// Of each room, how much of its life was played, in microseconds.
+  private(set) var histories: [Int64] = []
+  /// One of the builds is machine code, which has no fuel.
+  var isNative = false
+  /// Of where the rooms came from. Sentences.
+  var remarks: [String] = []
   /// The first words on each kind of thing that is wrong; later ones are counted only.
   private(set) var firsts: [Trouble: String] = [:]
   private(set) var counts: [Trouble: Int] = [:]
@@ -88,6 +101,7 @@ struct Findings {
     counts[trouble, default: 0] += 1
     if firsts[trouble] == nil { firsts[trouble] = words() }
   }
+  mutating func note(history microseconds: Int64) { histories.append(microseconds) }
   mutating func note(_ differences: [StateDifferences.One], room: String) {
     for one in differences where stateDifferences.count < Self.stateDifferencesMax {
       stateDifferences.append(StateDifference(room: room, path: one.path, old: one.old, new: one.new))

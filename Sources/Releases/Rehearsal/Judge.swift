@@ -24,8 +24,11 @@ struct Judge {
     report.outcomeDifferences = UInt64(findings.outcomeDifferences)
     report.outputDifferences = UInt64(findings.outputDifferences)
     report.stateDifferences = findings.stateDifferences
+    let histories = findings.histories.sorted().map { (Double($0) / 100_000).rounded() / 10 }
+    report.historySecondsMin = histories.first
+    report.historySecondsMedian = histories.isEmpty ? nil : histories[histories.count / 2]
     report.problems = problems
-    report.notes = notes(isThin, after.events)
+    report.notes = notes(isThin, after.events) + findings.remarks
     return report
   }
 
@@ -71,7 +74,16 @@ struct Judge {
       guard let ratio else { return false }
       return new > old && new - old > slack && Double(new) > Double(old) * ratio
     }
-    if isMore(after.fuelP99, before.fuelP99, settings.fuelRatioMax, settings.fuelSlack) {
+    if findings.isNative {
+      let isEnough = min(before.events, after.events) >= settings.tailEventsMin
+      if isEnough,
+        isMore(after.microsecondsP99, before.microsecondsP99, settings.timeRatioMax, settings.timeSlackMicroseconds)
+      {
+        problems.append(
+          "its dearest events take \(after.microsecondsP99) µs of processor time (99 %), those of "
+            + "\(old ?? "the version before") \(before.microsecondsP99) µs")
+      }
+    } else if isMore(after.fuelP99, before.fuelP99, settings.fuelRatioMax, settings.fuelSlack) {
       problems.append(
         "its dearest events take \(after.fuelP99) fuel (99 %), those of \(old ?? "the version before") \(before.fuelP99)"
       )
@@ -108,6 +120,16 @@ struct Judge {
     }
     if findings.outputDifferences > 0 {
       notes.append("\(count(findings.outputDifferences, "event")) made rooms say something else than before")
+    }
+    if findings.isNative {
+      notes.append(
+        "machine code has no fuel: processor time is compared instead, and as memory what rooms save")
+    }
+    let histories = findings.histories.sorted()
+    if let least = histories.first, let most = histories.last {
+      let median = histories[histories.count / 2]
+      notes.append(
+        "played of each room's life: \(least / 1_000_000) to \(most / 1_000_000) s, the median \(median / 1_000_000) s")
     }
     if !findings.stateDifferences.isEmpty { notes.append("rooms' states differ in what is listed") }
     if let words = findings.firsts[.skipped] { notes.append("\(count(findings.skipped, "record")) left out: \(words)") }

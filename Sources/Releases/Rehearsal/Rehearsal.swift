@@ -15,12 +15,13 @@ package struct RehearsalProgress: Sendable {
 
 /// Where rooms come from.
 package protocol RoomSource {
-  /// Asking for a room takes time from somebody who has better things to do.
-  var isLive: Bool { get }
-  /// Rooms that run the build, those that say most first; at most `most`.
-  mutating func rooms(of module: ModuleHash, most: Int) throws(RehearsalError) -> [RoomID]
-  /// A room as it is, without a culprit; nil: it is asleep or gone.
-  mutating func bundle(_ room: RoomID) throws(RehearsalError) -> CrashBundle?
+  /// Rooms that run the build, those that say most first; at most `most`. `breathe` is called after each piece of work.
+  mutating func rooms(of module: ModuleHash, most: Int, breathe: () -> Void) throws(RehearsalError) -> [RoomID]
+  /// A room as it is, without a culprit; nil: it is asleep or gone. `asking` is called before somebody is asked who has
+  /// better things to do.
+  mutating func bundle(_ room: RoomID, before asking: () -> Void) throws(RehearsalError) -> CrashBundle?
+  /// Of the rooms that were given, what the report should say. Sentences.
+  var remarks: [String] { get }
 }
 
 package struct Rehearsal {
@@ -29,6 +30,8 @@ package struct Rehearsal {
   /// A worker that is asked for a room's record does nothing else meanwhile, for up to a millisecond: so seldom, nobody
   /// notices.
   static let roomEveryMilliseconds: Int64 = 100
+  /// Of the time, left for the kept crashes.
+  private static let partOfCrashes = 0.2
   /// Fewer events than these say little.
   package static let eventsMin = 20
 
@@ -53,31 +56,38 @@ package struct Rehearsal {
     var findings = Findings()
     if let from {
       try builds.load(from)
-      try runRooms(from, to, &source, &findings)
+      try runRooms(from, to, &source, hasCrashes: !crashes.isEmpty, &findings)
+      findings.remarks += source.remarks
     }
     try runCrashes(crashes, to, &findings)
     let old = from.flatMap { builds.manifest($0) }
+    findings.isNative = [old, new].contains { $0?.format == .native }
     return Judge(findings: findings, settings: settings, old: old?.version, new: new.version, throttle: throttle)
       .report(
         crashes: crashes.count)
   }
 
   private func runRooms(
-    _ from: ModuleHash, _ to: ModuleHash, _ source: inout some RoomSource, _ findings: inout Findings
+    _ from: ModuleHash, _ to: ModuleHash, _ source: inout some RoomSource, hasCrashes: Bool,
+    _ findings: inout Findings
   ) throws(RehearsalError) {
-    let rooms = try source.rooms(of: from, most: Self.roomsMax)
+    let rooms = try source.rooms(of: from, most: Self.roomsMax, breathe: throttle.breathe)
+    let part = hasCrashes ? 1 - Self.partOfCrashes : 1
     for (index, room) in rooms.enumerated() {
-      if index > 0 { throttle.pace(milliseconds: source.isLive ? Self.roomEveryMilliseconds : 0) }
       if throttle.isOver { break }
       // A worker that goes away takes its rooms elsewhere; the others are worth rehearsing.
       let bundle: CrashBundle?
-      do throws(RehearsalError) { bundle = try source.bundle(room) } catch {
+      do throws(RehearsalError) {
+        bundle = try source.bundle(room) { throttle.pace(milliseconds: Self.roomEveryMilliseconds) }
+      } catch {
         findings.skipped += 1
         findings.note(.skipped, "\(error)")
         continue
       }
       guard let bundle else { continue }
-      RoomRehearsal(bundle, builds, from: from, to: to, throttle, &findings)?.run(&findings)
+      // What one room does not need is left to the others; none takes it from them.
+      let end = throttle.time(of: part / (Double(rooms.count - index) * part + (1 - part)))
+      RoomRehearsal(bundle, builds, from: from, to: to, throttle, until: end, &findings)?.run(&findings)
       progress(
         RehearsalProgress(phase: .rooms, done: index + 1, of: rooms.count, events: findings.new.stats.events))
     }

@@ -52,7 +52,7 @@ package struct RehearsalRun {
       var rooms = KeptRooms(kept.filter { $0.bundle.culprit.isEmpty }.map(\.bundle))
       return try rehearsal.run(from: from, to: to, rooms: &rooms, crashes: kept.filter { !$0.bundle.culprit.isEmpty })
     }
-    var rooms = LiveRooms(sockets: sockets ?? WorkerSockets.found(data: data))
+    var rooms = LiveRooms(sockets: sockets ?? WorkerSockets.found(data: data), data: data)
     return try rehearsal.run(from: from, to: to, rooms: &rooms, crashes: crashes())
   }
 

@@ -1,5 +1,6 @@
 // One room in both builds: the old one as the record says, the new one from the same state with the same events. Each
 // has its own random numbers and timers, as the two versions of a room on probation have.
+internal import Artifacts
 internal import Core
 internal import ReleaseCore
 internal import Sandbox
@@ -9,6 +10,8 @@ struct RoomRehearsal {
   /// How far a failed event is undone by running what is before it again.
   private static let markEvery = 32
   private static let checkEvery = 128
+  /// Of the room's time, for running its events the first time.
+  private static let partOfPlay = 0.6
   /// A build that fails so often in one room need not be asked further.
   private static let failuresMax = 8
 
@@ -16,6 +19,8 @@ struct RoomRehearsal {
   let from: ModuleHash
   let to: ModuleHash
   let throttle: Throttle
+  /// Of the throttle: other rooms have the time after it.
+  let end: Int64
   let bundle: CrashBundle
   private let events: [ReplayEvent]
   private let name: String
@@ -23,9 +28,10 @@ struct RoomRehearsal {
   /// Nil: the record cannot be read, and says so in the findings.
   init?(
     _ bundle: CrashBundle, _ builds: Builds, from: ModuleHash, to: ModuleHash, _ throttle: Throttle,
-    _ findings: inout Findings
+    until end: Int64, _ findings: inout Findings
   ) {
     (self.bundle, self.builds, self.from, self.to, self.throttle) = (bundle, builds, from, to, throttle)
+    self.end = end
     name = bundle.key.isEmpty ? "\(bundle.room)" : "\(bundle.moduleName)/\(bundle.key)"
     do throws(ReplayError) { events = try ReplayEvent.all(of: bundle) } catch {
       findings.skipped += 1
@@ -83,19 +89,28 @@ struct RoomRehearsal {
     guard let beginning = new.mark() else { return }
     var pass = NewPass(guest: new, mark: beginning)
     var isTired = false
+    let enough = throttle.time(of: Self.partOfPlay, until: end)
+    var span: ClosedRange<Int64>?
+    defer { findings.note(history: span.map { $0.upperBound - $0.lowerBound } ?? 0) }
     for (index, event) in events.enumerated() {
-      if throttle.isOver { break }
+      if throttle.isPast(enough) { break }
+      let start = ThreadClock.nanoseconds
       let before = try old.play(event, budget: .decided)
+      let used = ThreadClock.nanoseconds - start
+      span = (span?.lowerBound ?? event.time)...max(event.time, span?.upperBound ?? event.time)
       if case .failed(let fault)? = before.outcome {
         throw ReplayError("event \(event.seq), which was applied, fails here: \(fault.text)")
       }
       if !isTired {
         let after = try pass.play(event)
         compare(event, before, after, &findings)
+        if before.outcome != nil { findings.old.note(nanoseconds: used) }
+        if after.outcome != nil { findings.new.note(nanoseconds: pass.used) }
         isTired = pass.failed.count >= Self.failuresMax
         if index % Self.markEvery == Self.markEvery - 1 { pass.remember() }
       } else {
         noteAlone(event, before, &findings)
+        if before.outcome != nil { findings.old.note(nanoseconds: used) }
       }
       if index % Self.checkEvery == Self.checkEvery - 1 { look(old, new, &findings) }
       throttle.breathe()
@@ -142,12 +157,12 @@ struct RoomRehearsal {
   private func again(
     _ first: NewPass, from mark: GuestReplay.Mark, _ findings: inout Findings
   ) throws(ReplayError) {
-    guard !first.steps.isEmpty, let end = first.guest.image() else { return }
+    guard !first.steps.isEmpty, let image = first.guest.image() else { return }
     let guest = try GuestReplay(copying: first.guest)
     try guest.rewind(to: mark)
     var second = NewPass(guest: guest, mark: mark)
     for (event, step) in first.steps {
-      if throttle.isOver { return }
+      if throttle.isPast(end) { return }
       let again = try second.play(event)
       guard again == step else {
         findings.note(
@@ -156,7 +171,7 @@ struct RoomRehearsal {
       }
       throttle.breathe()
     }
-    if second.guest.image() != end {
+    if second.guest.image() != image {
       findings.note(.chance, "the same events lead to another state of \(name) when they are run a second time")
     }
   }
@@ -164,13 +179,20 @@ struct RoomRehearsal {
   // MARK: States
 
   private func look(_ old: GuestReplay, _ new: GuestReplay, _ findings: inout Findings) {
-    if let instance = old.instance { findings.old.note(memoryBytes: builds.engine.memoryBytes(of: instance)) }
-    if let instance = new.instance { findings.new.note(memoryBytes: builds.engine.memoryBytes(of: instance)) }
+    findings.old.note(memoryBytes: memoryBytes(old))
+    findings.new.note(memoryBytes: memoryBytes(new))
     if complaint(of: old) != nil { findings.old.stats.checkFailures += 1 }
     if let complaint = complaint(of: new) {
       findings.new.stats.checkFailures += 1
       findings.note(.check, "\(complaint) (\(name))")
     }
+  }
+
+  /// Of machine code what it saves, and then of both builds: they are compared.
+  private func memoryBytes(_ guest: GuestReplay) -> Int {
+    guard let instance = guest.instance else { return 0 }
+    let isNative = [from, to].contains { builds.manifest($0)?.format == .native }
+    return isNative ? guest.image()?.count ?? 0 : builds.engine.memoryBytes(of: instance)
   }
 
   private func complaint(of guest: GuestReplay) -> String? {
@@ -213,6 +235,8 @@ private struct NewPass {
   private(set) var mark: GuestReplay.Mark
   private(set) var failed: Set<EventSeq> = []
   private(set) var steps: [(ReplayEvent, GuestReplay.Step)] = []
+  /// Of the last event: the processor's nanoseconds.
+  private(set) var used: UInt64 = 0
   private var marked = 0
 
   init(guest: GuestReplay, mark: GuestReplay.Mark) {
@@ -220,7 +244,9 @@ private struct NewPass {
   }
 
   mutating func play(_ event: ReplayEvent) throws(ReplayError) -> GuestReplay.Step {
+    let start = ThreadClock.nanoseconds
     let step = try guest.play(event, budget: .live, timers: .own, decides: true)
+    used = ThreadClock.nanoseconds - start
     steps.append((event, step))
     guard case .failed = step.outcome else { return step }
     failed.insert(event.seq)

@@ -1,26 +1,56 @@
-// Rooms to rehearse with: live ones, asked of their workers, or bundles from files.
+// Rooms to rehearse with: live ones, from their logs or asked of their workers, or bundles from files.
 internal import Artifacts
 package import Core
 package import WorkerCore
 
-/// The rooms of a running server. Asking for one costs its worker what a look at its snapshot costs.
+/// The rooms of a running server. Where the log has their last minutes nobody is asked for them; else asking for one costs
+/// its worker what a look at its snapshot costs.
 package struct LiveRooms: RoomSource {
-  package let isLive = true
   private let sockets: [String]
   private var links: [Int: WorkerAsk] = [:]
-  /// Which worker has a room.
-  private var places: [RoomID: Int] = [:]
+  private var entries: [RoomID: Entry] = [:]
+  private var module: ModuleHash?
+  /// Nil: there is no log to read.
+  private var histories: LogHistories?
+  private var askedRooms = 0
+  private var complaints: [String] = []
 
-  package init(sockets: [String]) { self.sockets = sockets }
+  /// `data`: the server's data directory; nil: its logs are not read.
+  package init(sockets: [String], data: String?) {
+    self.sockets = sockets
+    histories = data.map { LogHistories(data: $0) }
+  }
 
   private struct Entry {
     var room: RoomID
+    var shard: ShardID
+    /// Which worker has it.
+    var worker: Int
+    var name: String
+    var key: String
     var members: UInt64
     var events: UInt64
   }
 
   /// Those with most members first, and among them some of the longest lives: their states are the oldest.
-  package mutating func rooms(of module: ModuleHash, most: Int) throws(RehearsalError) -> [RoomID] {
+  package mutating func rooms(
+    of module: ModuleHash, most: Int, breathe: () -> Void
+  ) throws(RehearsalError) -> [RoomID] {
+    let found = look(module)
+    let byMembers = found.sorted { ($1.members, $1.events, $0.room) < ($0.members, $0.events, $1.room) }
+    let byAge = found.sorted { ($1.events, $0.room) < ($0.events, $1.room) }
+    var chosen = Array(byMembers.prefix(most - min(most / 5, byMembers.count / 5)))
+    for entry in byAge where chosen.count < most && !chosen.contains(where: { $0.room == entry.room }) {
+      chosen.append(entry)
+    }
+    self.module = module
+    entries = Dictionary(chosen.map { ($0.room, $0) }) { first, _ in first }
+    histories?.read(chosen.map { ($0.room, $0.shard) }, breathe: breathe)
+    complaints += histories?.complaints ?? []
+    return chosen.map(\.room)
+  }
+
+  private mutating func look(_ module: ModuleHash) -> [Entry] {
     var found: [Entry] = []
     for worker in sockets.indices {
       // A socket may be left from a worker that died, and a spare has no rooms.
@@ -30,25 +60,33 @@ package struct LiveRooms: RoomSource {
       links[worker] = link
       for room in rooms {
         guard room["sha256"]?.text == "\(module)", room["phase"]?.text == "ready", room["probation"] ?? .null == .null,
-          room["ended"] ?? .null == .null, let id = room["id"]?.text.flatMap({ UInt64($0, radix: 16) })
+          room["ended"] ?? .null == .null, let id = room["id"]?.text.flatMap({ UInt64($0, radix: 16) }),
+          let shard: UInt16 = room["shard"]?.integer()
         else { continue }
-        places[RoomID(id)] = worker
         found.append(
-          Entry(room: RoomID(id), members: room["members"]?.integer() ?? 0, events: room["events"]?.integer() ?? 0))
+          Entry(
+            room: RoomID(id), shard: ShardID(shard), worker: worker, name: room["module"]?.text ?? "",
+            key: room["key"]?.text ?? "", members: room["members"]?.integer() ?? 0,
+            events: room["events"]?.integer() ?? 0))
       }
     }
-    let byMembers = found.sorted { ($1.members, $1.events, $0.room) < ($0.members, $0.events, $1.room) }
-    let byAge = found.sorted { ($1.events, $0.room) < ($0.events, $1.room) }
-    var chosen = byMembers.prefix(most - min(most / 5, byMembers.count / 5)).map(\.room)
-    for entry in byAge where chosen.count < most && !chosen.contains(entry.room) { chosen.append(entry.room) }
-    return chosen
+    return found
   }
 
-  package mutating func bundle(_ room: RoomID) throws(RehearsalError) -> CrashBundle? {
-    guard let worker = places[room], let link = links[worker] else { return nil }
+  package mutating func bundle(
+    _ room: RoomID, before asking: () -> Void
+  ) throws(RehearsalError) -> CrashBundle? {
+    guard let entry = entries[room], let module else { return nil }
+    do throws(RehearsalError) {
+      let found = try histories?.bundle(room, entry.shard, module: module, name: entry.name, key: entry.key)
+      if let found { return found }
+    } catch { complaints.append("\(error)") }
+    guard let link = links[entry.worker] else { return nil }
+    asking()
+    askedRooms += 1
     let bytes: [UInt8]
     do throws(RehearsalError) { bytes = try link.inspect("bundle \(room)") } catch {
-      links[worker] = nil
+      links[entry.worker] = nil
       throw error
     }
     guard !bytes.isEmpty else { return nil }
@@ -56,17 +94,24 @@ package struct LiveRooms: RoomSource {
       throw RehearsalError("the worker's bundle of room \(room) \(error)")
     }
   }
+
+  package var remarks: [String] {
+    guard askedRooms > 0 else { return [] }
+    let rooms = askedRooms == 1 ? "1 room was" : "\(askedRooms) rooms were"
+    let why = complaints.first.map { ": \($0)" } ?? ", for which the log holds nothing older"
+    return ["\(rooms) given only what came since the last snapshot\(why)"]
+  }
 }
 
 /// Bundles from files, or made by a test.
 package struct KeptRooms: RoomSource {
-  package let isLive = false
+  package let remarks: [String] = []
   private let bundles: [CrashBundle]
   package init(_ bundles: [CrashBundle]) { self.bundles = bundles }
 
-  package func rooms(of module: ModuleHash, most: Int) -> [RoomID] {
+  package func rooms(of module: ModuleHash, most: Int, breathe: () -> Void) -> [RoomID] {
     var seen: Set<RoomID> = []
     return bundles.map(\.room).filter { seen.insert($0).inserted }.prefix(most).map { $0 }
   }
-  package func bundle(_ room: RoomID) -> CrashBundle? { bundles.last { $0.room == room } }
+  package func bundle(_ room: RoomID, before asking: () -> Void) -> CrashBundle? { bundles.last { $0.room == room } }
 }

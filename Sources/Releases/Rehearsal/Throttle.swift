@@ -22,7 +22,13 @@ package final class Throttle {
     endsAt = began + Int64(seconds) * 1_000_000
   }
 
-  package var isOver: Bool { Self.microseconds(CLOCK_MONOTONIC) >= endsAt }
+  package var isOver: Bool { isPast(endsAt) }
+  /// When such a part of the time that is left, or is left until `end`, will be over; for `isPast`.
+  func time(of part: Double, until end: Int64 = .max) -> Int64 {
+    let now = Self.microseconds(CLOCK_MONOTONIC)
+    return now + Int64(Double(max(0, min(end, endsAt) - now)) * part)
+  }
+  func isPast(_ time: Int64) -> Bool { Self.microseconds(CLOCK_MONOTONIC) >= time }
   package var seconds: Double { Double(Self.microseconds(CLOCK_MONOTONIC) - began) / 1_000_000 }
   /// Processor time that was used, by all threads.
   package var processorSeconds: Double {

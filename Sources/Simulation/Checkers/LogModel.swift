@@ -185,15 +185,17 @@ final class LogModel {
       let twins = compareOutputs(s)
       guard let process = world.supervisor.owner(of: s) else { continue }
       for id in process.worker.roomIDs where Int(world.map.shard(of: id).rawValue) == s {
-        guard let room = process.worker.room(id), room.phase == .ready, room.host != nil, let twin = twins[id],
-          !twin.isOpen
-        else { continue }
+        guard let room = process.worker.room(id), let twin = twins[id], !twin.isOpen else { continue }
+        if room.phase != .stopped, let late = twin.overdue(at: world.now.wall) {
+          world.fail("I-5", "room \(id), \(room.phase), has a timer that is due since \(late / 1_000) ms")
+        }
+        guard room.phase == .ready, room.host != nil else { continue }
         let bytes = process.worker.encodeSnapshot(room)
         bytes.withUnsafeBytes { buffer in
           guard let snapshot = try? RoomSnapshot(buffer) else {
             return world.fail("I-2", "room \(id)'s snapshot does not decode")
           }
-          if let difference = twin.difference(from: snapshot) {
+          if let difference = twin.difference(from: snapshot, mayDrift: world.options.mayDrift) {
             world.fail("I-2", "room \(id) and its twin: \(difference)")
           }
         }

@@ -102,10 +102,18 @@ struct RoomTwin {
   private static func requests(_ requests: [OpenRequest]) -> [Request] {
     requests.map { Request(id: $0.id, key: $0.key) }
   }
+  /// By how much its first timer is late, in microseconds; nil: it is not, but for the time that a turn may take.
+  func overdue(at now: Int64) -> Int64? {
+    guard !isFrozen, !hasEnded else { return nil }
+    let first = [version.timers.first?.due, silent?.version.timers.first?.due].compactMap { $0 }.min()
+    return first.flatMap { now - $0 > Self.lateMicrosecondsMax ? now - $0 : nil }
+  }
+  private static let lateMicrosecondsMax: Int64 = 1_000_000
 
   /// Nil: the same.
-  func difference(from snapshot: RoomSnapshot) -> String? {
-    guard let other = RoomTwin(snapshot) else { return "the image does not decode" }
+  func difference(from snapshot: RoomSnapshot, mayDrift: Bool) -> String? {
+    guard var other = RoomTwin(snapshot) else { return "the image does not decode" }
+    if mayDrift { other.version.state.mixed = version.state.mixed }
     if eventSeq != other.eventSeq { return "events \(eventSeq) and \(other.eventSeq)" }
     if outSeq != other.outSeq { return "outputs \(outSeq) and \(other.outSeq)" }
     if ownTimeline != other.ownTimeline { return "timelines \(ownTimeline) and \(other.ownTimeline)" }

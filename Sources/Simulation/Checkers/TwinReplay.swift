@@ -75,7 +75,7 @@ struct TwinReplay {
       }
       if let twin = twins[snapshot.room], !twin.isOpen, twin.eventSeq >= snapshot.host.eventSeq {
         guard twin.eventSeq == snapshot.host.eventSeq else { return }
-        if let difference = twin.difference(from: snapshot) {
+        if let difference = twin.difference(from: snapshot, mayDrift: world.options.mayDrift) {
           world.fail("I-2", "a snapshot of room \(snapshot.room) and its twin: \(difference)")
         }
       } else {

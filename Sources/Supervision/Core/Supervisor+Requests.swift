@@ -132,7 +132,7 @@ extension Supervisor {
       case .worker:
         [
           ("rooms", vitals.rooms), ("members", vitals.members), ("events", vitals.events),
-          ("turnMax", vitals.turnMax),
+          ("turnMax", vitals.turnMax), ("differences", vitals.differences),
         ]
       case .control: []
       }

@@ -30,50 +30,12 @@ extension Worker {
     }
     let active = shard.rooms.values.filter { $0.isActive }.sorted { $0.id < $1.id }
     shards[s]!.waking = active.reversed()
+    for room in shard.rooms.values.sorted(by: { $0.id < $1.id }) where room.timerDue != nil && !room.isActive {
+      putToSleep(room)
+    }
     if gateway.rawValue > 0 { awaitLists(s) }
     reports.append(.adopted(id, rooms: shard.rooms.count, active: active.count))
     for l in links.indices where links[l].isOpen { links[l].out.putServing(id, store.epoch) }
-  }
-
-  /// Wakes a slice of the rooms found by adoptions.
-  mutating func wakeSome() {
-    let before = counters.events
-    var woken: UInt64 = 0
-    for s in shards.indices where shards[s] != nil {
-      while let room = shards[s]!.waking.popLast() {
-        wake(room)
-        woken += 1
-        // A slice is counted in events: cheap to know, and bounded by the replay budget as a whole.
-        if counters.events - before + woken * Limits.wakeCostsEvents > 2_000 { return }
-      }
-    }
-  }
-
-  /// Brings a sleeping room back: snapshot, decided events, then the undecided ones anew.
-  mutating func wake(_ room: Room) {
-    // Without a place for it the room stays asleep, and who asked is told to come again.
-    guard room.phase == .asleep else { return }
-    guard placesTaken < Limits.liveRoomsMax else { return wakeLater(room) }
-    do throws(WakeError) {
-      if let position = room.snapshot {
-        try restore(room, position)
-        awaken(room)
-      }
-      room.phase = .ready
-      try replay(room)
-    } catch {
-      discardInstances(room)
-      if let reason = error.reason { stop(room, reason, error.text) } else { wakeLater(room) }
-    }
-  }
-
-  /// There is no place for it now: it stays as it is in the log, and is tried again, by itself too.
-  private mutating func wakeLater(_ room: Room) {
-    room.phase = .asleep
-    room.host = nil
-    guard room.isActive, room.dueAt == Int64.max else { return }
-    room.dueAt = now.monotonic + Limits.retryWakeMilliseconds * 1_000
-    due.put(room, due: room.dueAt)
   }
 
   mutating func awaken(_ room: Room) {
@@ -85,7 +47,7 @@ extension Worker {
     room.stagedTick = room.host?.tick ?? 0
   }
 
-  private mutating func replay(_ room: Room) throws(WakeError) {
+  mutating func replay(_ room: Room) throws(WakeError) {
     let annotations = room.foundAnnotations
     guard let undecided = room.found.withUnsafeBytes({ Self.undecided($0, annotations) }) else {
       throw WakeError(.diverged, "its record does not decode")
@@ -118,12 +80,14 @@ extension Worker {
           return
         }
         if annotations[head.seq] == nil, head.seq > undecided {
+          guard moveToUsualStack(room) else { return }
           decide(room, head, item)
         } else {
           follow(room, item, annotations)
         }
       }
     }
+    if room.replayTrouble == nil { _ = moveToUsualStack(room) }
     if let trouble = room.replayTrouble.take() {
       unwind(room, found, annotations)
       throw trouble
@@ -164,7 +128,8 @@ extension Worker {
     guard engine.module(module) != nil else {
       throw WakeError(.moduleMissing, "the module build \(module) is not here")
     }
-    room.instance = try make(module, limits)
+    room.hasLargerStack = room.needsLargerStack
+    room.instance = try make(module, limits, forReplay: room.hasLargerStack)
   }
 
   mutating func finishWaking(_ room: Room) {
@@ -205,7 +170,7 @@ extension Worker {
 
   /// The number of the last decided event of a tail: everything before its last batch, and everything up to the last
   /// annotation (protocol §4.3). Nil where the tail does not decode.
-  private static func undecided(_ bytes: UnsafeRawBufferPointer, _ annotations: [EventSeq: Annotation]) -> EventSeq? {
+  static func undecided(_ bytes: UnsafeRawBufferPointer, _ annotations: [EventSeq: Annotation]) -> EventSeq? {
     var reader = ByteReader(bytes)
     var decided = annotations.keys.max() ?? EventSeq(0)
     var batch = BatchNumber(0)
@@ -233,7 +198,11 @@ extension Worker {
 
   /// The room as a snapshot has it, in both versions where there are two.
   mutating func restore(_ room: Room, _ position: LogPosition) throws(WakeError) {
-    let bytes = try readSnapshot(Int(room.shard.rawValue), position)
+    try restore(room, try readSnapshot(Int(room.shard.rawValue), position))
+  }
+
+  /// `bytes`: of a snapshot record.
+  mutating func restore(_ room: Room, _ bytes: [UInt8]) throws(WakeError) {
     var failure: WakeError?
     bytes.withUnsafeBytes { buffer in
       guard let snapshot = try? RoomSnapshot(buffer), snapshot.room == room.id else {
@@ -241,10 +210,12 @@ extension Worker {
         return
       }
       let host = snapshot.host
+      let larger = room.needsLargerStack
+      room.hasLargerStack = larger
       do throws(WakeError) {
-        room.instance = try restore(host.module, host.limits, snapshot.image)
+        room.instance = try restore(host.module, host.limits, snapshot.image, forReplay: larger)
         if let twin = host.twin, let image = snapshot.twinImage {
-          room.twin = try restore(twin.module, twin.limits, image)
+          room.twin = try restore(twin.module, twin.limits, image, forReplay: larger)
         }
       } catch {
         failure = error
@@ -257,19 +228,27 @@ extension Worker {
     if let failure { throw failure }
   }
 
-  private mutating func restore(
-    _ module: ModuleHash, _ limits: RoomLimits, _ image: UnsafeRawBufferPointer
+  mutating func restore(
+    _ module: ModuleHash, _ limits: RoomLimits, _ image: UnsafeRawBufferPointer, forReplay: Bool
   ) throws(WakeError) -> any RoomInstance {
     guard engine.module(module) != nil else {
       throw WakeError(.moduleMissing, "the module build \(module) is not here")
     }
-    do throws(EngineError) { return try engine.restore(module, limits: limits, image: image) } catch {
+    do throws(EngineError) {
+      return forReplay
+        ? try engine.restoreForReplay(module, limits: limits, image: image)
+        : try engine.restore(module, limits: limits, image: image)
+    } catch {
       throw WakeError(nil, error.description)
     }
   }
 
-  mutating func make(_ module: ModuleHash, _ limits: RoomLimits) throws(WakeError) -> any RoomInstance {
-    do throws(EngineError) { return try engine.make(module, limits: limits) } catch {
+  mutating func make(
+    _ module: ModuleHash, _ limits: RoomLimits, forReplay: Bool = false
+  ) throws(WakeError) -> any RoomInstance {
+    do throws(EngineError) {
+      return forReplay ? try engine.makeForReplay(module, limits: limits) : try engine.make(module, limits: limits)
+    } catch {
       throw WakeError(nil, error.description)
     }
   }
@@ -293,6 +272,7 @@ extension Room {
     snapshot = nil
     tailStart = nil
     isDamaged = false
+    timerDue = nil
   }
   /// A snapshot includes what was found up to this event; events above it stand.
   func forget(through included: EventSeq?) {
@@ -312,7 +292,7 @@ extension Room {
     guard !kept.isEmpty else { return }
     (found, foundAnnotations, tailStart) = (kept, annotations, start)
   }
-  /// Has members, timers, or events since its snapshot: it is woken without being asked for.
+  /// Has members or events since its snapshot, or timers soon: it is woken without being asked for.
   var isActive: Bool { wasActive || !found.isEmpty || !foundAnnotations.isEmpty }
 }
 
@@ -385,56 +365,5 @@ extension Shard {
     made.foundFrom = checkpointAt
     rooms[room] = made
     return made
-  }
-
-  /// The checkpoint record, format 1: u8 version, u64 last batch, u64 where to scan from, u32 count, then of each room
-  /// u64 id, u8 flags (1 snapshot, 2 tail, 4 active), u64 snapshot, u64 tail start.
-  func readCheckpoint(
-    _ bytes: [UInt8], at position: LogPosition, _ id: ShardID
-  ) throws(StoreError) -> LogPosition {
-    var start = LogPosition(0)
-    var failure: DecodingError?
-    bytes.withUnsafeBytes { buffer in
-      do throws(DecodingError) {
-        var r = ByteReader(buffer)
-        let version: UInt8 = try r.take()
-        guard version == 1 else { throw DecodingError("is of the unknown format \(version)") }
-        lastBatch = try r.takeNumber()
-        start = try r.take()
-        let count: UInt32 = try r.take()
-        for _ in 0..<count {
-          let room = Room(id: try r.take(), shard: id)
-          let flags: UInt8 = try r.take()
-          let snapshot: LogPosition = try r.take()
-          let tail: LogPosition = try r.take()
-          room.snapshot = flags & 1 != 0 ? snapshot : nil
-          room.tailStart = flags & 2 != 0 ? tail : nil
-          room.foundFrom = room.tailStart ?? position
-          room.wasActive = flags & 4 != 0
-          rooms[room.id] = room
-        }
-      } catch {
-        failure = error
-      }
-    }
-    if let failure { throw StoreError("the checkpoint of shard \(id) \(failure)") }
-    checkpointAt = position
-    return start
-  }
-
-  func encodeCheckpoint(scanFrom: LogPosition, into out: inout [UInt8]) {
-    out.reserveCapacity(32 + rooms.count * Limits.checkpointBytesPerRoom)
-    out.append(1)
-    out.put(lastBatch)
-    out.put(scanFrom)
-    out.put(UInt32(rooms.count))
-    for room in rooms.values.sorted(by: { $0.id < $1.id }) {
-      out.put(room.id)
-      out.append(
-        (room.snapshot == nil ? 0 : 1) | (room.tailStart == nil ? 0 : 2)
-          | (room.phase != .asleep || room.isActive ? 4 : 0))
-      out.put(room.snapshot ?? LogPosition(0))
-      out.put(room.tailStart ?? LogPosition(0))
-    }
   }
 }

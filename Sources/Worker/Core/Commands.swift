@@ -82,7 +82,8 @@ extension Worker {
     if let frozen = host.frozen {
       switch command {
       case .end, .upgrade: break
-      default: return .refused("the room is frozen (\(frozen.text)): end it, or upgrade it to a build that does not fail")
+      default:
+        return .refused("the room is frozen (\(frozen.text)): end it, or upgrade it to a build that does not fail")
       }
     }
     if case .upgrade(_, let module, let events, let seconds) = command {

@@ -357,6 +357,9 @@ enum RoomCost {
   static let fuelPerRecipient: UInt64 = 600
   static let fuelPerByte: UInt64 = 10
   static let fuelPerMillisecond: UInt64 = 12_000_000
+  /// Of an instance that is made or whose memory is copied.
+  static let fuelPerCopy: UInt64 = 600_000
+  static let fuelPerByteCopied: UInt64 = 12
 }
 
 extension RoomEvent {

@@ -360,11 +360,10 @@ private struct RestoredSide {
 
 extension Worker {
   /// What a crash bundle's replay is compared with.
-  mutating func reportRebuilt(_ room: Room, _ event: EventSeq) {
-    guard let instance = room.instance else { return }
+  mutating func reportRebuilt(_ room: RoomID, _ event: EventSeq, _ instance: any RoomInstance) {
     var image: [UInt8] = []
     engine.image(of: instance, into: &image)
-    reports.append(.rebuilt(room: room.id, event: event, image: image))
+    reports.append(.rebuilt(room: room, event: event, image: image))
   }
 }
 

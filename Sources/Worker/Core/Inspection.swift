@@ -75,6 +75,10 @@ extension Worker {
   /// What the room shows of itself, and what waits.
   private func describeShown(_ room: Room, into out: inout [UInt8]) {
     let host = room.host
+    out.add(",\"wakesAt\":")
+    if room.phase == .asleep, let due = room.timerDue { out.add(due) } else { out.add("null") }
+    out.add(",\"differences\":")
+    out.add(room.differences)
     out.add(",\"queue\":")
     out.add(room.stagedCount + room.backlog.count + room.waiting.count)
     out.add(",\"label\":")
@@ -215,7 +219,8 @@ extension WorkerCounters {
     """
     "rooms":\(rooms),"events":\(events),"inputs":\(inputs),"outputs":\(outputs),"batches":\(batches),\
     "writes":\(writes),"snapshots":\(snapshots),"checkpoints":\(checkpoints),"quarantines":\(quarantines),\
-    "divergences":\(divergences),"passivations":\(passivations)
+    "divergences":\(divergences),"passivations":\(passivations),"wakes":\(wakes),\
+    "samples":\(samples),"differences":\(differences)
     """
   }
 }

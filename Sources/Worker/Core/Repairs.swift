@@ -11,7 +11,7 @@ extension Worker {
     let (fault, spoils, remedy) = judge(trouble)
     if spoils.speaker, let instance = room.instance.take() { engine.discard(instance) }
     if spoils.twin, let twin = room.twin.take() { engine.discard(twin) }
-    if let error = hopeless(trouble, budget) {
+    if let error = hopeless(room, trouble, budget) {
       if room.isGhost {
         room.ghostTrouble = error
       } else if let reason = error.reason {
@@ -64,11 +64,12 @@ extension Worker {
   }
 
   /// Why no verdict can help, and no second try.
-  private func hopeless(_ trouble: Trouble, _ budget: RoomBudget) -> WakeError? {
+  private func hopeless(_ room: Room, _ trouble: Trouble, _ budget: RoomBudget) -> WakeError? {
     switch trouble {
     case .missing(let error) where error.reason != nil || budget == .decided: error
     case .failed(let fault, _) where budget == .decided:
-      WakeError(.diverged, "an event that was decided fails in replay: \(fault.text)")
+      askForStack(room, fault)
+        ?? WakeError(.diverged, "an event that was decided fails in replay: \(fault.text)")
     default: nil
     }
   }
@@ -97,10 +98,11 @@ extension Worker {
     shards[s]!.annotated.append(room)
     counters.quarantines += verdict.verdict == .quarantined ? 1 : 0
     room.watch.note(head.seq, "\(repair.fault.kind)", repair.fault.text, now.wall)
+    let bundle = bundle(room, head.seq, repair)
+    if case .back = repair.remedy { examine(room, bundle) }
     reports.append(
       .quarantined(
-        room: room.id, event: head.seq, fault: repair.fault, bundle: bundle(room, head.seq, repair),
-        verdict: verdict.verdict))
+        room: room.id, event: head.seq, fault: repair.fault, bundle: bundle, verdict: verdict.verdict))
   }
 
   private func bundle(_ room: Room, _ event: EventSeq, _ repair: Repair) -> CrashBundle {
@@ -129,7 +131,7 @@ extension Worker {
 
   /// One slice of every repair: together they hold up the others by a slice and one event's fuel at the most.
   mutating func continueRepairs() {
-    guard !repairing.isEmpty else { return }
+    guard !repairing.isEmpty else { return continueAutopsies() }
     var fuel = Limits.rebuildSliceMilliseconds * Int64(RoomCost.fuelPerMillisecond)
     let rooms = repairing
     repairing.removeAll(keepingCapacity: true)
@@ -143,7 +145,8 @@ extension Worker {
   /// Whether a room waits for nothing but processor time: the next turn should come at once.
   package var hasUrgentWork: Bool {
     // What was staged after this turn's write (answers after a repair, removals, kicks) waits for nothing else either.
-    !repairing.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty || !unjudged.isEmpty
+    !repairing.isEmpty || !autopsies.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty
+      || !unjudged.isEmpty
       || !pendingUpgrades.isEmpty && nextUpgrade <= now.monotonic
       || shards.contains { !($0?.waking.isEmpty ?? true) }
   }
@@ -169,8 +172,9 @@ extension Worker {
     }
     room.repair!.offset = offset
     if let trouble {
+      if ghost.needsLargerStack { room.needsLargerStack = true }
       layGhost(room)
-      // Without a place it is tried again from the beginning.
+      // Without a place, or the stack it needs, it is tried again from the beginning.
       if let reason = trouble.reason { stop(room, reason, trouble.text) }
     } else if offset == tail.count {
       takeOver(room, ghost)
@@ -179,22 +183,36 @@ extension Worker {
   }
 
   private mutating func beginGhost(_ room: Room) -> Room? {
+    do throws(WakeError) {
+      let s = Int(room.shard.rawValue)
+      var bytes: [UInt8]?
+      if let position = room.snapshot { bytes = try readSnapshot(s, position) }
+      return try makeGhost(of: room, snapshot: bytes, tail: room.tail)
+    } catch {
+      if let reason = error.reason { stop(room, reason, error.text) }
+      return nil
+    }
+  }
+
+  /// Stands where the snapshot does, or before the creation with which the tail begins.
+  mutating func makeGhost(of room: Room, snapshot: [UInt8]?, tail: [UInt8]) throws(WakeError) -> Room {
     let ghost = Room(id: room.id, shard: room.shard)
     ghost.isGhost = true
     ghost.phase = .repairing
+    ghost.needsLargerStack = room.needsLargerStack
     do throws(WakeError) {
-      if let position = room.snapshot {
-        try restore(ghost, position)
-      } else if case .created(let creation)? = Self.decode(firstEvent(room.tail))?.1 {
-        ghost.instance = try make(creation.module, creation.limits)
+      if let snapshot {
+        try restore(ghost, snapshot)
+      } else if case .created(let creation)? = Self.decode(Self.firstEvent(tail))?.1 {
+        ghost.hasLargerStack = ghost.needsLargerStack
+        ghost.instance = try make(creation.module, creation.limits, forReplay: ghost.hasLargerStack)
       } else {
         throw WakeError(.diverged, "its tail has no beginning")
       }
       return ghost
     } catch {
       discardInstances(ghost)
-      if let reason = error.reason { stop(room, reason, error.text) }
-      return nil
+      throw error
     }
   }
 
@@ -207,6 +225,7 @@ extension Worker {
         "a rebuild drew other random numbers, set other timers, or asked for something else, than the record")
       return
     }
+    guard moveToUsualStack(ghost) else { return layGhost(room) }
     if room.repair!.spoils.speaker { room.instance = ghost.instance.take() }
     if room.repair!.spoils.twin { room.twin = ghost.twin.take() }
     room.repair!.spoils = Spoils(speaker: false, twin: false)
@@ -225,7 +244,7 @@ extension Worker {
     room.twinSettings = nil
   }
 
-  private func firstEvent(_ tail: [UInt8]) -> [UInt8] {
+  static func firstEvent(_ tail: [UInt8]) -> [UInt8] {
     tail.withUnsafeBytes { bytes in
       var reader = ByteReader(bytes)
       return ((try? TailItem(&reader))?.event).map(Array.init) ?? []
@@ -280,12 +299,13 @@ extension Worker {
         perform(room, bytes, repair.batch, repair.time, budget: repair.budget)
         room.secondTry = nil
       case .quarantine:
-        reportRebuilt(room, head.seq)
+        if let instance = room.instance { reportRebuilt(room.id, head.seq, instance) }
         settleQuarantined(room, item, head, event, repair.verdict(of: room.id)!)
         if repair.raisesTimeline { raiseTimeline(room) }
       case .back(let settled):
         settleSwitch(room, step, settled, repair.verdict(of: room.id)!, repair.fault.text)
       case .undoTwin(let settled):
+        if !repair.verdict(of: room.id)!.endsTwin, let twin = room.twin { reportRebuilt(room.id, head.seq, twin) }
         settleTwinUndone(room, event, step.time, ends: repair.verdict(of: room.id)!.endsTwin)
         engine.effects = settled.effects
         engine.context = settled.context

@@ -127,6 +127,12 @@ package final class Room {
   var isDamaged = false
   /// Somebody or something waited in it when it was seen last.
   var wasActive = false
+  /// Asleep: when the first of its timers is due, in either version; microseconds since 1970.
+  package internal(set) var timerDue: Int64?
+  /// Asleep: when it ends for want of members, or is dropped, in monotonic microseconds.
+  var sleepsUntil: Int64?
+  /// When it is woken by itself, in monotonic microseconds: where it stands among `Worker.sleepers`.
+  var wakesAt = Int64.max
   /// Awake: the decided events since the snapshot (`TailItem`s) and the verdicts on them, for a rebuild.
   var tail: [UInt8] = []
   var tailAnnotations: [EventSeq: Annotation] = [:]
@@ -167,8 +173,12 @@ package final class Room {
   var extraEffects: [String] = []
   /// What it says now nobody hears: everybody gets the full state instead.
   var isQuiet = false
-  /// Its tail holds an image: a snapshot is to come before anything else of it.
+  /// Its tail holds an image, or what cannot be replayed as usual: a snapshot is to come before anything else of it.
   var needsSnapshot = false
+  /// A decided event of its tail needs a larger stack than rooms have here; until the next snapshot.
+  var needsLargerStack = false
+  /// Its instances have it: they only follow the record.
+  var hasLargerStack = false
   /// The event that is tried again after the watchdog fired.
   @exclusivity(unchecked) var secondTry: EventSeq?
   /// Its last batch is being decided anew after a death.
@@ -198,6 +208,13 @@ package final class Room {
   var issues: [RequestIssue] = []
   /// The frame of the last full state and when it was true.
   var described: (event: EventSeq, frame: [UInt8])?
+
+  /// How often it came out differently when it was played again, in this worker.
+  var differences = 0
+  /// Its last event when it was played again last.
+  var sampledAt = EventSeq(0)
+  /// In monotonic microseconds.
+  var sampleNotBefore: Int64 = 0
 
   let watch = RoomWatch()
 

@@ -187,6 +187,11 @@ package final class RoomHost {
     tombstones.append(Tombstone(membership: member.membership, last: member.lastSeq, reason: reason, time: time))
   }
   func add(_ timer: RoomTimer) { timers.add(timer) }
+  /// Of the first timer in either version, in microseconds since 1970.
+  var firstTimerDue: Int64? {
+    guard let own = timers.first?.due else { return twin?.timers.first?.due }
+    return twin?.timers.first.map { min($0.due, own) } ?? own
+  }
   /// Remembers a failure; what it blames falls out of the window by event time.
   func blame(_ slot: Slot?) {
     blames.removeAll { $0.time < time - Limits.quarantineWindowSeconds * 1_000_000 }

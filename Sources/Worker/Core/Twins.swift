@@ -163,6 +163,7 @@ extension Worker {
     _ verdict: Annotation?
   ) -> Trouble? {
     if budget == .decided, verdict == nil {
+      if let error = askForStack(room, fault) { return .missing(error) }
       // It came out differently than on record. Nobody hears it, so the room goes on without it.
       if !room.isGhost { reports.append(.twinEnded(room: room.id, why: "it diverged in replay: \(fault.text)")) }
       dropTwin(room)

@@ -141,10 +141,11 @@ extension Worker {
     guard engine.module(upgrade.module) != nil else {
       return WakeError(.moduleMissing, "the module build \(upgrade.module) is not here")
     }
-    do throws(EngineError) {
-      room.candidate = try engine.restore(upgrade.module, limits: upgrade.limits, image: upgrade.image)
+    do throws(WakeError) {
+      room.candidate = try restore(
+        upgrade.module, upgrade.limits, upgrade.image, forReplay: room.hasLargerStack)
       return nil
-    } catch { return WakeError(nil, error.description) }
+    } catch { return error }
   }
 
   // MARK: Settling

@@ -1,4 +1,4 @@
-// What comes due by itself: ticks, timers, claims and grace; snapshots, checkpoints, cleaning and passivation.
+// What comes due by itself: ticks, timers, claims and grace; snapshots, checkpoints and cleaning.
 import Core
 import Wire
 
@@ -6,6 +6,7 @@ extension Worker {
   /// Stages what is due. Call between `receive` and `write`.
   package mutating func stage() {
     wakeSome()
+    wakeDue()
     closeOverdueLists()
     stageKicks()
     stageEnds()
@@ -13,7 +14,6 @@ extension Worker {
     while !isFull, let (due, room) = due.take(upTo: now.monotonic) {
       guard room.dueAt == due else { continue }
       room.dueAt = Int64.max
-      if room.phase == .asleep, room.isActive { wake(room) }
       guard room.phase == .ready else { continue }
       stageEndings(room)
       stageProbation(room)
@@ -30,7 +30,8 @@ extension Worker {
     guard hasUrgentWork else {
       var at = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) }
       if !pendingUpgrades.isEmpty { at = min(at, nextUpgrade) }
-      if let due = due.first { at = min(at, due) }
+      if sample != nil { at = min(at, nextSampleStep) }
+      at = min(at, due.first ?? Int64.max, sleepers.first ?? Int64.max)
       return at == Int64.max ? nil : at
     }
     return isShortOfSpace ? now.monotonic + Limits.retryHeldMilliseconds * 1_000 : now.monotonic
@@ -66,11 +67,7 @@ extension Worker {
     }
     for issue in room.issues { at = min(at, issue.dueAt) }
     if let leaves = leavesAt(room) { at = min(at, leaves) }
-    if host.memberCount == 0, host.requests.isEmpty, host.timers.isEmpty, host.twin?.timers.isEmpty != false,
-      room.tickSettings?.ticksWhenEmpty != true || host.ended != nil
-    {
-      at = min(at, room.idleSince + Limits.passivateSeconds * 1_000_000)
-    }
+    if let passivates = passivatesAt(room) { at = min(at, max(passivates, nextPassivation)) }
     guard at != Int64.max, at < room.dueAt || room.dueAt <= now.monotonic else { return }
     at = max(at, room.heldUntil, now.monotonic + (at <= now.monotonic ? 1_000 : 0))
     room.dueAt = at
@@ -178,6 +175,7 @@ extension Worker {
     }
     try passivateIdle()
     checkTwins()
+    sampleDeterminism()
   }
 
   /// Of rooms whose tail holds an image: the next replay shall not need it.
@@ -199,7 +197,7 @@ extension Worker {
     return found
   }
 
-  private func canSnapshot(_ room: Room) -> Bool {
+  func canSnapshot(_ room: Room) -> Bool {
     room.phase == .ready && room.stagedCount == 0 && room.ordersPending == 0 && room.host != nil
   }
 
@@ -223,10 +221,13 @@ extension Worker {
     room.snapshotSize = bytes.count
     try shards[s]!.store.write()
     askForSpace(s)
+    engine.beginAnew(room.instance!)
+    if let twin = room.twin { engine.beginAnew(twin) }
     room.tailStart = nil
     room.tail.removeAll(keepingCapacity: !room.needsSnapshot)
     room.tailAnnotations.removeAll()
     room.needsSnapshot = false
+    room.needsLargerStack = false
     tailCost -= room.tailCost
     room.tailCost = 0
     counters.snapshots += 1
@@ -265,7 +266,7 @@ extension Worker {
     var scan = shards[s]!.store.end
     for room in shards[s]!.rooms.values { scan = min(scan, room.tailStart ?? scan) }
     snapshotBytes.removeAll(keepingCapacity: true)
-    shards[s]!.encodeCheckpoint(scanFrom: scan, into: &snapshotBytes)
+    shards[s]!.checkpoint(scanFrom: scan).encode(into: &snapshotBytes)
     // What was brought forward may have used it up.
     guard fitsBesideStaged(s, snapshotBytes.count, reserve: true) else { return }
     let store = shards[s]!.store
@@ -346,47 +347,6 @@ extension Worker {
       tail.append(contentsOf: room.found)
       room.tailStart = try shards[s]!.append(RecordKind.tail, tail)
     }
-  }
-
-  /// Rooms that nobody needs leave memory, a few a turn.
-  private mutating func passivateIdle() throws(StoreError) {
-    guard now.monotonic >= nextPassivation else { return }
-    nextPassivation = now.monotonic + 1_000_000
-    var taken = 0
-    for room in awakeRooms where canSnapshot(room) && isIdle(room) {
-      guard taken < 64 else { break }
-      try passivate(room)
-      taken += 1
-    }
-  }
-
-  private func isIdle(_ room: Room) -> Bool {
-    guard let host = room.host, host.memberCount == 0, host.requests.isEmpty, host.timers.isEmpty,
-      host.twin?.timers.isEmpty != false,
-      host.frozen == nil, room.tickSettings?.ticksWhenEmpty != true || host.ended != nil, room.joining.isEmpty,
-      room.snapshotNotBefore <= now.monotonic
-    else { return false }
-    return now.monotonic - room.idleSince >= Limits.passivateSeconds * 1_000_000
-  }
-
-  private mutating func passivate(_ room: Room) throws(StoreError) {
-    if !room.tail.isEmpty || room.tailStart != nil || room.snapshot == nil { try snapshot(room) }
-    guard room.tailStart == nil, room.instance != nil else { return }
-    let leaves = leavesAt(room)
-    discardInstances(room)
-    room.phase = .asleep
-    room.host = nil
-    room.tail = []
-    room.tailAnnotations = [:]
-    room.claims = []
-    room.described = nil
-    // It is woken for its end, by the next owner too.
-    room.wasActive = leaves != nil
-    awakeRooms.removeAll { $0 === room }
-    counters.passivations += 1
-    guard let leaves else { return }
-    room.dueAt = max(leaves, now.monotonic + 1_000)
-    due.put(room, due: room.dueAt)
   }
 
   /// A clean stop of all shards: snapshots of what is awake make the next start quick, then the logs are closed.

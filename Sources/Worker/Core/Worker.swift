@@ -25,6 +25,8 @@ package enum WorkerReport: Sendable {
   /// `effects`: what the version that was left asked for and the other one did not, while both ran.
   case wentBack(room: RoomID, event: EventSeq, from: String, to: String, why: String, effects: [String])
   case twinEnded(room: RoomID, why: String)
+  /// Played again, the room came out differently. It goes on as it is.
+  case differs(room: RoomID, event: EventSeq, module: ModuleHash, text: String)
 }
 
 struct Link {
@@ -115,6 +117,9 @@ package struct Worker {
   var executingSteps: [Step] = []
   var acksDue: [(Room, Slot)] = []
   var repairing: [Room] = []
+  var autopsies: [Autopsy] = []
+  /// Whether the state in which a version failed alone is worked out for its bundle, and reported as `rebuilt`.
+  package var examinesFailures = false
   /// Joins whose room was not ready, by membership.
   var pendingJoins: [Membership: PendingJoin] = [:]
   var pendingKicks: [PendingKick] = []
@@ -147,13 +152,26 @@ package struct Worker {
   /// Something that waits for nothing else found no space in the log in this turn: the next need not come at once.
   var isShortOfSpace = false
   var due = DueQueue<Room>()
+  /// Rooms that are asleep and wake by themselves.
+  var sleepers = DueQueue<Room>()
+  /// Of the wall clock against the monotonic one, in microseconds, as `sleepers` and `due` have it.
+  var clockOffset: Int64 = 0
   var awakeRooms: [Room] = []
   var tailCost: UInt64 = 0
   /// Where snapshots are made; kept for its storage.
   var snapshotBytes: [UInt8] = []
   var nextPassivation: Int64 = 0
-  /// Less in the simulator, so that cleaning happens.
+  var sample: Sample?
+  /// In monotonic microseconds.
+  var nextSampleStep: Int64 = 0
+  /// Of `awakeRooms`, which was looked at last.
+  var sampleTurn = 0
+  /// Less in the simulator, so that cleaning happens, and rooms sleep.
   package var logKeptBytes = Limits.logKeptBytes
+  package var passivateSeconds = Limits.passivateSeconds
+  /// More in the simulator, so that rooms are played again in short runs.
+  package var samplePermille = Limits.samplePermille
+  package var sampleEveryMicroseconds = Limits.sampleEveryMilliseconds * 1_000
   package var reports: [WorkerReport] = []
   package internal(set) var counters = WorkerCounters()
 
@@ -172,6 +190,7 @@ package struct Worker {
   package mutating func beginTurn(_ now: Now) {
     precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
     self.now = now
+    if abs(now.wall - now.monotonic - clockOffset) >= Limits.clockStepMilliseconds * 1_000 { takeClockStep() }
     isShortOfSpace = false
     for s in shards.indices where shards[s] != nil { askForSpace(s) }
     beginUpgrades()
@@ -366,4 +385,9 @@ package struct WorkerCounters: Sendable, Hashable {
   package var passivations: UInt64 = 0
   /// Sent to gateways for rooms, again ones among them.
   package var requests: UInt64 = 0
+  /// Of passivated rooms, by what came due in them.
+  package var wakes: UInt64 = 0
+  /// Rooms that were played again and compared, and those that came out differently.
+  package var samples: UInt64 = 0
+  package var differences: UInt64 = 0
 }

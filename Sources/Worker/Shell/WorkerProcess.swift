@@ -27,8 +27,12 @@ package final class WorkerProcess {
 
   let configuration: WorkerConfiguration
   private let crashes: CrashFiles
-  /// Bundles whose rooms are being rebuilt.
-  private var openCrashes: [RoomID: (event: EventSeq, name: String)] = [:]
+  private struct OpenCrash: Hashable {
+    var room: RoomID
+    var event: EventSeq
+  }
+  /// The names of bundles that lack the hash of the state before their culprits; no more than are kept at all.
+  private var openCrashes: [OpenCrash: String] = [:]
   let engine: WasmEngine
   var worker: Worker
   /// The same that the core writes to, for what waits for the disk.
@@ -300,9 +304,10 @@ package final class WorkerProcess {
         let fault = NativeDeaths(data: configuration.data).explained(undone, of: bundle.module)
         bundle.fault = fault
         let name = crashes.write(bundle, time: now.wall)
+        if openCrashes.count >= CrashFiles.countMax { openCrashes = [:] }
+        openCrashes[OpenCrash(room: room, event: event)] = name
         switch verdict {
         case .quarantined:
-          openCrashes[room] = (event, name)
           log("quarantined", "event \(event) of room \(room) was undone: \(fault.text) (crash \(name))")
         case .back:
           log(
@@ -316,9 +321,9 @@ package final class WorkerProcess {
               + "(crash \(name))")
         }
       case .rebuilt(let room, let event, let image):
-        guard let crash = openCrashes.removeValue(forKey: room), crash.event == event else { continue }
+        guard let name = openCrashes.removeValue(forKey: OpenCrash(room: room, event: event)) else { continue }
         background.run { [crashes] in
-          crashes.note(image, in: crash.name)
+          crashes.note(image, in: name)
           return .noted
         }
       case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason): \(text)")
@@ -334,6 +339,7 @@ package final class WorkerProcess {
       case .wentBack(let room, let event, let from, let to, let why, let effects):
         let extra = effects.isEmpty ? "" : "; asked for by \(from) alone: \(effects.joined(separator: ", "))"
         log("went-back", "room \(room) is back on \(to) from \(from) at event \(event): \(why)\(extra)")
+      case .differs(let room, _, let module, let text): log("differs", "room \(room), build \(module), \(text)")
       case .twinEnded(let room, let why): log("twin-ended", "room \(room) has one version again: \(why)")
       }
     }

@@ -16,6 +16,7 @@ struct WorkerVitals {
   /// With each beat.
   mutating func take(_ worker: Worker, now: Int64) -> Vitals {
     vitals.events = worker.counters.events
+    vitals.differences = worker.counters.differences
     vitals.turnMax = UInt64(clamping: max(turnMax.now, turnMax.before))
     let rooms = UInt64(worker.roomCount)
     // What was just taken over is shown at once.

@@ -85,7 +85,8 @@ struct CrashCommand: ParsableCommand {
       abstract: "Run the crash again, or say whether another build survives it.",
       discussion: """
         Without --module: exit status 0 when it fails in the same way at the same place from the same state, 1 when \
-        not. With --module: 0 when that build survives the event, 1 when it fails. 2: it cannot be run here.
+        not. With --module: 0 when that build survives the event, 1 when it fails. 2: it cannot be run here. A crash \
+        whose build is not here is replayed with it, if --module names the one that crashed.
         """)
     @Argument(help: ArgumentHelp("A name, `last`, or a file.", valueName: "crash")) var name = "last"
     @Option(help: ArgumentHelp("Another build to try: NAME.wasm with NAME.json beside it.", valueName: "path"))
@@ -96,13 +97,16 @@ struct CrashCommand: ParsableCommand {
 
     func run() throws {
       try crashing(status: 2) {
-        let (found, crash) = try place.find(name)
+        let (found, stored) = try place.find(name)
+        var crash = stored
         if !here, !place.json { emit("crash \(found)\n".utf8) }
-        let other = try module.map { try Builds.read(module: $0) }
-        let build = try crash.build ?? Builds.kept(crash.bundle.module, data: place.data)
+        let wasExported = crash.build != nil
+        let (build, other) = try builds(of: &crash)
         let isNative = [build, other].contains { $0?.manifest.format == .native }
-        if isNative, crash.build != nil {
-          throw RehearsalError("nothing confines a native build: it is replayed where its server is, by --data DIR")
+        if isNative, wasExported, build.manifest.format == .native, other != nil || module == nil {
+          throw RehearsalError(
+            "nothing confines a native build: replay it where its server is, by --data DIR, or name the .so that "
+              + "crashed by --module, if you trust it")
         }
         if !here, isNative || crash.bundle.fault.kind == .death {
           guard let signal = try replayElsewhere() else { return }
@@ -113,6 +117,20 @@ struct CrashCommand: ParsableCommand {
           try other.map { (other) throws(RehearsalError) in try CrashReplay.trying(other, on: crash, builds) }
             ?? CrashReplay.exact(crash, builds))
       }
+    }
+
+    /// The build that crashed, and the other one that is to be tried. Where the one that crashed is not to be had, or
+    /// nobody would run it unasked, --module may name it: then it is replayed, and no other.
+    private func builds(of crash: inout CrashCase) throws -> (CrashCase.Build, CrashCase.Build?) {
+      let given = try module.map { try Builds.read(module: $0) }
+      if let given, given.manifest.hash == crash.bundle.module {
+        let kept = crash.build ?? (try? Builds.kept(given.manifest.hash, data: place.data))
+        if kept == nil || crash.build?.manifest.format == .native {
+          crash.build = given
+          return (given, nil)
+        }
+      }
+      return (try crash.build ?? Builds.kept(crash.bundle.module, data: place.data), given)
     }
 
     private func say(_ replay: CrashReplay) throws {

@@ -17,6 +17,10 @@ final class DevBuilder: Sendable {
     var versions: DevVersions?
     var name = ""
     var isBusy = false
+    /// The last build is what the rooms have.
+    var isLive = true
+    /// Failures of that build which the page has shown.
+    var shown: Set<String> = []
     var results: [Result] = []
   }
   private let state = Mutex(State())
@@ -47,6 +51,8 @@ final class DevBuilder: Sendable {
       state.withLock {
         $0.versions = versions
         $0.isBusy = false
+        $0.isLive = if case .live(_, _, nil) = outcome { true } else { false }
+        $0.shown = []
         $0.results.append(Result(files: change.files, outcome: outcome, took: took))
       }
       oneup_wake(descriptor)
@@ -55,17 +61,31 @@ final class DevBuilder: Sendable {
 
   private func tell(_ outcome: DevRelease.Outcome, _ change: SourceWatch.Change, _ name: String, _ release: DevRelease)
   {
-    switch outcome {
-    case .live:
-      let reloads = change.files.contains { $0.hasPrefix("Page/") }
-      release.tell(name: name, isGood: true, text: "", reloads: reloads)
-    case .failed(let text), .refused(let text): release.tell(name: name, isGood: false, text: text, reloads: false)
+    let word: DevRelease.Word =
+      switch outcome {
+      case .live(_, _, nil):
+        .init(module: name, ok: true, reload: change.files.contains { $0.hasPrefix("Page/") })
+      case .live(_, _, let kept?): .init(module: name, ok: false, title: "\(name): \(kept.title)", text: kept.why)
+      case .failed(let text): .init(module: name, ok: false, text: text)
+      case .refused(let text):
+        .init(module: name, ok: false, title: "\(name) was not taken; the build before goes on", text: text)
+      }
+    release.tell(word)
+  }
+
+  /// The game has failed while it ran. Shown once for each place until the next build, and not over what is wrong with
+  /// the last one.
+  func failed(_ text: String) {
+    let found = state.withLock { state in
+      state.isLive && !state.isBusy && state.shown.insert(text).inserted ? (state.release, state.name) : nil
     }
+    guard case (let release?, let name)? = found else { return }
+    release.tell(.init(module: name, ok: false, title: "\(name) failed; that one event was undone", text: text))
   }
 
   /// The page has changed, and nothing else.
   func reload(_ name: String) {
-    state.withLock { $0.release }?.tell(name: name, isGood: true, text: "", reloads: true)
+    state.withLock { $0.release }?.tell(.init(module: name, ok: true, reload: true))
   }
 
   func results() -> [Result] {

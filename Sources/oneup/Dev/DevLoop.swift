@@ -105,19 +105,22 @@ struct DevLoop: ~Copyable {
       switch result.outcome {
       case .live(let version, let rooms, let kept):
         say("\(files): live after \(result.took), \(rooms == 1 ? "1 room" : "\(rooms) rooms") (\(version))")
-        if let kept { say("  Rooms that keep the build before: \(kept). New rooms get the new one.") }
+        if let kept { say("\(kept.title): \(kept.why)\n") }
       case .failed(let text): say("\(files): not built; the build before goes on\n\(text)")
       case .refused(let why): say("\(files): not taken; the build before goes on: \(why)")
       }
     }
   }
 
-  /// New crashes of the game, as the server names them.
+  /// New crashes of the game: what failed and where, and what the server calls it.
   private mutating func tellCrashes(_ server: HTTPServer) {
     struct Crash: Decodable { var id: String }
     guard let list: [Crash] = try? server.get("/v1/crashes") else { return }
     for crash in list.reversed() where crashes.insert(crash.id).inserted {
-      say("\(clock()) the game failed: oneup crash show \(crash.id) --data \(place.data)")
+      let failure: DevFailure? = try? server.get("/v1/crashes/\(crash.id)")
+      let text = failure?.text(files: watch.names) ?? "the server has no report of it"
+      builder.failed(text)
+      say("\(clock()) the game failed: \(text)\n  oneup crash show \(crash.id) --data \(place.data)")
     }
   }
 
@@ -130,7 +133,7 @@ struct DevLoop: ~Copyable {
 
 /// A line for the person at the terminal, at once.
 func say(_ text: String) {
-  FileHandle.standardOutput.write(Data((text + "\n").utf8))
+  emit((text + "\n").utf8)
 }
 
 private func clock() -> String {

@@ -11,11 +11,22 @@ struct DevRelease {
   private static let liveSeconds = 30.0
 
   enum Outcome {
-    /// In so many rooms; `kept` says why others have the build before, if some do.
-    case live(version: String, rooms: Int, kept: String?)
+    /// In so many rooms.
+    case live(version: String, rooms: Int, kept: Kept?)
     case failed(String)
     /// The server did not take it, or took it back.
     case refused(String)
+  }
+
+  /// Rooms that have the build before, since their state does not fit this one.
+  struct Kept {
+    var rooms: Int
+    /// In sentences.
+    var why: String
+    var title: String {
+      rooms == 1
+        ? "1 room keeps the build before; new ones get this" : "\(rooms) rooms keep the build before; new ones get this"
+    }
   }
 
   func make(_ versions: inout DevVersions) -> Outcome {
@@ -29,7 +40,9 @@ struct DevRelease {
     let (manifest, module, isWhole) = versions.next(built.manifest, Array(file))
     do {
       let lines = isWhole ? FileManager.default.contents(atPath: built.lines) : nil
-      return try wait(try push(manifest, module, lines: lines))
+      let outcome = try wait(try push(manifest, module, lines: lines), versions.changes(to: built.manifest))
+      if case .live(_, _, nil) = outcome { versions.runs(built.manifest) }
+      return outcome
     } catch { return .refused("\(error)") }
   }
 
@@ -46,7 +59,7 @@ struct DevRelease {
   }
 
   /// Until every room has it, or has said that it cannot.
-  private func wait(_ pushed: Rollout) throws -> Outcome {
+  private func wait(_ pushed: Rollout, _ changes: [String]) throws -> Outcome {
     let deadline = Date(timeIntervalSinceNow: Self.liveSeconds)
     while Date() < deadline {
       if let rollout = try now(pushed) {
@@ -54,7 +67,8 @@ struct DevRelease {
         case .refused, .rolledBack: return .refused(rollout.why)
         case .done:
           let rooms = rollout.rooms
-          return .live(version: rollout.to.version, rooms: rooms.new, kept: rooms.old > 0 ? rollout.why : nil)
+          let kept = rooms.old > 0 ? Kept(rooms: rooms.old, why: Self.why(rollout, changes)) : nil
+          return .live(version: rollout.to.version, rooms: rooms.new, kept: kept)
         case .running, .paused: break
         }
       }
@@ -65,6 +79,16 @@ struct DevRelease {
         + "\(place.data)` says why")
   }
 
+  /// What a room that did not take it said, and what can be done. `changes`: fields with other types than before.
+  private static func why(_ rollout: Rollout, _ changes: [String]) -> String {
+    let mark = " stays as it is: "
+    let said = rollout.history.last { $0.text.contains(mark) }?.text ?? rollout.why
+    let why = said.range(of: mark).map { String(said[$0.upperBound...]) } ?? said
+    guard !changes.isEmpty else { return why }
+    return "\(why)\n\(changes.joined(separator: "\n"))\nGive what has another type a number of its own; or start "
+      + "`oneup dev` again, which begins with new rooms."
+  }
+
   private func now(_ pushed: Rollout) throws -> Rollout? {
     let releases: ReleaseTalk.Releases = try server.get("/v1/releases")
     let running = releases.modules.first { $0.name == pushed.module }?.rollout
@@ -73,15 +97,22 @@ struct DevRelease {
     return ended.first { $0.id == pushed.id }
   }
 
-  /// What the page shows until the next build: an error over the game, or the newest page.
-  func tell(name: String, isGood: Bool, text: String, reloads: Bool) {
-    struct Word: Encodable {
-      var module: String
-      var ok: Bool
-      var text: String
-      var reload: Bool
-    }
-    let word = Word(module: name, ok: isGood, text: String(text.prefix(4_000)), reload: reloads)
+  /// What the page shows until the next word.
+  struct Word: Encodable {
+    var module: String
+    /// Otherwise `text` stands over the game.
+    var ok: Bool
+    /// nil: that it does not build.
+    var title: String?
+    var text = ""
+    /// The page is newer.
+    var reload = false
+  }
+  private static let textBytesMax = 16_000
+
+  func tell(_ word: Word) {
+    var word = word
+    word.text = String(decoding: word.text.utf8.prefix(Self.textBytesMax), as: UTF8.self)
     guard let json = try? JSONEncoder().encode(word) else { return }
     // The terminal says it anyway.
     _ = try? server.post("/v1/dev/build", json: Array(json))

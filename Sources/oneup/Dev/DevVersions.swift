@@ -9,9 +9,16 @@ struct DevVersions {
   private var base: String
   private var count = 0
   private var taken: Set<ModuleHash>
+  /// Of the build that all rooms had last.
+  private var schema: JSON?
 
   /// `first`: the build that the server has begun with.
-  init(first: Manifest) { (base, taken) = (first.version, [first.hash]) }
+  init(first: Manifest) { (base, taken, schema) = (first.version, [first.hash], first.schema) }
+
+  /// All rooms have it.
+  mutating func runs(_ built: Manifest) { schema = built.schema }
+  /// What it keeps otherwise than the build that the rooms have.
+  func changes(to built: Manifest) -> [String] { StateTypes.changes(from: schema, to: built.schema) }
 
   /// The next build, as it is pushed. `isWhole`: its bytes are those that were built.
   mutating func next(_ built: Manifest, _ bytes: [UInt8]) -> (manifest: Manifest, module: [UInt8], isWhole: Bool) {

@@ -29,6 +29,9 @@ struct SourceWatch {
     known = look()
   }
 
+  /// Of all files, without their folders.
+  var names: Set<String> { Set(known.keys.map { String($0.split(separator: "/").last ?? "") }) }
+
   /// What differs from the last time; nil: nothing that matters. Waits until nothing more happens for a moment, since
   /// editors save in several steps.
   mutating func changes() -> Change? {

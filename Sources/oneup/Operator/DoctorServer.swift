@@ -79,6 +79,10 @@ enum DoctorServer {
       "Build that module again with this version of oneup, and start the server anew.")
     look("quarantined", .warn, "bugs", "The rooms went on. `oneup crash show last` says where the code failed.")
     look(
+      "differs", .warn, "determinism",
+      "That room's code does not do the same twice: after a death the room could stand otherwise. Look for what it takes "
+        + "from elsewhere than its fields and its calls.")
+    look(
       "version-failed", .warn, "new version",
       "It failed where the old one did not, and its rooms went back. `oneup crash list` has what failed; release a fix.")
     look(

@@ -40,7 +40,7 @@ enum ReleaseText {
       lines.append(
         "rehearsal: \(report.verdict.rawValue); \(report.rooms) rooms, \(report.events) events, \(report.crashes) crashes "
           + "(\(report.crashesFixed) fixed, \(report.crashesLeft) left) in \(Columns.rounded(report.seconds, 1)) s")
-      for problem in report.problems { lines.append("  \(problem)") }
+      for sentence in report.problems + (report.notes ?? []) { lines.append("  \(sentence)") }
       lines += compared(report.old, report.new)
       for difference in report.stateDifferences.prefix(20) {
         lines.append("  room \(difference.room): \(difference.path): \(difference.old) → \(difference.new)")
@@ -59,11 +59,9 @@ enum ReleaseText {
   private static func compared(_ old: Stats, _ new: Stats) -> [String] {
     func row(_ name: String, _ stats: Stats) -> [String] {
       [name]
-        + [
-          stats.events, stats.traps, stats.refusals, stats.outputs, stats.outputBytes, stats.fuelP99,
-          stats.microsecondsP99,
-          stats.memoryBytes, stats.checkFailures,
-        ].map { Columns.count($0) }
+        + [stats.events, stats.traps, stats.refusals, stats.outputs, stats.outputBytes].map { Columns.count($0) }
+        + [stats.fuelP99 == 0 && stats.events > 0 ? "not measured (native)" : Columns.count(stats.fuelP99)]
+        + [stats.microsecondsP99, stats.memoryBytes, stats.checkFailures].map { Columns.count($0) }
     }
     return Columns.table(
       ["", "EVENTS", "TRAPS", "REFUSALS", "OUTPUTS", "BYTES", "FUEL 99 %", "µS 99 %", "MEMORY", "CHECKS"],

@@ -1,0 +1,59 @@
+// Rooms are played again to see that they come out the same.
+import Core
+import Simulation
+import Testing
+import Wire
+import WorkerCore
+
+struct SamplerTests {
+  private func started() throws -> (WorkerScript, Route) {
+    let script = try WorkerScript()
+    script.faults.repeats = true
+    let route = script.join(1)
+    try script.turn()
+    for seq: UInt64 in 1...200 { script.send(route, seq, seq % 10 == 0 ? .draw : .append) }
+    try script.turn()
+    return (script, route)
+  }
+
+  @Test func aRoomIsPlayedAgainAndItsCopyIsGone() throws {
+    let (script, route) = try started()
+    // It goes on while it is played again: what counts is how it was.
+    for seq: UInt64 in 201...260 {
+      script.send(route, seq, seq % 7 == 0 ? .trap : .later)
+      try script.turn(after: 20)
+    }
+    try script.live(20_000)
+    #expect(script.worker.counters.samples > 2 && script.worker.counters.differences == 0)
+    script.say(.leave(route, InputSeq(261)))
+    try script.live(200_000)
+    #expect(script.phase() == .asleep && script.faults.instances == 0)
+  }
+
+  @Test func bothVersionsArePlayedAgain() throws {
+    let (script, route) = try started()
+    try script.upgraded(to: .odd)
+    for seq: UInt64 in 201...230 {
+      script.send(route, seq, seq % 9 == 0 ? .split : .appendAndReply)
+      try script.turn(after: 50)
+    }
+    try script.live(20_000)
+    #expect(script.worker.counters.samples > 2 && script.worker.counters.differences == 0)
+  }
+
+  @Test func withoutAPlaceForTheCopyThereIsNoVerdict() throws {
+    let (script, _) = try started()
+    script.faults.placesMissing = 3
+    for _ in 0..<300 { try script.turn(after: 50) }
+    #expect(script.faults.placesMissing == 0 && script.worker.counters.samples > 0)
+    #expect(script.worker.counters.differences == 0 && script.operations() == 200)
+  }
+
+  /// Nor does anybody turn for it.
+  @Test func aRoomInWhichNothingHappensIsPlayedAgainOnce() throws {
+    let (script, _) = try started()
+    for _ in 0..<300 { try script.turn(after: 50) }
+    #expect(script.worker.counters.samples == 1)
+    #expect(script.worker.nextDue == nil)
+  }
+}
