@@ -51,11 +51,23 @@ package enum Limits {
   package static let propertyKeyBytesMax = 32
   package static let propertyValueBytesMax = 64
   package static let reasonBytesMax = 256
-  /// Answers that a room remembers by their idempotency keys; the oldest are forgotten first.
-  package static let signalAnswersMax = 64
+  /// Answers that a room remembers by their idempotency keys; the oldest are forgotten first. As many as may come while one
+  /// that another room sent waits to be sent again (`requestRetryMicrosecondsMax`).
+  package static let signalAnswersMax = 512
   package static let idempotencyKeyBytesMax = 64
   /// A longer reply makes the signal fail.
   package static let signalReplyBytesMax = 1_024
+  /// Requests of one room that have no answer yet; beyond, it is told that there is no place.
+  package static let requestsPerRoomMax = 16
+  /// `module/key`.
+  package static let requestTargetBytesMax = moduleNameBytesMax + 1 + roomKeyBytesMax
+  /// A request without an answer is sent again after so long, twice as long each time up to the second.
+  package static let requestRetryMicroseconds: Int64 = 1_000_000
+  package static let requestRetryMicrosecondsMax: Int64 = 10_000_000
+  /// Requests of rooms on their way through one gateway loop; beyond, they are told to come again.
+  package static let requestsPerLoopMax = 65_536
+  /// How long a gateway loop waits for an answer: then the room has asked again.
+  package static let requestWaitSeconds: Int64 = 10
   /// Commands that wait for one room; beyond, `busy`.
   package static let commandsPerRoomMax = 64
   /// How long an ended room answers for itself before its key can be used anew.
@@ -198,7 +210,8 @@ package enum Limits {
     precondition(
       roomsPerShardMax * checkpointBytesPerRoom < checkpointEveryBytes, "a checkpoint must not make the next one due")
     precondition(placesKeptFromTwins < liveRoomsMax, "some rooms must be able to have two versions")
-    precondition(propertiesMax < 256 && signalAnswersMax < 256, "their counts are bytes in snapshots")
+    precondition(propertiesMax < 256 && requestsPerRoomMax < 256, "their counts are bytes in snapshots")
+    precondition(signalAnswersMax < 65_536, "their count is 16 bits in snapshots")
     precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
     precondition(unreliablePendingBytesMax < outboundBytesMax, "unreliable outputs must give way to numbered ones")
     precondition(outboundBytesMax >= ringBytesMax / 2, "a client that comes back must be able to take the ring")

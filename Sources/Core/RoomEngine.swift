@@ -12,8 +12,10 @@ package enum RoomCall: Sendable, Hashable {
   /// `skipped`: ticks that were left out before this one.
   case tick(number: UInt64, skipped: UInt32)
   case timer(TimerID)
-  /// From the game's own backend; answered by `reply`.
+  /// From the game's own backend, or from another room; answered by `reply`.
   case signal
+  /// What came of a request of its own; the payload is the reply, or the reason.
+  case answered(RequestID, RequestOutcome)
 }
 
 /// What can be seen of a room without an event.
@@ -72,6 +74,8 @@ package struct RoomEffects {
     case lock(Bool)
     /// The room is over after this event.
     case end(reason: Range<Int>)
+    /// Asks the room that `target` names for something, `module/key`. The payload is the room's parameters, or the signal.
+    case ask(RequestID, RequestKind, target: Range<Int>, payload: Range<Int>)
   }
   package var commands: [Command] = []
   /// What the ranges of the commands point into.
@@ -83,7 +87,7 @@ package struct RoomEffects {
   }
 }
 
-/// What a call sees of the world. `random`, `nextTimer` are the room's state and come back changed.
+/// What a call sees of the world. `random`, `nextTimer`, `nextRequest` are the room's state and come back changed.
 package struct RoomContext: Sendable, Hashable {
   /// Microseconds since 1970.
   package var time: Int64
@@ -91,11 +95,29 @@ package struct RoomContext: Sendable, Hashable {
   package var random: RandomState
   /// The id that the next `after` gets.
   package var nextTimer: TimerID
-  package init(time: Int64, tick: UInt64, random: RandomState, nextTimer: TimerID) {
+  /// The id that the next `ask` gets.
+  package var nextRequest: RequestID
+  /// Requests without an answer, those of the call under way among them: at the limit there is no further one.
+  package var openRequests: Int
+  package init(
+    time: Int64, tick: UInt64, random: RandomState, nextTimer: TimerID, nextRequest: RequestID = RequestID(1),
+    openRequests: Int = 0
+  ) {
     self.time = time
     self.tick = tick
     self.random = random
     self.nextTimer = nextTimer
+    self.nextRequest = nextRequest
+    self.openRequests = openRequests
+  }
+  /// The id of a request, or nil where too many are open or it is too long. The engine puts the `ask` into its effects.
+  package mutating func takeRequest(_ kind: RequestKind, targetBytes: Int, payloadBytes: Int) -> RequestID? {
+    guard openRequests < Limits.requestsPerRoomMax, targetBytes <= Limits.requestTargetBytesMax,
+      payloadBytes <= (kind == .open ? Limits.joinParametersBytesMax : Limits.inputBytesMax)
+    else { return nil }
+    defer { nextRequest = nextRequest.next }
+    openRequests += 1
+    return nextRequest
   }
 }
 

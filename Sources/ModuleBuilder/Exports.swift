@@ -37,6 +37,8 @@ enum Exports {
     func exportedCheck() -> UInt32 { hosted.check() }
     @_expose(wasm, "oneup_signal") @_cdecl("oneup_signal")
     func exportedSignal(_ count: UInt32) -> UInt32 { hosted.signal(count) }
+    @_expose(wasm, "oneup_answered") @_cdecl("oneup_answered")
+    func exportedAnswered(_ id: UInt32, _ outcome: UInt32, _ count: UInt32) { hosted.answered(id, outcome, count) }
     @_expose(wasm, "oneup_json") @_cdecl("oneup_json")
     func exportedJSON() { hosted.json() }
     @_expose(wasm, "oneup_schema") @_cdecl("oneup_schema")
@@ -96,7 +98,8 @@ enum Exports {
     Call(name: "message", parameters: ["UInt32", "UInt64", "UInt32"], result: "UInt32"),
     Call(name: "tick", parameters: ["UInt64", "UInt32"]), Call(name: "timer", parameters: ["UInt32", "UInt32"]),
     Call(name: "describe", parameters: ["Int32"]), Call(name: "check", result: "UInt32"),
-    Call(name: "signal", parameters: ["UInt32"], result: "UInt32"), Call(name: "json"), Call(name: "schema"),
+    Call(name: "signal", parameters: ["UInt32"], result: "UInt32"),
+    Call(name: "answered", parameters: ["UInt32", "UInt32", "UInt32"]), Call(name: "json"), Call(name: "schema"),
     Call(name: "save"), Call(name: "restore", parameters: ["UInt32"], result: "UInt32"),
   ]
 }

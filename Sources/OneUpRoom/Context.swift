@@ -131,7 +131,7 @@ public struct Context {
 
   func refuse(_ reason: String) { with(reason) { hostRefuse($0) } }
 
-  private func encoded<M: Message>(_ message: M) -> UnsafeRawBufferPointer {
+  func encoded<M: Message>(_ message: M) -> UnsafeRawBufferPointer {
     var message = message
     desk.message.clear()
     desk.message.byte(M.id)

@@ -119,6 +119,11 @@ public struct Hosted<R: Room> {
     afterEvent()
   }
 
+  public mutating func answered(_ id: UInt32, _ outcome: UInt32, _ count: UInt32) {
+    room.answered(Answer(id, outcome, payload(count)), context)
+    afterEvent()
+  }
+
   /// 1: something is wrong, and the state output says what.
   public func check() -> UInt32 {
     guard var complaint = room.check() else { return 0 }

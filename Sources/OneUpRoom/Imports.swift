@@ -15,6 +15,10 @@
   func oneup_lock(_ locked: UInt32)
   @_extern(wasm, module: "oneup", name: "end") @_extern(c)
   func oneup_end(_ at: UnsafeRawPointer?, _ count: UInt32)
+  @_extern(wasm, module: "oneup", name: "ask") @_extern(c)
+  func oneup_ask(
+    _ kind: UInt32, _ room: UnsafeRawPointer?, _ roomCount: UInt32, _ at: UnsafeRawPointer?, _ count: UInt32
+  ) -> UInt32
   @_extern(wasm, module: "oneup", name: "reply") @_extern(c)
   func oneup_reply(_ at: UnsafeRawPointer?, _ count: UInt32)
   @_extern(wasm, module: "oneup", name: "refuse") @_extern(c)
@@ -67,6 +71,9 @@
     }
     func hostLog(_ level: UInt32, _ bytes: UnsafeRawBufferPointer) {
       oneup_log(level, bytes.baseAddress, UInt32(bytes.count))
+    }
+    func hostAsk(_ kind: UInt32, _ room: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+      oneup_ask(kind, room.baseAddress, UInt32(room.count), bytes.baseAddress, UInt32(bytes.count))
     }
     func hostTime() -> Int64 { oneup_time() }
     func hostTick() -> UInt64 { oneup_now_tick() }

@@ -22,6 +22,7 @@
     var time: @convention(c) (Engine) -> Int64
     var tick: @convention(c) (Engine) -> UInt64
     var state: @convention(c) (Engine, Bytes, UInt32) -> Void
+    var ask: @convention(c) (Engine, UInt32, Bytes, UInt32, Bytes, UInt32) -> UInt32
   }
 
   extension Context {
@@ -60,6 +61,10 @@
     }
     func hostLog(_ level: UInt32, _ bytes: UnsafeRawBufferPointer) {
       host.log(host.context, level, bytes.baseAddress, UInt32(bytes.count))
+    }
+    func hostAsk(_ kind: UInt32, _ room: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+      host.ask(
+        host.context, kind, room.baseAddress, UInt32(room.count), bytes.baseAddress, UInt32(bytes.count))
     }
     func hostTime() -> Int64 { host.time(host.context) }
     func hostTick() -> UInt64 { host.tick(host.context) }

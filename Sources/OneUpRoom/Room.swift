@@ -27,8 +27,10 @@ public protocol Room: Fields {
   mutating func tick(_ room: Context)
   /// A timer set by `room.after` is due, with what it was given.
   mutating func timer(_ message: Incoming, _ room: Context)
-  /// The server's side says something. Throw before changing anything to refuse it.
+  /// The server's side, or another room, says something. Throw before changing anything to refuse it.
   mutating func signal(_ message: Incoming, _ room: Context) throws(Refused)
+  /// What came of something that this room asked of another.
+  mutating func answered(_ answer: Answer, _ room: Context)
   /// Only for rooms whose fields are all hidden: writes the state as a member may see it (nil: as everybody may). Runs
   /// on a copy.
   func describe(for slot: Slot?, _ state: inout Writer)
@@ -49,6 +51,7 @@ extension Room {
   public mutating func tick(_ room: Context) {}
   public mutating func timer(_ message: Incoming, _ room: Context) {}
   public mutating func signal(_ message: Incoming, _ room: Context) throws(Refused) { throw Refused("unknown signal") }
+  public mutating func answered(_ answer: Answer, _ room: Context) {}
   public func describe(for slot: Slot?, _ state: inout Writer) {}
   public func check() -> String? { nil }
 }

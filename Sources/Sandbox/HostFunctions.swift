@@ -32,6 +32,7 @@ extension HostImport {
     case .property: propertyFunction
     case .lock: lockFunction
     case .end: endFunction
+    case .ask: askFunction
     }
   }
 }
@@ -181,6 +182,17 @@ private let endFunction: wasmtime_host_function = { environment, caller, values,
     return stopped()
   }
   host.pointee.effects.commands.append(.end(reason: reason))
+  return nil
+}
+
+private let askFunction: wasmtime_host_function = { environment, caller, values, _ in
+  let host = host(environment), values = values!
+  guard host.pointee.isEvent() else { return stopped() }
+  guard let target = host.pointee.guestBytes(caller, values[1].i32, values[2].i32),
+    let payload = host.pointee.guestBytes(caller, values[3].i32, values[4].i32),
+    let request = host.pointee.request(kind: UInt32(bitPattern: values[0].i32), target, payload)
+  else { return stopped() }
+  values[0].i32 = Int32(bitPattern: request)
   return nil
 }
 

@@ -68,6 +68,22 @@ extension HostState {
     return start..<effects.bytes.count
   }
 
+  /// The id of a request of another room, 0 where there is no place for one more; nil: the call fails.
+  mutating func request(kind: UInt32, _ target: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer) -> UInt32? {
+    guard let kind = UInt8(exactly: kind).flatMap(RequestKind.init(rawValue:)) else {
+      stop(.trap, "ask was given a kind that does not exist")
+      return nil
+    }
+    guard let id = context.takeRequest(kind, targetBytes: target.count, payloadBytes: payload.count) else { return 0 }
+    guard spend(target.count + payload.count) else { return nil }
+    let start = effects.bytes.count
+    effects.bytes.append(contentsOf: target)
+    let middle = effects.bytes.count
+    effects.bytes.append(contentsOf: payload)
+    effects.commands.append(.ask(id, kind, target: start..<middle, payload: middle..<effects.bytes.count))
+    return id.rawValue
+  }
+
   mutating func spend(_ bytes: Int) -> Bool {
     outputLeft -= bytes + SandboxLimits.requestBytes
     if outputLeft >= 0 { return true }

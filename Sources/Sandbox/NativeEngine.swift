@@ -188,6 +188,7 @@ final class NativeEngine {
     case .tick(let number, let skipped): functions.tick?(room, number, skipped)
     case .timer(let id): functions.timer?(room, id.rawValue, count)
     case .signal: return functions.signal?(room, count) ?? 0 != 0
+    case .answered(let id, let outcome): functions.answered?(room, id.rawValue, UInt32(outcome.rawValue), count)
     }
     return false
   }

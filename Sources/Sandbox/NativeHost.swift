@@ -24,6 +24,8 @@ struct NativeHostTable {
   var time: @convention(c) (Engine) -> Int64
   var tick: @convention(c) (Engine) -> UInt64
   var state: @convention(c) (Engine, Bytes, UInt32) -> Void
+  /// The table grows at its end only: a library that was built without these never looks there.
+  var ask: @convention(c) (Engine, UInt32, Bytes, UInt32, Bytes, UInt32) -> UInt32
 }
 
 extension NativeHostTable {
@@ -57,7 +59,8 @@ extension NativeHostTable {
         hostState(engine).pointee.ask(bytes(at, count)) { .log(level: UInt8(min(level, 3)), text: $0) }
       },
       time: { hostState($0).pointee.context.time }, tick: { hostState($0).pointee.context.tick },
-      state: { hostState($0).pointee.write(bytes($1, $2)) })
+      state: { hostState($0).pointee.write(bytes($1, $2)) },
+      ask: { hostState($0).pointee.ask(kind: $1, of: bytes($2, $3), bytes($4, $5)) })
   }
 }
 
@@ -113,6 +116,12 @@ extension HostState {
     context.nextTimer = timer.next
     effects.commands.append(.after(timer, milliseconds: milliseconds, payload: carry(bytes)))
     return timer.rawValue
+  }
+  fileprivate mutating func ask(
+    kind: UInt32, of target: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer
+  ) -> UInt32 {
+    guard fault == nil, isEvent() else { return 0 }
+    return request(kind: kind, target, payload) ?? 0
   }
   fileprivate mutating func write(_ bytes: UnsafeRawBufferPointer) {
     guard fault == nil else { return }

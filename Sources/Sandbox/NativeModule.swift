@@ -47,6 +47,7 @@ struct NativeFunctions {
   let tick: (@convention(c) (Room, UInt64, UInt32) -> Void)?
   let timer: (@convention(c) (Room, UInt32, UInt32) -> Void)?
   let signal: (@convention(c) (Room, UInt32) -> UInt32)?
+  let answered: (@convention(c) (Room, UInt32, UInt32, UInt32) -> Void)?
   let describe: (@convention(c) (Room, Int32) -> Void)?
   let check: (@convention(c) (Room) -> UInt32)?
   let json: (@convention(c) (Room) -> Void)?
@@ -76,6 +77,7 @@ struct NativeFunctions {
     tick = find("tick")
     timer = find("timer")
     signal = find("signal")
+    answered = find("answered")
     describe = find("describe")
     check = find("check")
     json = find("json")

@@ -26,7 +26,7 @@ struct WasmSignature: Hashable, Sendable, CustomStringConvertible {
 /// What a module exports; called by its number.
 enum RoomExport: Int, CaseIterable {
   case abi, settings, buffer, create, join, leave, suspended, returned, message, tick, timer, describe, check
-  case signal, json, schema, save, restore
+  case signal, json, schema, save, restore, answered
 
   var name: String { "oneup_\(self)" }
   /// The others are simply not called when they are missing.
@@ -41,6 +41,7 @@ enum RoomExport: Int, CaseIterable {
     case .suspended, .returned, .describe: WasmSignature([.i32])
     case .message: WasmSignature([.i32, .i64, .i32], [.i32])
     case .tick: WasmSignature([.i64, .i32])
+    case .answered: WasmSignature([.i32, .i32, .i32])
     }
   }
 }
@@ -48,7 +49,7 @@ enum RoomExport: Int, CaseIterable {
 /// What a module may import. A game that imports anything else is refused.
 enum HostImport: Int, CaseIterable {
   case send, reply, refuse, random, after, cancel, kick, log, time, tick, state, outOfMemory
-  case sendTo, count, label, property, lock, end
+  case sendTo, count, label, property, lock, end, ask
 
   var name: String {
     switch self {
@@ -64,6 +65,7 @@ enum HostImport: Int, CaseIterable {
     case .count: WasmSignature([.i32, .i32, .i64])
     case .random, .time, .tick: WasmSignature([], [.i64])
     case .after: WasmSignature([.i64, .i32, .i32], [.i32])
+    case .ask: WasmSignature([.i32, .i32, .i32, .i32, .i32], [.i32])
     case .cancel, .lock: WasmSignature([.i32])
     case .kick, .log: WasmSignature([.i32, .i32, .i32])
     case .outOfMemory: WasmSignature([])

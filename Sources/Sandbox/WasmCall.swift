@@ -64,6 +64,11 @@ extension WasmEngine {
     case .signal:
       arguments[0].i32 = count
       return .signal
+    case .answered(let id, let outcome):
+      arguments[0].i32 = Int32(bitPattern: id.rawValue)
+      arguments[1].i32 = Int32(outcome.rawValue)
+      arguments[2].i32 = count
+      return .answered
     }
   }
   private func set(_ slot: Slot, _ second: Int32) {

@@ -43,7 +43,8 @@ package struct Driver {
     let burst = chance(8) ? 1 + below(60) : below(4)
     for _ in 0..<burst {
       let room = below(world.options.rooms)
-      client.send(command(), to: room, argument: UInt16(below(40)))
+      let command = command()
+      client.send(command, to: room, argument: UInt16(below(command == .ask ? 128 : 40)))
     }
     if chance(30) { for _ in 0...below(6) { client.wave(in: below(world.options.rooms)) } }
     if chance(6) { client.slowDown(to: below(2_000), for: Int64(below(3_000_000))) }
@@ -54,7 +55,8 @@ package struct Driver {
 
   private mutating func command() -> ScriptedCommand {
     switch below(100) {
-    case 0..<55: .append
+    case 0..<50: .append
+    case 50..<55: .ask
     case 55..<62: .appendAndReply
     case 62..<66: .refuse
     case 66: chance(80) ? .trap : .append

@@ -304,4 +304,5 @@ extension Scenario {
 
   package static let all: [Scenario] =
     deaths + players + sleeping + failures + drifting + journal + overlaps + lifecycle + versions
+    + requests
 }

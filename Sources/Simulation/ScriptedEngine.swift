@@ -36,6 +36,37 @@ package enum ScriptedCommand: UInt8, Sendable, CaseIterable {
   case dress = 16
   /// Appends, with what the environment draws mixed into the room's state: not the same twice.
   case drift = 17
+  /// u8 of `ScriptedAsk`: appends, and asks another room.
+  case ask = 18
+}
+
+/// What an `ask` asks, of which room, and what comes of it.
+package struct ScriptedAsk: Sendable {
+  /// The other room's number in the run, below 8; 7: what names no room.
+  package var room: Int
+  /// Rather than signals it.
+  package var opens = false
+  /// What the signal makes of the other room: `trap`, `refuse`, or else `append`.
+  package var command = ScriptedCommand.append
+  /// The answer makes the asking room trap.
+  package var answerTraps = false
+  package init(
+    _ room: Int, opens: Bool = false, command: ScriptedCommand = .append, answerTraps: Bool = false
+  ) {
+    (self.room, self.opens, self.command, self.answerTraps) = (room, opens, command, answerTraps)
+  }
+  package init(byte: UInt8) {
+    let command: ScriptedCommand = byte & 16 != 0 ? .trap : byte & 32 != 0 ? .refuse : .append
+    self.init(Int(byte & 7), opens: byte & 8 != 0, command: command, answerTraps: byte & 64 != 0)
+  }
+  package var byte: UInt8 {
+    UInt8(room) | (opens ? 8 : 0) | (command == .trap ? 16 : command == .refuse ? 32 : 0) | (answerTraps ? 64 : 0)
+  }
+  /// The n-th room of a run.
+  static func place(_ room: Int) -> (module: String, key: String) {
+    (room == World.briefRoom ? "brief" : ["tally", "tally", "ticker", "tally", "restless"][room % 5], "room-\(room)")
+  }
+  var target: String { room == 7 ? "nowhere" : Self.place(room).module + "/" + Self.place(room).key }
 }
 
 /// What a scripted room's reliable output says, by its first byte.
@@ -50,6 +81,8 @@ package enum ScriptedOutput: UInt8, Sendable {
   case filler = 7
   /// u64 operation; never numbered.
   case waved = 8
+  /// u8 outcome, u64 operation.
+  case answered = 9
 }
 
 package struct ScriptedRoom: Hashable, Sendable {
@@ -58,6 +91,21 @@ package struct ScriptedRoom: Hashable, Sendable {
   package var mixed: UInt64 = 0
   /// Operations that came as signals.
   package var signals: [UInt64] = []
+  /// Asked and not answered yet.
+  package var open: [Request] = []
+  package var answers: [Answer] = []
+
+  package struct Request: Hashable, Sendable {
+    package var id: RequestID
+    package var operation: UInt64
+    /// Of `ScriptedAsk`.
+    package var ask: UInt8
+  }
+  package struct Answer: Hashable, Sendable {
+    package var operation: UInt64
+    package var outcome: RequestOutcome
+    package var ask: UInt8
+  }
 
   package init() {}
   package func encode(into out: inout [UInt8]) {
@@ -67,6 +115,20 @@ package struct ScriptedRoom: Hashable, Sendable {
     out.put(mixed)
     out.put(UInt32(signals.count))
     for signal in signals { out.put(signal) }
+    // What never asked is as short as it was.
+    guard !open.isEmpty || !answers.isEmpty else { return }
+    out.put(UInt32(open.count))
+    for request in open {
+      out.put(request.id)
+      out.put(request.operation)
+      out.append(request.ask)
+    }
+    out.put(UInt32(answers.count))
+    for answer in answers {
+      out.put(answer.operation)
+      out.append(answer.outcome.rawValue)
+      out.append(answer.ask)
+    }
   }
   package init(_ bytes: UnsafeRawBufferPointer) throws(DecodingError) {
     var r = ByteReader(bytes)
@@ -75,6 +137,15 @@ package struct ScriptedRoom: Hashable, Sendable {
     ticks = try r.take()
     mixed = try r.take()
     for _ in 0..<(try r.take(UInt32.self)) { signals.append(try r.take()) }
+    guard !r.isAtEnd else { return }
+    for _ in 0..<(try r.take(UInt32.self)) {
+      open.append(Request(id: try r.take(), operation: try r.take(), ask: try r.take()))
+    }
+    for _ in 0..<(try r.take(UInt32.self)) {
+      let operation: UInt64 = try r.take()
+      guard let outcome = RequestOutcome(rawValue: try r.take()) else { throw DecodingError("has an unknown outcome") }
+      answers.append(Answer(operation: operation, outcome: outcome, ask: try r.take()))
+    }
   }
 }
 
@@ -224,6 +295,7 @@ package final class ScriptedEngine: RoomEngine {
       bytes.put(number)
       send(.all, bytes, reliable: number % 8 == 0)
     case .signal: return signal(&room, payload, budget)
+    case .answered(let id, let outcome): return answered(&room, id, outcome, payload)
     case .timer:
       var r = ByteReader(payload)
       if let operation: UInt64 = try? r.take() { append(&room, operation, .all) }
@@ -305,6 +377,9 @@ package final class ScriptedEngine: RoomEngine {
       effects.commands.append(.label(put(Array("the arena".utf8))))
       effects.commands.append(.property(put(Array("mode=duel".utf8))))
       effects.commands.append(.count(name: put(Array("dresses".utf8)), amount: 2))
+    case .ask:
+      append(&room, operation, .all)
+      ask(&room, operation, (try? r.take()) ?? 0)
     }
     return .applied(fuelUsed: fuelPerCall)
   }
@@ -325,6 +400,35 @@ package final class ScriptedEngine: RoomEngine {
     // More than a room may answer.
     if command == .flood { reply += [UInt8](repeating: 0, count: 2_000) }
     effects.commands.append(.reply(payload: put(reply)))
+    return .applied(fuelUsed: fuelPerCall)
+  }
+
+  /// The odd build asks for something else: the operation with its highest bit set.
+  private func ask(_ room: inout ScriptedRoom, _ operation: UInt64, _ byte: UInt8) {
+    let ask = ScriptedAsk(byte: byte)
+    let operation = build == .odd ? operation | 1 << 63 : operation
+    var payload: [UInt8] = []
+    if !ask.opens {
+      payload.append(ask.command.rawValue)
+      payload.put(operation)
+    }
+    let target = Array(ask.target.utf8)
+    let kind = ask.opens ? RequestKind.open : .signal
+    guard let id = context.takeRequest(kind, targetBytes: target.count, payloadBytes: payload.count) else { return }
+    effects.commands.append(.ask(id, kind, target: put(target), payload: put(payload)))
+    room.open.append(.init(id: id, operation: operation, ask: byte))
+  }
+
+  private func answered(
+    _ room: inout ScriptedRoom, _ id: RequestID, _ outcome: RequestOutcome, _ payload: UnsafeRawBufferPointer
+  ) -> RoomOutcome {
+    guard let i = room.open.firstIndex(where: { $0.id == id }) else { return refuse() }
+    let request = room.open.remove(at: i)
+    room.answers.append(.init(operation: request.operation, outcome: outcome, ask: request.ask))
+    if ScriptedAsk(byte: request.ask).answerTraps { return spoil(&room, .trap) }
+    var bytes = [ScriptedOutput.answered.rawValue, outcome.rawValue]
+    bytes.put(request.operation)
+    send(.all, bytes)
     return .applied(fuelUsed: fuelPerCall)
   }
 
@@ -361,6 +465,7 @@ package final class ScriptedEngine: RoomEngine {
     send(.all, [ScriptedOutput.filler.rawValue])
     _ = context.random.next()
     context.nextTimer = context.nextTimer.next
+    context.nextRequest = context.nextRequest.next
     return .failed(RoomFault(kind: kind, text: "scripted \(kind)"))
   }
 }

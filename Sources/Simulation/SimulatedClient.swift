@@ -107,7 +107,7 @@ package final class SimulatedClient {
     payload.put(operation)
     switch command {
     case .later: payload.put(argument)
-    case .kick, .shower: payload.append(UInt8(truncatingIfNeeded: argument))
+    case .kick, .shower, .ask: payload.append(UInt8(truncatingIfNeeded: argument))
     default: break
     }
     payload.append(contentsOf: repeatElement(0, count: padding))

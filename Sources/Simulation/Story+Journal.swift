@@ -52,6 +52,7 @@ extension World {
     case .back: tell(subject, "back")
     case .twinEnded(let why): tell(subject, "twin ended, \(why)")
     case .wake: tell(subject, "wake")
+    case .answered(_, let outcome, _): tell(subject, "answered \(outcome)")
     }
   }
 }

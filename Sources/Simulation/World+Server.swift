@@ -10,8 +10,7 @@ extension World {
   static let briefRoom = 5
   /// Module, key and id of the n-th room of a run.
   package func place(_ room: Int) -> (module: String, key: String, id: RoomID) {
-    let module = room == Self.briefRoom ? "brief" : ["tally", "tally", "ticker", "tally", "restless"][room % 5]
-    let key = "room-\(room)"
+    let (module, key) = ScriptedAsk.place(room)
     return (module, key, map.room(module: Array(module.utf8), key: Array(key.utf8)))
   }
 
@@ -134,6 +133,7 @@ extension World {
     counters.snapshots += c.snapshots
     counters.checkpoints += c.checkpoints
     counters.passivations += c.passivations
+    counters.requests += c.requests
     counters.wakes += c.wakes
     counters.samples += c.samples
     counters.differences += c.differences
@@ -166,10 +166,19 @@ extension World {
     !isPowerOff && clients.allSatisfy(\.isSettled)
       && (0..<options.shards).allSatisfy { s in
         guard let process = supervisor.owner(of: s), process.stores[s] != nil else { return false }
-        return process.worker.roomIDs.allSatisfy { process.worker.room($0)?.phase != .repairing }
-          && !process.worker.hasUrgentWork
+        return process.worker.roomIDs.allSatisfy { id in
+          guard let room = process.worker.room(id) else { return true }
+          return room.phase != .repairing && !waits(room)
+        } && !process.worker.hasUrgentWork
       }
   }
+  /// For another room's answer.
+  private func waits(_ room: Room) -> Bool {
+    guard room.phase == .ready, let host = room.host else { return false }
+    return !host.requests.isEmpty && host.frozen == nil
+  }
+  /// Players' operations are above; those of scenarios' signals are below.
+  static let operationsOfPlayersMin: UInt64 = 1 << 40
 
   /// Its members' inputs wait for whoever thaws it.
   func isFrozen(_ room: RoomID) -> Bool {
@@ -190,7 +199,8 @@ extension World {
         }.joined()
         + process.worker.roomIDs.map { id in
           let room = process.worker.room(id)!
-          return "\(id) \(room.phase), \(room.unconfirmed) outputs unconfirmed"
+          let asked = (room.host?.requests ?? []).map { String(decoding: $0.target, as: UTF8.self) }
+          return "\(id) (\(name(id))) \(room.phase), \(room.unconfirmed) outputs unconfirmed, waits for \(asked)"
         }.joined(separator: ", ")
         + process.sockets.sorted { $0.key < $1.key }.map { link, socket in
           " link \(link): \(process.worker.pendingOutput(link)) waiting, \(socket.toGateway.inFlight) and "
@@ -201,6 +211,7 @@ extension World {
   }
 
   private func compare() {
+    var requests = RequestWatch(self)
     for process in supervisor.processes where process.isAlive { count(process.worker.counters) }
     var rooms: [RoomID: [UInt64]] = [:]
     for s in 0..<options.shards {
@@ -217,6 +228,7 @@ extension World {
             return fail("I-2", "room \(id)'s state does not decode")
           }
           rooms[id] = state.operations
+          requests.see(id, host, state)
           let cut = process.stores[s]!.store.adoption.cutCounter
           views.compare(id, Timeline(cut: cut, own: host.ownTimeline), state.operations)
         }
@@ -224,5 +236,6 @@ extension World {
     }
     log.compareStates()
     ledger.compare(rooms)
+    if let text = requests.broken() { fail("requests", text) }
   }
 }

@@ -156,6 +156,8 @@ package struct SimulationCounters: Sendable {
   package var snapshots: UInt64 = 0
   package var checkpoints: UInt64 = 0
   package var passivations: UInt64 = 0
+  /// Of rooms, again ones among them.
+  package var requests: UInt64 = 0
   package var wakes: UInt64 = 0
   package var samples: UInt64 = 0
   package var differences: UInt64 = 0
@@ -164,6 +166,6 @@ package struct SimulationCounters: Sendable {
     "\(turns) turns, \(events) events, \(inputs) inputs, \(acknowledged) acknowledged, \(outputs) outputs, "
       + "\(states) states; \(workerDeaths) workers and \(gatewayDeaths) gateways died, \(adoptions) adoptions, "
       + "\(powerLosses) power losses, \(reloads) reloads, \(quarantines) quarantines, \(freezes) freezes; \(upgrades) upgrades, \(backs) back, \(twinEnds) twins ended; "
-      + "\(snapshots) snapshots, \(checkpoints) checkpoints, \(passivations) passivations, \(wakes) woken by what was due, \(samples) played again"
+      + "\(snapshots) snapshots, \(checkpoints) checkpoints, \(passivations) passivations, \(wakes) woken by what was due, \(samples) played again, \(requests) requests"
   }
 }

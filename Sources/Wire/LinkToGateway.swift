@@ -25,6 +25,9 @@ package enum LinkToGateway {
   case notice(routes: RouteList, kind: UInt8, text: UnsafeRawBufferPointer)
   case inspected(request: UInt32, json: UnsafeRawBufferPointer)
   indirect case commanded(request: UInt32, CommandAnswer)
+  /// A room of the header's shard asks another room: passed on as a `command` to the owner of that one's shard, and
+  /// answered with `answered`, or not at all: then it is asked again.
+  indirect case ask(RoomID, RequestKey, RoomCommand)
 
   package struct Attachment {
     package var route: Route
@@ -147,6 +150,7 @@ package enum LinkToGateway {
     case 31: return .notice(routes: try routes(&r), kind: try r.take(), text: r.takeRest())
     case 32: return .inspected(request: try r.take(), json: r.takeRest())
     case 34: return .commanded(request: try r.take(), try CommandAnswer(&r))
+    case 35: return .ask(try r.take(), try r.takeRequestKey(), try RoomCommand(&r))
     default: throw DecodingError("is unknown")
     }
   }
@@ -276,6 +280,15 @@ extension [UInt8] {
     let start = beginLink(34, ShardID(0), ShardEpoch(0))
     put(request)
     answer.encode(into: &self)
+    endLink(start)
+  }
+  package mutating func putAsk(
+    _ shard: ShardID, _ epoch: ShardEpoch, _ room: RoomID, _ key: RequestKey, _ command: RoomCommand
+  ) {
+    let start = beginLink(35, shard, epoch)
+    put(room)
+    put(key)
+    command.encode(into: &self)
     endLink(start)
   }
   package mutating func putInspected(request: UInt32, json: some Collection<UInt8>) {

@@ -19,8 +19,11 @@ package enum LinkToWorker {
   case confirm(records: UInt64)
   /// From control: answered with `inspected`.
   case inspect(request: UInt32, what: UnsafeRawBufferPointer)
-  /// From control: answered with `commanded` as soon as it is durable and decided; never, where the link closes before.
+  /// From control, or a room's request: answered with `commanded` as soon as it is durable and decided; never, where the
+  /// link closes before.
   indirect case command(request: UInt32, RoomCommand)
+  /// What came of a request of a room of the header's shard.
+  indirect case answered(RoomID, RequestKey, CommandAnswer)
 
   package struct JoinRequest {
     package var route: Route
@@ -94,6 +97,7 @@ package enum LinkToWorker {
     case 8: return .confirm(records: try r.take())
     case 9: return .inspect(request: try r.take(), what: r.takeRest())
     case 10: return .command(request: try r.take(), try RoomCommand(&r))
+    case 11: return .answered(try r.take(), try r.takeRequestKey(), try CommandAnswer(&r))
     default: throw DecodingError("is unknown")
     }
   }
@@ -151,6 +155,11 @@ package enum LinkToWorker {
       start = out.beginLink(10, shard, epoch)
       out.put(request)
       command.encode(into: &out)
+    case .answered(let room, let key, let answer):
+      start = out.beginLink(11, shard, epoch)
+      out.put(room)
+      out.put(key)
+      answer.encode(into: &out)
     }
     out.endLink(start)
   }

@@ -190,7 +190,11 @@ struct GatewayScript {
     case .complete: "complete \(header.shard)@\(header.epoch)"
     case .confirm(let records): "confirm \(records)"
     case .inspect: "inspect"
+    case .command(let request, .create): "command \(request) create"
+    case .command(let request, .signal): "command \(request) signal"
     case .command: "command"
+    case .answered(let room, let key, let answer):
+      "answered \(room) \(key.event) \(answer) in \(header.shard)@\(header.epoch)"
     }
   }
 }

@@ -109,12 +109,20 @@ struct TugOfWar: Room {
     phase = .over
     room.send(Won(team: rope < 0 ? .red : .blue))
     room.count("rounds")
+    room.signal("league/tug", Won(team: rope < 0 ? .red : .blue))
     room.after(.seconds(5), NextRound())
   }
 
   mutating func timer(_ message: Incoming, _ room: Context) {
     rope = room.random(in: -1...1)
     phase = .pulling
+  }
+
+  mutating func answered(_ answer: Answer, _ room: Context) {
+    switch answer.outcome {
+    case .done: room.count("reported")
+    case .refused(let why), .failed(let why): room.log("the league was not told: \(why)", .warning)
+    }
   }
 
   mutating func signal(_ message: Incoming, _ room: Context) throws(Refused) {

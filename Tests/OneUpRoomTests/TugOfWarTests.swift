@@ -21,11 +21,12 @@ import Testing
 
   @Test("A room that is moved forgets nothing") func twins() throws {
     try twinTest(TugOfWar.self, seeds: 1...50) { twins in
-      switch twins.chance(below: 5) {
+      switch twins.chance(below: 6) {
       case 0: twins.join()
       case 1: twins.leave()
       case 2: twins.send(Pull(strength: twins.chance(in: -1...2)))
       case 3: twins.signal(Wind(force: twins.chance(in: -3...3)))
+      case 4: twins.answer()
       default: twins.advance(ticks: 5)
       }
     }
@@ -41,6 +42,16 @@ import Testing
     #expect(room.room.red.slots == [slots[2]] && room.check() == nil)
     #expect(room.label == "3 at the rope")
     #expect(throws: Refused.self) { try room.join("") }
+  }
+
+  @Test("The league hears of the winner once, and a deaf league is logged") func league() throws {
+    let room = try RoomTest<TugOfWar>()
+    room.set { $0.rope = 10 }
+    room.advance(ticks: 3)
+    #expect(room.asked.map(\.room) == ["league/tug"])
+    #expect(room.asked[0].read(Won.self)?.team == .blue)
+    room.answer(room.asked[0].id, refused: "there is no such room")
+    #expect(room.asked.isEmpty && room.logged == ["the league was not told: there is no such room"])
   }
 
   @Test("Every Swift block of docs/rooms.md stands in these files") func page() throws {

@@ -52,6 +52,10 @@ import Testing
     #expect(settings == wasm.settings)
   }
 
+  @Test("It asks other rooms like one in the sandbox") func asks() throws {
+    try RoomCallTests.asks(try TestRoom(Self.tally, options()))
+  }
+
   @Test("What a room saved is its image, and the same comes of it") func image() throws {
     let room = try TestRoom(Self.arena, options())
     #expect(room.join(0, "ann").isApplied && room.join(1, "ben").isApplied)

@@ -19,6 +19,38 @@ import Testing
     }
   }
 
+  @Test("A room asks another one, and is told what came of it") func asks() throws {
+    try Self.asks(try TestRoom(TestModules.tally))
+  }
+  /// The same in the sandbox and native.
+  static func asks(_ room: TestRoom) throws {
+    #expect(room.join(0, "ann").isApplied)
+    let pass = [5] + Array(add(77).dropFirst()) + Array("other".utf8)
+    #expect(room.message(pass).isApplied)
+    let effects = room.engine.effects
+    guard case .ask(let id, .signal, let target, let payload)? = effects.commands.first else {
+      Issue.record("nothing asked: \(effects.commands)")
+      return
+    }
+    #expect(id == RequestID(1) && room.engine.context.nextRequest == RequestID(2))
+    #expect(effects.bytes[target].elementsEqual("tally/other".utf8) && Array(effects.bytes[payload]) == add(77))
+    #expect(room.call(.signal, add(77)).isApplied)
+    #expect(room.call(.answered(id, .done), [9, 0, 0, 0]).isApplied)
+    #expect(room.sent == [[4, 1, 0, 0, 0, 0, 9, 0, 0, 0]])
+    #expect(room.call(.answered(RequestID(2), .failed), [110, 111]).isApplied)
+    #expect(room.sent == [[4, 2, 0, 0, 0, 2, 2, 0, 0, 0, 110, 111]])
+    // No place for one more: the room is told, and refuses.
+    room.engine.context.openRequests = Limits.requestsPerRoomMax
+    #expect(room.message([4, 65]).isRefused)
+    room.engine.context.openRequests = 0
+    #expect(room.message([4] + [UInt8](repeating: 65, count: 200)).isRefused, "the name is too long")
+    #expect(room.message([4, 65]).isApplied && room.engine.context.openRequests == 1)
+    guard case .ask(RequestID(2), .open, _, _)? = room.engine.effects.commands.first else {
+      Issue.record("nothing asked: \(room.engine.effects.commands)")
+      return
+    }
+  }
+
   @Test("A refusal changes nothing and says why") func refusal() throws {
     let room = try TestRoom(TestModules.tally)
     #expect(room.message(add(1)).isApplied)

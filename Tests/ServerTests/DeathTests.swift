@@ -9,8 +9,11 @@ import Testing
     private(set) var acknowledged: UInt64 = 0
     private let token: [UInt8]
     private let attach: [UInt8]
-    init(_ server: Server) throws {
+    /// Of each number.
+    private let payload: (UInt64) -> [UInt8]
+    init(_ server: Server, _ payload: @escaping (UInt64) -> [UInt8] = { [1] + little(1_000 + $0) }) throws {
       player = try Player(server)
+      self.payload = payload
       token = player.token
       _ = try player.enter("kept")
       attach = frame(3, number(1, 1) + fixed(2, player.room))
@@ -22,7 +25,7 @@ import Testing
       while acknowledged < last, Date() < deadline {
         while sent < min(last, acknowledged + 8) {
           sent += 1
-          player.add(sent, 1_000 + sent)
+          player.input(sent, payload(sent))
         }
         guard let answer = player.receive() else {
           usleep(20_000)
@@ -47,9 +50,9 @@ import Testing
   }
 
   /// The list of a tally's room, as the room tells it.
-  private func list(_ server: Server) throws -> [UInt64] {
+  private func list(_ server: Server, _ key: String = "kept") throws -> [UInt64] {
     let player = try Player(server)
-    _ = try player.enter("kept")
+    _ = try player.enter(key)
     player.input(1, [2, 0, 0, 0, 0, 0, 4, 0, 0])
     while let output = player.next(Kind.output) {
       guard let reply = output.fields.blobs[4].flatMap({ Fields($0).blobs[3] }), reply.first == 2 else { continue }
@@ -82,6 +85,47 @@ import Testing
     server.end(SIGTERM)
     server = try Server(data: server.data)
     #expect(try list(server) == expected, "a second start serves the old rooms")
+  }
+
+  /// Each number is passed on by one room to another, and whoever may know of it is killed at once.
+  @Test func whatRoomsAskOfRooms() throws {
+    let scratch = try Scratch()
+    let server = try Server(data: scratch.path + "/data", ["--shards", "8", "--workers", "2"])
+    let others = ["other", "second", "third"]
+    let adder = try Adder(server) { number in
+      let other = Array(others[Int(number) % others.count].utf8)
+      return number <= 3 ? [4] + other : [5] + little(1_000 + number) + other
+    }
+    try adder.add(upTo: 3) { server }
+    try wait("the rooms are made") {
+      let rooms = try server.get("/v1/rooms")
+      return others.allSatisfy { rooms.contains("\"\($0)\"") }
+    }
+    var expected: [String: [UInt64]] = [:]
+    for (round, roles) in [["worker"], ["gateway"], ["worker", "gateway"], ["worker"]].enumerated() {
+      let victims = try roles.map { try server.processID($0) }
+      for number in UInt64(4 + round * 3)..<UInt64(7 + round * 3) {
+        try adder.add(upTo: number) { server }
+        expected[others[Int(number) % 3], default: []].append(1_000 + number)
+      }
+      for victim in victims { #expect(kill(victim, SIGKILL) == 0) }
+      for other in others {
+        try wait("\(other) has what was passed on") {
+          (try? list(server, other).count) ?? 0 >= expected[other]!.count
+        }
+      }
+      for (victim, role) in zip(victims, roles) { #expect(try server.processID(role, not: victim) != victim) }
+    }
+    for other in others { #expect(try list(server, other).sorted() == expected[other]!) }
+  }
+
+  private func wait(_ what: String, _ condition: () throws -> Bool) throws {
+    let deadline = Date(timeIntervalSinceNow: 30)
+    while Date() < deadline {
+      if try condition() { return }
+      usleep(50_000)
+    }
+    throw Failure(description: "never: \(what)")
   }
 
   /// As systemd and others stop a service: every process of it is told at once.

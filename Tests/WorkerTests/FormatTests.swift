@@ -20,6 +20,7 @@ struct FormatTests {
             limits: RoomLimits(fuel: 1, memoryBytes: 2, stackBytes: 3, outputBytes: 4), probationEvents: 5,
             probationSeconds: 6, image: text)),
         .back(reason: text), .twinEnded(.settled), .wake,
+        .answered(RequestKey(event: EventSeq(2), digest: 4), .refused, reply: text),
       ]
       let golden = [
         "0c070000000000000003000000000000000300000077687903000000776879",
@@ -30,6 +31,7 @@ struct FormatTests {
           + "010000000000000002000000030000000400000005000000" + "0600000003000000776879",
         "110700000000000000030000000000000003000000776879", "120700000000000000030000000000000002",
         "1307000000000000000300000000000000",
+        "140700000000000000030000000000000002000000000000000400000000000000" + "0103000000776879",
       ]
       for (event, hex) in zip(events, golden) {
         var bytes: [UInt8] = []
@@ -76,11 +78,18 @@ struct FormatTests {
     let room = try #require(script.worker.room(script.room()))
     let bytes = script.worker.encodeSnapshot(room)
     let image = try bytes.withUnsafeBytes { Array(try RoomSnapshot($0).image) }
-    // An empty label, unlocked, no properties, not ended, no signals; no strangers, no second version.
-    let later = bytes.count - image.count - 4 - 11
-    #expect(bytes[later..<later + 11].allSatisfy { $0 == 0 })
-    let first = [1] + bytes[1..<later] + bytes[(later + 11)...]
-    let second = [2] + bytes[1..<later + 8] + bytes[(later + 11)...]
+    // An empty label, unlocked, no properties, not ended, no signals; no strangers, no second version; the first request's
+    // number, and none open.
+    let later = bytes.count - image.count - 4 - 17
+    #expect(Array(bytes[later..<later + 17]) == Array(repeating: 0, count: 12) + [1, 0, 0, 0, 0])
+    let first = [1] + bytes[1..<later] + bytes[(later + 17)...]
+    let second = [2] + bytes[1..<later + 8] + bytes[(later + 17)...]
+    let third = [3] + bytes[1..<later + 8] + bytes[(later + 9)..<(later + 12)] + bytes[(later + 17)...]
+    try third.withUnsafeBytes { bytes in
+      let snapshot = try RoomSnapshot(bytes)
+      #expect(snapshot.host.eventSeq == room.host?.eventSeq && snapshot.host.requests.isEmpty)
+      #expect(snapshot.host.nextRequest == RequestID(1) && Array(snapshot.image) == image)
+    }
     try second.withUnsafeBytes { bytes in
       let snapshot = try RoomSnapshot(bytes)
       #expect(snapshot.host.eventSeq == room.host?.eventSeq && snapshot.host.twin == nil)
@@ -107,6 +116,38 @@ struct FormatTests {
     + "00000000000000001a140d0000000010011a0202007900000000000000000200000000000000010000002d0000000000"
     + "000001000000000000001a1f0d0000000010021a0d010000000001000000000000007900000000000000002000000001"
     + "00000001000000000000000000000000000000e843568d01566d1700000000"
+
+  /// What is open in either version is in the snapshot.
+  @Test func outboxesAreReadAsTheyWereWritten() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    script.ask(route, 1, ScriptedAsk(1))
+    try script.turn()
+    try script.upgraded(to: .odd, events: 1_000, seconds: 1_000)
+    script.ask(route, 2, ScriptedAsk(3, opens: true))
+    try script.turn()
+    let room = try #require(script.worker.room(script.room()))
+    let bytes = script.worker.encodeSnapshot(room)
+    #expect(Self.hex(Array(bytes.suffix(Self.outboxes.count / 2))) == Self.outboxes)
+    try bytes.withUnsafeBytes { bytes in
+      let snapshot = try RoomSnapshot(bytes)
+      #expect(snapshot.host.requests == room.host?.requests && snapshot.host.requests.count == 2)
+      #expect(snapshot.host.nextRequest == RequestID(3))
+      #expect(snapshot.host.twin?.requests == room.host?.twin?.requests && snapshot.host.twin?.requests.count == 2)
+    }
+  }
+
+  /// From the first version's outbox on, with both images. Never made anew.
+  private static let outboxes =
+    "0300000002010000000300000000000000d4fb9d48bb05196f020c00000074616c6c792f726f6f6d2d31090000000101"
+    + "0000000000000002000000050000000000000025b64e0728e42420010c00000074616c6c792f726f6f6d2d3300000000"
+    + "0300000002010000000300000000000000d4fb9d48bb05196f020c00000074616c6c792f726f6f6d2d31090000000101"
+    + "0000000000000002000000050000000000000025b64e0728e42420010c00000074616c6c792f726f6f6d2d3300000000"
+    + "4a00000002000000010000000000000002000000000000000000000000000000b8889035547443d60000000002000000"
+    + "010000000100000000000000010200000002000000000000800b000000004a0000000200000001000000000000000200"
+    + "0000000000000000000000000000b8889035547443d60000000002000000010000000100000000000000010200000002"
+    + "000000000000000b00000000"
 
   static func hex(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()

@@ -170,6 +170,11 @@ final class WorkerScript {
     case .refused(_, let why, _, let text): "refused \(why): \(String(decoding: text, as: UTF8.self))"
     case .notice(_, _, let text): "notice \(String(decoding: text, as: UTF8.self))"
     case .commanded(let request, let answer): "commanded \(request) \(answer)"
+    case .ask(_, _, .create(let module, let key, _)):
+      "ask open \(String(decoding: module, as: UTF8.self))/\(String(decoding: key, as: UTF8.self))"
+    case .ask(_, _, .signal(let module, let key, _, _)):
+      "ask signal \(String(decoding: module, as: UTF8.self))/\(String(decoding: key, as: UTF8.self))"
+    case .ask: "ask for what no room asks"
     case .inspected(_, let json): "inspected \(String(decoding: json, as: UTF8.self))"
     case .state, .output, .unreliable: nil
     }

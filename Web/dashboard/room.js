@@ -79,6 +79,7 @@ function facts(room) {
     [room.worker != null ? "worker" : "shard", room.worker != null ? `${room.worker}, shard ${room.shard}` : String(room.shard)], ["phase", room.phase],
     ["events", count(room.events)], ["queue", room.queue ? plural(room.queue, "input") : null],
     ["memory", room.memory ? count(room.memory / 1024) + " KB" : null], ["locked", room.locked ? "takes no new members" : null],
+    ["waits for", (room.requests ?? []).map((r) => r.room).join(", ")],
     ...Object.entries(room.properties ?? {}),
   ];
   return h("dl.facts", {}, ...list.filter(([, v]) => v).flatMap(([k, v]) => [h("dt", {}, k), h("dd", {}, v)]));

@@ -86,6 +86,7 @@ extension GatewayCore {
         if routes[r].phase != .attached { ask(r, now) }
       }
     }
+    forgetRequests(of: l)
   }
 
   /// Nobody served the shard for too long.

@@ -30,9 +30,10 @@ extension GatewayCore {
     // Counted even when void: the worker counts what it has sent.
     if case .output = record { links[link].outputs += 1 }
     let shard = Int(header.shard.rawValue)
-    // Control asks on links of its own.
+    // Control asks on links of its own; what is commanded here is asked by rooms.
     switch record {
-    case .inspected, .commanded: return
+    case .inspected: return
+    case .commanded(let request, let answer): return commanded(link, request, answer)
     default: break
     }
     guard shard < shards.count else { throw LinkError("a worker speaks of shard \(shard) of \(shards.count)") }
@@ -67,6 +68,7 @@ extension GatewayCore {
       if routes.find(route) != nil { end(r) }
     case .refused(let route, let reason, let retry, let text): refused(header.shard, route, reason, retry, text)
     case .notice(let list, let kind, let text): notice(header.shard, list, kind, text)
+    case .ask(let room, let key, let command): passOn(room, key, command, now: now)
     case .serving, .inspected, .commanded: preconditionFailure("answered above")
     }
   }

@@ -21,6 +21,10 @@ package struct GatewayCore {
   var links: [Link] = []
   private var linkLives: UInt32 = 0
   var shards: [Shard]
+  /// Of rooms, on their way to other rooms' owners, by the numbers they go under. Looked up, iterated in order only.
+  var requests: [UInt32: PassedRequest] = [:]
+  var nextRequest: UInt32 = 0
+  var requestWaits = DeadlineQueue<UInt32>()
   /// Deadlines, in rising order: every wait of one kind takes equally long.
   private var handshakes = DeadlineQueue<ConnectionID>()
   var ownerWaits = DeadlineQueue<Route>()
@@ -212,6 +216,7 @@ package struct GatewayCore {
       fail(id, .tooSlow, "no Hello came in time")
     }
     while let route = ownerWaits.takeDue(now.monotonic) { giveUp(route, now: now) }
+    forgetOverdueRequests(now)
     for link in links.indices { confirm(link) }
   }
 

@@ -40,7 +40,7 @@ extension Coder {
   ) { scaled(number, name, &value, scale) }
 }
 
-/// What can be a field: numbers, `Bool`, `String`, `[UInt8]`, `Vec2`, `Vec3`, `Slot`, `Choice`s, types with fields of
+/// What can be a field: numbers, `Bool`, `String`, `[UInt8]`, `Vec2`, `Vec3`, `Slot`, `RequestID`, `Choice`s, types with fields of
 /// their own, lists and tables of them.
 public protocol Value {
   init()

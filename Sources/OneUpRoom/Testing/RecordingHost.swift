@@ -21,6 +21,9 @@
     var state: [UInt8] = []
     var timers: [Timer] = []
     var timersMade: UInt32 = 0
+    /// Without an answer.
+    var requests: [RoomRequest] = []
+    var requestsMade: UInt32 = 0
     var time: Int64 = 0
     var tick: UInt64 = 0
     var seed: UInt64
@@ -30,6 +33,8 @@
       seed = other.seed
       timers = other.timers
       timersMade = other.timersMade
+      requests = other.requests
+      requestsMade = other.requestsMade
       time = other.time
       tick = other.tick
       ended = other.ended
@@ -77,6 +82,16 @@
       return host.timersMade
     }
     func hostCancel(_ timer: UInt32) { host.timers.removeAll { $0.id == timer } }
+    func hostAsk(_ kind: UInt32, _ room: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) -> UInt32 {
+      let opens = kind == 1
+      guard host.requests.count < 16, room.count <= 193, bytes.count <= (opens ? 4_096 : 32_768) else { return 0 }
+      host.requestsMade += 1
+      host.requests.append(
+        RoomRequest(
+          id: RequestID(host.requestsMade), opens: opens, room: String(decoding: room, as: UTF8.self),
+          bytes: Array(bytes)))
+      return host.requestsMade
+    }
     func hostKick(_ slot: UInt32, _ bytes: UnsafeRawBufferPointer) {
       host.kicked.append((Slot(slot), String(decoding: bytes, as: UTF8.self)))
     }

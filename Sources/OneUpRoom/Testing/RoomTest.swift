@@ -16,6 +16,18 @@
     public func read<M: Message>(_ type: M.Type) -> M? { decoded(bytes, type) }
   }
 
+  /// What a room asked of another one.
+  public struct RoomRequest: Sendable, Equatable {
+    public var id: RequestID
+    /// To be there; else it is a signal.
+    public var opens: Bool
+    /// `module/key`.
+    public var room: String
+    public var bytes: [UInt8]
+    /// The signal, or the parameters, if it is one of that type.
+    public func read<M: Message>(_ type: M.Type) -> M? { decoded(bytes, type) }
+  }
+
   /// A room with members, a clock and chance that the test holds in its hand.
   public final class RoomTest<R: Room> {
     var hosted: Hosted<R>
@@ -109,6 +121,28 @@
       return RoomReply(bytes: host.reply ?? [])
     }
 
+    @discardableResult
+    public func signal(_ message: [UInt8]) throws(Refused) -> RoomReply {
+      try decide(message) { $0.signal($1) }
+      return RoomReply(bytes: host.reply ?? [])
+    }
+
+    /// What it asked of other rooms and has no answer to, the oldest first.
+    public var asked: [RoomRequest] { host.requests }
+    /// Tells the room that it was done. The request must be one of `asked`.
+    public func answer(_ id: RequestID, _ reply: [UInt8] = []) { answer(id, 0, reply) }
+    public func answer<M: Message>(_ id: RequestID, _ reply: M) { answer(id, encoded(reply)) }
+    public func answer(_ id: RequestID, refused reason: String) { answer(id, 1, Array(reason.utf8)) }
+    public func answer(_ id: RequestID, failed reason: String) { answer(id, 2, Array(reason.utf8)) }
+    private func answer(_ id: RequestID, _ outcome: UInt32, _ payload: [UInt8]) {
+      guard let at = host.requests.firstIndex(where: { $0.id == id }) else {
+        preconditionFailure("request \(id.number) is none that the room waits for")
+      }
+      host.requests.remove(at: at)
+      let count = give(payload)
+      hosted.answered(id.number, outcome, count)
+    }
+
     /// Lets the room's clock run; timers that fall due fire first, then the tick.
     public func advance(ticks: Int) {
       precondition(R.settings.hz > 0, "this room does not tick: advance it by milliseconds")
@@ -180,11 +214,13 @@
       host.refusal = nil
       let before = hosted.stateHash
       let outputs = host.outputs.count
+      let requests = host.requests
       if event(&hosted, count) == 0 { return }
       let reason = host.refusal ?? "refused without a reason"
       precondition(
         hosted.stateHash == before, "the room refused (\"\(reason)\") after it had changed its state: check first")
       host.outputs.removeSubrange(outputs...)
+      host.requests = requests
       throw Refused(reason)
     }
   }

@@ -112,6 +112,22 @@
     public func signal<M: Message>(_ message: M) {
       both { room throws(Refused) in "reply \(try room.signal(message).bytes)" }
     }
+    /// Answers the oldest of what the room asked of other rooms; nothing being asked, nothing happens.
+    public func answer(_ reply: [UInt8] = []) {
+      both { room in
+        guard let request = room.asked.first else { return "nothing to answer" }
+        room.answer(request.id, reply)
+        return "\(request) was done"
+      }
+    }
+    public func answer<M: Message>(_ reply: M) { answer(encoded(reply)) }
+    public func answer(refused reason: String) {
+      both { room in
+        guard let request = room.asked.first else { return "nothing to answer" }
+        room.answer(request.id, refused: reason)
+        return "\(request) was refused"
+      }
+    }
     public func advance(ticks: Int) {
       both { room in
         room.advance(ticks: ticks)
@@ -189,7 +205,8 @@
         + host.counts.sorted { $0.key < $1.key }.map { "\($0)" }
         + [host.label, "\(host.isLocked)", host.ended ?? ""]
         + host.properties.sorted { $0.key < $1.key }.map { "\($0)" }
-        + host.timers.map { "timer \($0)" } + ["chance \(host.seed)"]
+        + host.timers.map { "timer \($0)" } + host.requests.map { "asks \($0)" }
+        + ["chance \(host.seed)"]
     }
   }
 

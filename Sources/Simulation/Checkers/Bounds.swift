@@ -12,7 +12,9 @@ enum Bounds {
         ("outputs in its ring", load.ring, Limits.ringEntriesMax),
         ("bytes in its ring", load.ring > 1 ? load.ringBytes : 0, Limits.ringBytesMax),
         ("members", load.members, Limits.membersMax), ("tombstones", load.tombstones, Limits.tombstonesMax),
-        ("timers", load.timers, Limits.timersMax), ("connections that wait", load.waiting, Limits.membersMax),
+        ("timers", load.timers, Limits.timersMax),
+        ("open requests", load.requests, Limits.requestsPerRoomMax),
+        ("connections that wait", load.waiting, Limits.membersMax),
         ("joins", load.joining, Limits.membersMax),
         ("timers staged", load.stagedTimers, Limits.timersPerTurnMax),
         // Inputs, and one change for each member, ticks and timers beside.
@@ -32,6 +34,7 @@ enum Bounds {
     for id in connections where core.pendingOutput(id) > core.outboundBytesMax + Limits.clientFrameBytesMax {
       return "\(core.pendingOutput(id)) bytes wait for a client, over \(core.outboundBytesMax)"
     }
+    if core.requestCount > Limits.requestsPerLoopMax { return "\(core.requestCount) requests of rooms on their way" }
     let routesMax = connections.count * Limits.membershipsPerSessionMax
     return core.routeCount > routesMax ? "\(core.routeCount) routes for \(connections.count) connections" : nil
   }

@@ -34,14 +34,19 @@ final class InputLedger {
   private var undone: Set<UInt64> = []
   /// Decided otherwise by the silent version: what became of them depends on whether the room went back to it.
   private var differing: Set<UInt64> = []
-  func differs(_ event: RoomEvent) {
-    guard case .input(_, _, _, let payload) = event, payload.count >= 9 else { return }
-    differing.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
+  func differs(_ event: RoomEvent) { if let operation = operation(of: event) { differing.insert(operation) } }
+  func undo(_ event: RoomEvent) { if let operation = operation(of: event) { undone.insert(operation) } }
+  private func operation(of event: RoomEvent) -> UInt64? {
+    switch event {
+    case .input(_, _, _, let payload), .signal(_, let payload):
+      payload.count < 9 ? nil : UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self))
+    default: nil
+    }
   }
-  func undo(_ event: RoomEvent) {
-    guard case .input(_, _, _, let payload) = event, payload.count >= 9 else { return }
-    undone.insert(UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 1, as: UInt64.self)))
-  }
+  /// Whether nothing has happened to it that leaves open what became of it.
+  func isCertain(_ operation: UInt64) -> Bool { !differing.contains(operation) && !undone.contains(operation) }
+  /// Whether a player's input asked for it, of the odd build or not.
+  func asked(_ operation: UInt64) -> Bool { entries[operation & ~(1 << 63)]?.command == .ask }
 
   func sent(
     _ operation: UInt64, _ command: ScriptedCommand, by client: SimulatedClient, in m: SimulatedClient.Membership

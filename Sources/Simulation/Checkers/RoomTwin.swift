@@ -17,6 +17,10 @@ struct RoomTwin {
     var due: Int64
     var payload: [UInt8]
   }
+  struct Request: Equatable {
+    var id: RequestID
+    var key: RequestKey
+  }
   /// What one version of the room's code has for itself.
   struct Version: Equatable {
     var module: ModuleHash
@@ -25,6 +29,8 @@ struct RoomTwin {
     var random: RandomState
     var nextTimer = TimerID(1)
     var timers: [Timer] = []
+    var nextRequest = RequestID(1)
+    var requests: [Request] = []
   }
   /// The version that listens.
   struct Silent: Equatable {
@@ -63,13 +69,13 @@ struct RoomTwin {
     guard let state = try? ScriptedRoom(snapshot.image) else { return nil }
     version = Version(
       module: h.module, limits: h.limits, state: state, random: h.random, nextTimer: h.nextTimer,
-      timers: Self.timers(h.timers))
+      timers: Self.timers(h.timers), nextRequest: h.nextRequest, requests: Self.requests(h.requests))
     if let part = h.twin {
       guard let image = snapshot.twinImage, let state = try? ScriptedRoom(image) else { return nil }
       silent = Silent(
         version: Version(
           module: part.module, limits: part.limits, state: state, random: part.random, nextTimer: part.nextTimer,
-          timers: Self.timers(part.timers)),
+          timers: Self.timers(part.timers), nextRequest: part.nextRequest, requests: Self.requests(part.requests)),
         lacks: Set(part.lacks.map(\.rawValue)))
     }
     strangers = Set(h.strangers.map(\.rawValue))
@@ -93,6 +99,9 @@ struct RoomTwin {
     timers.map { Timer(id: $0.id, due: $0.due, payload: $0.payload) }
   }
 
+  private static func requests(_ requests: [OpenRequest]) -> [Request] {
+    requests.map { Request(id: $0.id, key: $0.key) }
+  }
   /// By how much its first timer is late, in microseconds; nil: it is not, but for the time that a turn may take.
   func overdue(at now: Int64) -> Int64? {
     guard !isFrozen, !hasEnded else { return nil }
@@ -139,6 +148,8 @@ struct RoomTwin {
     if a.random != b.random { return "random states" }
     if a.nextTimer != b.nextTimer { return "next timers \(a.nextTimer) and \(b.nextTimer)" }
     if a.timers != b.timers { return "timers \(a.timers) and \(b.timers)" }
+    if a.nextRequest != b.nextRequest { return "next requests \(a.nextRequest) and \(b.nextRequest)" }
+    if a.requests != b.requests { return "requests \(a.requests) and \(b.requests)" }
     return nil
   }
 

@@ -228,6 +228,7 @@ struct TwinReplay {
     switch event {
     case .wake: if let first = version.timers.first, first.due <= time { version.timers.removeFirst() }
     case .timer(let id, _): version.timers.removeAll { $0.id == id }
+    case .answered(let key, _, _): version.requests.removeAll { $0.key == key }
     default: break
     }
   }
@@ -235,7 +236,9 @@ struct TwinReplay {
     var version = twin.silent!.version
     version.random = engine.context.random
     version.nextTimer = engine.context.nextTimer
+    version.nextRequest = engine.context.nextRequest
     for command in engine.effects.commands { keepTimer(&version, command, twin.time) }
+    keepRequests(&version, EventSeq(twin.eventSeq.rawValue + 1), twin.time)
     twin.silent!.version = version
   }
   private func keepTimer(_ version: inout RoomTwin.Version, _ command: RoomEffects.Command, _ time: Int64) {
@@ -246,6 +249,16 @@ struct TwinReplay {
       version.timers.insert(.init(id: id, due: due, payload: Array(engine.effects.bytes[range])), at: at)
     case .cancel(let id): version.timers.removeAll { $0.id == id }
     default: break
+    }
+  }
+  private func keepRequests(_ version: inout RoomTwin.Version, _ event: EventSeq, _ time: Int64) {
+    let effects = engine.effects
+    var index = 0
+    for case .ask(let id, let kind, let target, let payload) in effects.commands {
+      let key = RequestKey(
+        event: event, time: time, index: index, kind, target: effects.bytes[target], payload: effects.bytes[payload])
+      version.requests.append(.init(id: id, key: key))
+      index += 1
     }
   }
   private func goBack(_ twin: inout RoomTwin) {
@@ -260,7 +273,9 @@ struct TwinReplay {
     let version = isSilent ? twin.silent!.version : twin.version
     var tick = twin.tick
     if case .tick(let number, _) = event { tick = number }
-    engine.context = RoomContext(time: twin.time, tick: tick, random: version.random, nextTimer: version.nextTimer)
+    engine.context = RoomContext(
+      time: twin.time, tick: tick, random: version.random, nextTimer: version.nextTimer,
+      nextRequest: version.nextRequest, openRequests: version.requests.count)
   }
   private func call(
     _ twin: inout RoomTwin, isSilent: Bool, _ call: RoomCall, _ payload: UnsafeRawBufferPointer
@@ -309,6 +324,10 @@ struct TwinReplay {
       guard let first = version.timers.first, first.due <= twin.time else { return .uncalled }
       outcome = first.payload.withUnsafeBytes { call(&twin, isSilent: isSilent, .timer(first.id), $0) }
     case .signal(_, let payload): outcome = call(&twin, isSilent: isSilent, .signal, payload)
+    case .answered(let key, let what, let reply):
+      guard let request = version.requests.first(where: { $0.key == key }) else { return .uncalled }
+      engine.context.openRequests -= 1
+      outcome = call(&twin, isSilent: isSilent, .answered(request.id, what), reply)
     case .rejected, .frozen, .ended, .locked, .dropped, .upgraded, .back, .twinEnded: return .uncalled
     }
     if isSilent { dropTimer(&twin.silent!.version, event, twin.time) }
@@ -329,6 +348,7 @@ struct TwinReplay {
     if isApplied {
       twin.version.random = engine.context.random
       twin.version.nextTimer = engine.context.nextTimer
+      twin.version.nextRequest = engine.context.nextRequest
     }
     switch event {
     case .created: if isApplied { carry(&twin, nil, InputSeq(0)) }
@@ -369,7 +389,7 @@ struct TwinReplay {
     case .tick(let number, _):
       twin.tick = number
       if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .timer, .wake:
+    case .timer, .wake, .answered:
       dropTimer(&twin.version, event, twin.time)
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .frozen: twin.isFrozen = true
@@ -381,6 +401,7 @@ struct TwinReplay {
       twin.hasEnded = true
       twin.members = [:]
       twin.version.timers = []
+      twin.version.requests = []
       twin.strangers = []
       twin.silent = nil
     case .locked(let isLocked): twin.isLocked = isLocked
@@ -420,9 +441,10 @@ struct TwinReplay {
         twin.outputs[twin.outSeq.rawValue] = RoomTwin.digest(Array(effects.bytes[range]), nil)
       case .reply(let range): if let sender { say(&twin, sender, [], (number, 0, Array(effects.bytes[range]))) }
       case .after, .cancel: keepTimer(&twin.version, command, twin.time)
-      case .kick, .refuse, .log, .count, .label, .property, .lock, .end: break
+      case .kick, .refuse, .log, .count, .label, .property, .lock, .end, .ask: break
       }
     }
+    keepRequests(&twin.version, twin.eventSeq, twin.time)
   }
 
   private func say(_ twin: inout RoomTwin, _ slot: Slot, _ payload: [UInt8], _ verdict: (InputSeq, UInt8, [UInt8])) {

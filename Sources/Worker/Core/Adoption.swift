@@ -146,6 +146,7 @@ extension Worker {
     }
     if room.ordersPending == 0, !room.awake.strangers.isEmpty { expelStrangers(room) }
     judge(room)
+    if !room.awake.requests.isEmpty { noteRequests(room) }
     schedule(room)
     admitWaiting(room)
   }

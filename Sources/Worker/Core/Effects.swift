@@ -6,6 +6,7 @@ extension Worker {
   /// Carries out the effects of an applied event. `number`: of the input it answers, for a reply.
   mutating func carryOut(_ room: Room, sender: Slot?, number: InputSeq) {
     let effects = engine.effects
+    var asks = false
     for command in effects.commands {
       switch command {
       case .send(let target, let reliable, let payload):
@@ -43,9 +44,14 @@ extension Worker {
         room.ordersPending += 1
         pendingEnds.append(
           PendingEnd(room: room, reason: Array(effects.bytes[reason].prefix(Limits.reasonBytesMax))))
+      case .ask: asks = true
       case .refuse, .log: break
       }
     }
+    guard asks else { return }
+    var index = 0
+    room.awake.requests.add(effects, event: room.awake.eventSeq, time: room.awake.time, index: &index)
+    noteRequests(room)
   }
 
   private mutating func count(_ room: Room, _ name: ArraySlice<UInt8>, _ amount: Int64) {

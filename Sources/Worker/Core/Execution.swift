@@ -123,15 +123,17 @@ extension Worker {
   mutating func callGuest(_ room: Room, _ step: EventStep, _ budget: RoomBudget) -> RoomOutcome? {
     let host = room.awake
     engine.context = RoomContext(
-      time: step.time, tick: step.event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer)
+      time: step.time, tick: step.event.tickNumber ?? host.tick, random: host.random, nextTimer: host.nextTimer,
+      nextRequest: host.nextRequest, openRequests: host.requests.count)
     if !host.strangers.isEmpty, let slot = step.event.addressee, host.strangers.contains(slot) {
       return refuseStranger()
     }
     let outcome =
-      if case .wake = step.event {
-        engine.fire(host.timers.due(at: step.time), in: room.instance!, budget: budget)
-      } else {
-        engine.deliver(step.event, to: room.instance!, returns: step.event.returns(in: room), budget: budget)
+      switch step.event {
+      case .wake: engine.fire(host.timers.due(at: step.time), in: room.instance!, budget: budget)
+      case .answered(let key, let outcome, let reply):
+        engine.answer(host.requests[key], outcome, reply, in: room.instance!, budget: budget)
+      default: engine.deliver(step.event, to: room.instance!, returns: step.event.returns(in: room), budget: budget)
       }
     // An event that is none of the guest's business asks for nothing: what the last call asked for is not its own.
     if outcome == nil { engine.effects.reset() }
@@ -177,6 +179,7 @@ extension Worker {
       let context = engine.context
       host.random = context.random
       host.nextTimer = context.nextTimer
+      host.nextRequest = context.nextRequest
     }
     switch event {
     case .created:
@@ -212,6 +215,9 @@ extension Worker {
     case .wake:
       if host.timers.due(at: time) != nil { host.timers.removeFirst() }
       if room.stagedWakes > 0 { room.stagedWakes -= 1 }
+      if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
+    case .answered(let key, _, _):
+      settleAnswered(room, key)
       if case .applied = outcome { carryOut(room, sender: nil, number: InputSeq(0)) }
     case .upgraded(let upgrade): settleUpgraded(room, seq, upgrade, time)
     case .back(let reason): settleBack(room, seq, reason)
@@ -373,7 +379,9 @@ extension RoomEvent {
       .removed(let slot, _), .rejected(let slot, _, _):
       slot
     case .joined(let joining): joining.slot
-    case .created, .tick, .timer, .frozen, .signal, .ended, .locked, .dropped, .upgraded, .back, .twinEnded, .wake: nil
+    case .created, .tick, .timer, .frozen, .signal, .ended, .locked, .dropped, .upgraded, .back, .twinEnded, .wake,
+      .answered:
+      nil
     }
   }
   /// The member that a guest call of this event is about, who must be one already.
@@ -381,10 +389,13 @@ extension RoomEvent {
     if case .joined = self { return nil }
     return blamed
   }
-  /// A signal comes from the game's own backend: its failure is nobody's in the room, nor the room's.
+  /// A signal comes from the game's own backend or another room, an answer from another room: its failure is nobody's in
+  /// the room, nor the room's.
   var isBlamed: Bool {
-    if case .signal = self { return false }
-    return true
+    switch self {
+    case .signal, .answered: false
+    default: true
+    }
   }
 }
 
@@ -414,6 +425,7 @@ extension RoomEngine {
     case .signal(_, let payload): return call(instance, .signal, payload: payload, budget: budget)
     case .rejected, .frozen, .ended, .locked, .dropped, .upgraded, .back, .twinEnded: return nil
     case .wake: preconditionFailure("a wake fires a timer")
+    case .answered: preconditionFailure("an answer is one to a version's own request")
     }
   }
 

@@ -36,6 +36,8 @@ package final class GuestReplay {
   package private(set) var context: RoomContext
   /// By (due, id).
   package private(set) var timers: [RoomTimer] = []
+  /// Recorded, never sent: their answers are on record.
+  package private(set) var requests: [OpenRequest] = []
   /// Members whose return is a call.
   private var suspended: Set<Slot> = []
   /// It is the silent version: what undid the other one's event did not undo its own.
@@ -54,6 +56,7 @@ package final class GuestReplay {
       let found = try RestoredSide(bundle)
       (module, limits, context, timers) = (found.module, found.limits, found.context, found.timers)
       (suspended, lacks, isSilent) = (found.suspended, found.lacks, found.isSilent)
+      requests = found.requests
       instance = try Self.restore(found.image, found.module, found.limits, engine)
       return
     }
@@ -82,6 +85,7 @@ package final class GuestReplay {
     limits = settings.limits
     context = other.context
     timers = other.timers
+    requests = other.requests
     suspended = other.suspended
     target = module
     self.instance = try engine.carry(instance, to: module, limits: limits, context: other.context)
@@ -92,6 +96,7 @@ package final class GuestReplay {
     engine = other.engine
     (module, limits, context, timers) = (other.module, other.limits, other.context, other.timers)
     (suspended, lacks, isSilent, target) = (other.suspended, other.lacks, other.isSilent, other.target)
+    requests = other.requests
     guard let image = other.image() else { throw ReplayError("the room's code had failed: there is no state to copy") }
     instance = try Self.restore(image, module, limits, engine)
   }
@@ -111,9 +116,10 @@ package final class GuestReplay {
     defer { forgetLeaver(event) }
     try switchVersions(event)
     let returns = follow(event, isUndone: isUndone)
-    // Undone in its room: its number alone was used, and its timer is gone.
+    // Undone in its room: its number alone was used, and its timer or request is gone.
     guard !isUndone else {
       if let tick = event.tick { context.tick = tick }
+      _ = try event.withEvent { request(of: $0) }
       _ = try event.withEvent { timer(of: $0, at: event.time, which) }
       return step
     }
@@ -139,7 +145,12 @@ package final class GuestReplay {
   ) -> RoomOutcome? {
     context.time = event.time
     if let tick = decoded.tickNumber ?? event.roomTick { context.tick = tick }
+    context.openRequests = requests.count
     engine.context = context
+    if case .answered(_, let outcome, let reply) = decoded {
+      return engine.answer(request(of: decoded), outcome, reply, in: instance!, budget: budget)
+        .map { engine.judged($0, decoded) }
+    }
     guard let own = timer(of: decoded, at: event.time, which) else {
       switch decoded {
       case .wake: return nil
@@ -164,6 +175,13 @@ package final class GuestReplay {
       return first
     default: return nil
     }
+  }
+
+  /// Takes the guest's own request that an event answers; nil: it has none such.
+  private func request(of event: RoomEvent) -> OpenRequest? {
+    guard case .answered(let key, _, _) = event else { return nil }
+    defer { requests.removeAll { $0.key == key } }
+    return requests[key]
   }
 
   private func isUndone(_ event: ReplayEvent) -> Bool {
@@ -218,8 +236,11 @@ package final class GuestReplay {
     case .applied:
       context.random = engine.context.random
       context.nextTimer = engine.context.nextTimer
+      context.nextRequest = engine.context.nextRequest
       step.effects = EffectsSummary(engine.effects)
       keepTimers()
+      var index = 0
+      requests.add(engine.effects, event: step.event, time: step.time, index: &index)
     case .refused: step.effects = EffectsSummary(engine.effects)
     case .failed:
       if let instance { engine.discard(instance) }
@@ -256,18 +277,21 @@ package final class GuestReplay {
     let image: [UInt8]
     let context: RoomContext
     let timers: [RoomTimer]
+    let requests: [OpenRequest]
     let suspended: Set<Slot>
     let lacks: Set<Slot>
   }
   package func mark() -> Mark? {
-    image().map { Mark(image: $0, context: context, timers: timers, suspended: suspended, lacks: lacks) }
+    image().map {
+      Mark(image: $0, context: context, timers: timers, requests: requests, suspended: suspended, lacks: lacks)
+    }
   }
   package func rewind(to mark: Mark) throws(ReplayError) {
     if let instance { engine.discard(instance) }
     instance = nil
     instance = try Self.restore(mark.image, module, limits, engine)
     context = mark.context
-    (timers, suspended, lacks) = (mark.timers, mark.suspended, mark.lacks)
+    (timers, requests, suspended, lacks) = (mark.timers, mark.requests, mark.suspended, mark.lacks)
   }
 
   /// Empty where the room has nothing to show.
@@ -300,6 +324,7 @@ private struct RestoredSide {
   var limits: RoomLimits
   var context: RoomContext
   var timers: [RoomTimer]
+  var requests: [OpenRequest]
   var suspended: Set<Slot> = []
   var lacks: Set<Slot> = []
   var isSilent = false
@@ -317,12 +342,16 @@ private struct RestoredSide {
     let host = snapshot.host
     if let twin = host.twin, let twinImage = snapshot.twinImage, twin.module == wanted, host.module != wanted {
       (module, limits, timers, image) = (twin.module, twin.limits, twin.timers, Array(twinImage))
-      context = RoomContext(time: host.time, tick: host.tick, random: twin.random, nextTimer: twin.nextTimer)
+      requests = twin.requests
+      context = RoomContext(
+        time: host.time, tick: host.tick, random: twin.random, nextTimer: twin.nextTimer, nextRequest: twin.nextRequest)
       lacks = Set(twin.lacks)
       isSilent = true
     } else {
       (module, limits, timers, image) = (host.module, host.limits, host.timers, Array(snapshot.image))
-      context = RoomContext(time: host.time, tick: host.tick, random: host.random, nextTimer: host.nextTimer)
+      requests = host.requests
+      context = RoomContext(
+        time: host.time, tick: host.tick, random: host.random, nextTimer: host.nextTimer, nextRequest: host.nextRequest)
       lacks = Set(host.strangers)
     }
     for i in host.members.indices where host.members[i]?.suspended == true { suspended.insert(Slot(UInt32(i))) }

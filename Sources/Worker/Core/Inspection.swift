@@ -134,7 +134,7 @@ extension Worker {
     out.append(
       contentsOf:
         """
-        ,"membersList":[\(members(of: room))],\
+        ,"membersList":[\(members(of: room))],"requests":[\(requests(of: room))],\
         "fuel":{"last":\(last.last?.fuel ?? 0),"max":\(room.watch.fuelMax),\
         "limit":\(room.settings?.limits.fuel ?? 0)},\
         "lastEvents":[\(events.joined(separator: ","))],"check":\(check),"history":[\(failures.joined(separator: ","))],\
@@ -166,6 +166,17 @@ extension Worker {
         "session":"\(String(repeating: "0", count: 6 - hex.count) + hex)","attached":\(isAttached),\
         "suspended":\(member.suspended),"inputs":\(member.lastSeq)}
         """)
+    }
+    return texts.joined(separator: ",")
+  }
+
+  /// What it has asked and has no answer to.
+  private func requests(of room: Room) -> String {
+    let texts = (room.host?.requests ?? []).map { request in
+      """
+      {"id":\(request.id),"kind":"\(request.kind)","room":\(quoted(String(decoding: request.target, as: UTF8.self))),\
+      "event":\(request.key.event)}
+      """
     }
     return texts.joined(separator: ",")
   }

@@ -80,6 +80,7 @@ extension Worker {
     host.ended = RoomEnd(reason: Array(reason), time: time)
     host.timers = []
     room.stagedTimers = []
+    (host.requests, room.issues, room.stagedAnswers) = ([], [], [])
     room.isEnding = false
     endTwin(room, why: "the room is over")
     for i in host.members.indices where i < host.members.count && host.members[i] != nil {

@@ -221,7 +221,9 @@ extension Worker {
   private mutating func takeOver(_ room: Room, _ ghost: Room) {
     guard let old = room.host, let new = ghost.host, old.isLike(new) else {
       layGhost(room)
-      stop(room, .diverged, "a rebuild drew other random numbers, or set other timers, than the record")
+      stop(
+        room, .diverged,
+        "a rebuild drew other random numbers, set other timers, or asked for something else, than the record")
       return
     }
     guard moveToUsualStack(ghost) else { return layGhost(room) }
@@ -341,7 +343,8 @@ extension Worker {
       finishWaking(room)
     } else {
       judge(room)
-      // What came due meanwhile found the room busy and left the queue.
+      // What came due meanwhile found the room busy and left the queue, and what was asked before was not sent.
+      if room.host?.requests.isEmpty == false { noteRequests(room) }
       schedule(room)
       admitWaiting(room)
     }
@@ -438,11 +441,13 @@ extension Repair {
 }
 
 extension RoomHost {
-  /// Whether a replay has drawn the same numbers and set the same timers, in both versions.
+  /// Whether a replay has drawn the same numbers, set the same timers and asked for the same, in both versions.
   fileprivate func isLike(_ other: RoomHost) -> Bool {
     eventSeq == other.eventSeq && outSeq == other.outSeq && module == other.module && random == other.random
-      && nextTimer == other.nextTimer && timers == other.timers && twin?.random == other.twin?.random
+      && nextTimer == other.nextTimer && timers == other.timers && nextRequest == other.nextRequest
+      && requests == other.requests && twin?.random == other.twin?.random
       && twin?.nextTimer == other.twin?.nextTimer && twin?.timers == other.twin?.timers
+      && twin?.nextRequest == other.twin?.nextRequest && twin?.requests == other.twin?.requests
       && twin?.module == other.twin?.module
   }
 }

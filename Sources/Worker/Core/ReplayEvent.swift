@@ -69,13 +69,16 @@ package struct ReplayEvent: Sendable {
   }
   /// Who is blamed for a failure of it; nil: the room itself.
   package var slot: Slot? { (try? withEvent { $0.blamed }) ?? nil }
-  /// What the guest is given: a message's or a timer's bytes, a signal's, a creation's or a joiner's parameters.
+  /// What the guest is given: a message's or a timer's bytes, a signal's, an answer's, a creation's or a joiner's
+  /// parameters.
   package var payload: [UInt8] {
     let found = try? withEvent { event -> [UInt8] in
       switch event {
       case .created(let creation): Array(creation.parameters)
       case .joined(let joining): Array(joining.parameters)
-      case .input(_, _, _, let payload), .timer(_, let payload), .signal(_, let payload): Array(payload)
+      case .input(_, _, _, let payload), .timer(_, let payload), .signal(_, let payload),
+        .answered(_, _, let payload):
+        Array(payload)
       default: []
       }
     }
@@ -97,7 +100,8 @@ package struct EffectsSummary: Sendable, Hashable {
   /// Sends and replies.
   package var outputs = 0
   package var outputBytes = 0
-  /// FNV-1a of everything that was asked for; timers by their delays, not by their ids.
+  /// FNV-1a of everything that was asked for; timers by their delays, requests by what they ask, not by
+  /// their ids.
   package var hash: UInt64 = 0xCBF2_9CE4_8422_2325
 
   package init() {}
@@ -141,6 +145,10 @@ package struct EffectsSummary: Sendable, Hashable {
     case .end(let reason):
       put(12)
       add(bytes[reason])
+    case .ask(_, let kind, let target, let payload):
+      put(kind == .open ? 13 : 14)
+      add(bytes[target])
+      add(bytes[payload])
     case .log, .count: break
     }
   }
@@ -173,8 +181,10 @@ extension RoomEngine {
   func deliverJudged(
     _ event: RoomEvent, to instance: any RoomInstance, returns: Bool, budget: RoomBudget
   ) -> RoomOutcome? {
-    let outcome = deliver(event, to: instance, returns: returns, budget: budget)
-    if case .applied? = outcome, let excess = excess(of: event) { return .failed(excess) }
+    deliver(event, to: instance, returns: returns, budget: budget).map { judged($0, event) }
+  }
+  func judged(_ outcome: RoomOutcome, _ event: RoomEvent) -> RoomOutcome {
+    if case .applied = outcome, let excess = excess(of: event) { return .failed(excess) }
     return outcome
   }
 

@@ -202,6 +202,10 @@ package final class Room {
   var snapshotNotBefore: Int64 = 0
   var stagedTimers: [TimerID] = []
   var stagedWakes = 0
+  /// Requests whose answers are staged.
+  var stagedAnswers: [RequestKey] = []
+  /// When its requests are sent next.
+  var issues: [RequestIssue] = []
   /// The frame of the last full state and when it was true.
   var described: (event: EventSeq, frame: [UInt8])?
 

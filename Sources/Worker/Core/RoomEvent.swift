@@ -31,6 +31,8 @@ package enum RoomEvent {
   case twinEnded(TwinEnd)
   /// While there are two versions, each fires its own first timer that is due.
   case wake
+  /// What came of a request of the room; each version is told that has it open.
+  indirect case answered(RequestKey, RequestOutcome, reply: UnsafeRawBufferPointer)
 
   package struct Creation {
     package var module: ModuleHash
@@ -169,6 +171,10 @@ extension [UInt8] {
       putBlob(u.image)
     case .back(let reason): putBlob(reason)
     case .twinEnded(let why): append(why.rawValue)
+    case .answered(let key, let outcome, let reply):
+      put(key)
+      append(outcome.rawValue)
+      putBlob(reply)
     }
   }
 
@@ -202,6 +208,7 @@ extension RoomEvent {
     case .back: 17
     case .twinEnded: 18
     case .wake: 19
+    case .answered: 20
     }
   }
 }
@@ -274,6 +281,7 @@ extension ByteReader {
     case 17: return (head, .back(reason: try takeBlob()))
     case 18: return (head, .twinEnded(try takeCode()))
     case 19: return (head, .wake)
+    case 20: return (head, .answered(try takeRequestKey(), try takeCode(), reply: try takeBlob()))
     default: throw DecodingError("event kind \(kind) is unknown")
     }
   }
@@ -299,7 +307,7 @@ extension RoomEvent {
     case .attached(let slot, _), .input(let slot, _, _, _), .rejected(let slot, _, _), .leave(let slot, _),
       .removed(let slot, _), .suspended(let slot):
       return Int(slot.rawValue) < host.members.count
-    case .tick, .timer, .frozen, .signal, .ended, .locked, .back, .twinEnded, .wake: return true
+    case .tick, .timer, .frozen, .signal, .ended, .locked, .back, .twinEnded, .wake, .answered: return true
     case .upgraded: return host.twin == nil
     case .dropped: return false
     }
@@ -310,7 +318,7 @@ extension RoomEvent {
     case .input(_, let seq, _, _), .rejected(_, let seq, _), .leave(_, let seq): seq.rawValue
     case .tick(let number, _): number
     case .created, .joined, .attached, .removed, .suspended, .timer, .frozen, .signal, .ended, .locked, .dropped,
-      .upgraded, .back, .twinEnded, .wake:
+      .upgraded, .back, .twinEnded, .wake, .answered:
       0
     }
   }

@@ -101,6 +101,9 @@ package final class RoomHost {
   @exclusivity(unchecked) package var ended: RoomEnd?
   /// Of the last signals, the oldest first.
   package var signals: [SignalAnswer] = []
+  @exclusivity(unchecked) package var nextRequest = RequestID(1)
+  /// What it has asked of other rooms and has no answer to, in the order in which it asked.
+  package var requests: [OpenRequest] = []
   /// What is kept for the silent version alone, while there is one.
   package var twin: TwinPart?
   /// Members that this version was never told of: it became the one that speaks, and they are about to be removed.

@@ -7,6 +7,8 @@ package struct RoomLoad: Sendable {
   package var members: Int
   package var tombstones: Int
   package var timers: Int
+  /// Open ones, of the version that has more.
+  package var requests: Int
   package var blames: Int
   package var staged: Int
   package var stagedTimers: Int
@@ -23,7 +25,8 @@ extension Worker {
     guard let room = room(id), let host = room.host else { return nil }
     return RoomLoad(
       ring: host.ring.count, ringBytes: host.ring.byteCount, members: host.memberCount,
-      tombstones: host.tombstones.count, timers: host.timers.count, blames: host.blames.count,
+      tombstones: host.tombstones.count, timers: host.timers.count,
+      requests: max(host.requests.count, host.twin?.requests.count ?? 0, room.issues.count), blames: host.blames.count,
       staged: room.stagedCount, stagedTimers: room.stagedTimers.count, joining: room.joining.count,
       waiting: room.waiting.count, busy: room.busy)
   }

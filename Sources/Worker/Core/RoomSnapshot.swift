@@ -2,10 +2,11 @@
 package import Core
 import Wire
 
-/// The snapshot record, format 3: u8 version, u64 room, host state, u32 + guest image, and where there is a silent version
-/// u32 + its image. Format 1 lacks what `takeLater` reads, formats 1 and 2 what `takeTwin` reads.
+/// The snapshot record, format 4: u8 version, u64 room, host state, u32 + guest image, and where there is a silent version
+/// u32 + its image. Format 1 lacks what `takeLater` reads, formats 1 and 2 what `takeTwin` reads, and all before 4 the
+/// outboxes; in 2 and 3 the count of signals is one byte.
 package struct RoomSnapshot {
-  package static let version: UInt8 = 3
+  package static let version: UInt8 = 4
   package var room: RoomID
   package var host: RoomHost
   package var image: UnsafeRawBufferPointer
@@ -62,6 +63,9 @@ package struct RoomSnapshot {
     h.ring.encode(into: &out)
     encodeLater(h, into: &out)
     encodeTwin(h, into: &out)
+    // Since format 4.
+    out.putRequests(h.nextRequest, h.requests)
+    if let twin = h.twin { out.putRequests(twin.nextRequest, twin.requests) }
   }
 
   /// Since format 2.
@@ -78,14 +82,14 @@ package struct RoomSnapshot {
       out.putBlob(end.reason)
       out.put(end.time)
     }
-    out.append(UInt8(h.signals.count))
+    out.put(UInt16(h.signals.count))
     for signal in h.signals {
       out.putBlob(signal.idempotencyKey)
       out.append(signal.verdict.rawValue)
       out.putBlob(signal.reply)
     }
   }
-  private static func takeLater(_ r: inout ByteReader, into h: RoomHost) throws(DecodingError) {
+  private static func takeLater(_ r: inout ByteReader, into h: RoomHost, _ version: UInt8) throws(DecodingError) {
     h.label = Array(try r.takeBlob())
     h.isLocked = try r.take(UInt8.self) != 0
     for _ in 0..<(try r.take(UInt8.self)) {
@@ -93,7 +97,8 @@ package struct RoomSnapshot {
     }
     guard h.properties.count <= Limits.propertiesMax else { throw DecodingError("snapshot with many properties") }
     if try r.take(UInt8.self) != 0 { h.ended = RoomEnd(reason: Array(try r.takeBlob()), time: try r.takeTime()) }
-    for _ in 0..<(try r.take(UInt8.self)) {
+    let signals = version >= 4 ? Int(try r.take(UInt16.self)) : Int(try r.take(UInt8.self))
+    for _ in 0..<signals {
       h.signals.append(
         SignalAnswer(
           idempotencyKey: Array(try r.takeBlob()), verdict: try r.takeCode(), reply: Array(try r.takeBlob())))
@@ -155,8 +160,12 @@ package struct RoomSnapshot {
     h.frozen = RoomEvent.FreezeReason(rawValue: frozen)
     h.ring = try OutputRing(&r)
     guard h.ring.last <= h.outSeq else { throw DecodingError("snapshot with outputs above its last") }
-    if version >= 2 { try Self.takeLater(&r, into: h) }
+    if version >= 2 { try Self.takeLater(&r, into: h, version) }
     if version >= 3 { try Self.takeTwin(&r, into: h) }
+    if version >= 4 {
+      (h.nextRequest, h.requests) = try r.takeRequests()
+      if let twin = h.twin { (twin.nextRequest, twin.requests) = try r.takeRequests() }
+    }
     host = h
     image = try r.takeBlob()
     if h.twin != nil { twinImage = try r.takeBlob() }

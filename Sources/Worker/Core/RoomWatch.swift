@@ -47,7 +47,7 @@ extension RoomEvent {
   static func name(ofKind kind: UInt8) -> String {
     let names = [
       "created", "joined", "attached", "input", "rejected", "leave", "removed", "suspended", "tick", "timer", "frozen",
-      "signal", "ended", "locked", "dropped", "upgraded", "back", "twinEnded", "wake",
+      "signal", "ended", "locked", "dropped", "upgraded", "back", "twinEnded", "wake", "answered",
     ]
     return kind > 0 && Int(kind) <= names.count ? names[Int(kind) - 1] : "unknown"
   }

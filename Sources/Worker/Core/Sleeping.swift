@@ -7,7 +7,7 @@ extension Worker {
 
   /// When the room may leave memory if nothing happens in it, in monotonic microseconds; nil: not as it is.
   func passivatesAt(_ room: Room) -> Int64? {
-    guard let host = room.host, host.memberCount == 0, host.frozen == nil,
+    guard let host = room.host, host.memberCount == 0, host.requests.isEmpty, host.frozen == nil,
       room.tickSettings?.ticksWhenEmpty != true || host.ended != nil
     else { return nil }
     let span = passivateSeconds * 1_000_000

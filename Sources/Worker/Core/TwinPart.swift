@@ -9,6 +9,9 @@ package final class TwinPart {
   package var nextTimer: TimerID
   /// By (due, id).
   package var timers: [RoomTimer]
+  package var nextRequest: RequestID
+  /// What it would have asked; what the version that speaks has asked too is answered to both.
+  package var requests: [OpenRequest]
   /// Members that it refused or failed to take: it is not called for them. In order.
   package var lacks: [Slot] = []
   /// Inputs whose outcome in it differs, the oldest first; bounded, the oldest are forgotten.
@@ -31,6 +34,8 @@ package final class TwinPart {
     random = host.random
     nextTimer = host.nextTimer
     timers = host.timers
+    nextRequest = host.nextRequest
+    requests = host.requests
     begunAt = event
     endsAtEvent = EventSeq(event.rawValue + UInt64(upgrade.probationEvents))
     endsAtTime = time + Int64(upgrade.probationSeconds) * 1_000_000
@@ -76,6 +81,7 @@ package final class TwinPart {
     random = RandomState(words: (try r.take(), try r.take(), try r.take(), try r.take()))
     nextTimer = try r.take()
     timers = try r.takeTimers()
+    (nextRequest, requests) = (RequestID(1), [])
     lacks = try r.takeSlots()
     for _ in 0..<(try r.take(UInt16.self)) {
       differences.append(Difference(slot: try r.take(), seq: try r.takeNumber()))

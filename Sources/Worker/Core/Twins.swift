@@ -40,15 +40,23 @@ struct TwinDraft {
   var random: RandomState
   var nextTimer: TimerID
   var timers: [RoomTimer]
+  var nextRequest: RequestID
+  var requests: [OpenRequest]
+  /// By this event.
+  private var asked = 0
 
   init(_ part: TwinPart) {
     random = part.random
     nextTimer = part.nextTimer
     timers = part.timers
+    nextRequest = part.nextRequest
+    requests = part.requests
   }
-  mutating func follow(_ effects: RoomEffects, _ context: RoomContext) {
+  mutating func follow(_ effects: RoomEffects, _ context: RoomContext, _ event: EventSeq) {
     random = context.random
     nextTimer = context.nextTimer
+    nextRequest = context.nextRequest
+    requests.add(effects, event: event, time: context.time, index: &asked)
     for command in effects.commands {
       switch command {
       case .after(let id, let milliseconds, let payload):
@@ -59,11 +67,12 @@ struct TwinDraft {
       }
     }
   }
-  /// The timer that the event fires is gone, whatever becomes of it.
+  /// The timer that the event fires is gone, and the request that it answers, whatever becomes of it.
   mutating func drop(_ event: RoomEvent, at time: Int64) {
     switch event {
     case .wake: if timers.due(at: time) != nil { timers.removeFirst() }
     case .timer(let id, _): timers.removeAll { $0.id == id }
+    case .answered(let key, _, _): requests.removeAll { $0.key == key }
     default: break
     }
   }
@@ -71,6 +80,8 @@ struct TwinDraft {
     part.random = random
     part.nextTimer = nextTimer
     part.timers = timers
+    part.nextRequest = nextRequest
+    part.requests = requests
   }
 }
 
@@ -175,13 +186,16 @@ extension Worker {
     guard let twin = room.twin else { return .nothing }
     if let slot = step.event.addressee, part.lacks.contains(slot) { return .nothing }
     engine.context = RoomContext(
-      time: step.time, tick: step.event.tickNumber ?? room.awake.tick, random: part.random, nextTimer: part.nextTimer)
+      time: step.time, tick: step.event.tickNumber ?? room.awake.tick, random: part.random, nextTimer: part.nextTimer,
+      nextRequest: part.nextRequest, openRequests: part.requests.count)
     let outcome = timed(room.twinCounts, budget, isTwin: true) { worker in
       let engine = worker.engine
       let outcome: RoomOutcome? =
         switch step.event {
         case .wake: engine.fire(part.timers.due(at: step.time), in: twin, budget: budget)
         case .timer(let id, _): engine.fire(part.timers.first { $0.id == id }, in: twin, budget: budget)
+        case .answered(let key, let outcome, let reply):
+          engine.answer(part.requests[key], outcome, reply, in: twin, budget: budget)
         default: engine.deliver(step.event, to: twin, returns: step.event.returns(in: room), budget: budget)
         }
       if outcome == nil { engine.effects.reset() }
@@ -190,22 +204,25 @@ extension Worker {
     guard case .applied? = outcome else { return TwinOutcome(outcome) }
     // Where the one that speaks fails, these effects are carried out instead of followed.
     if case .failed? = spoken { return TwinOutcome(outcome) }
-    draft.follow(engine.effects, engine.context)
+    draft.follow(engine.effects, engine.context, step.head.seq)
     guard case .joined(let joining) = step.event, case .refused? = spoken else { return TwinOutcome(outcome) }
-    return takeBack(joining.slot, twin, TwinOutcome(outcome), &draft, budget)
+    return takeBack(joining.slot, twin, TwinOutcome(outcome), &draft, step.head.seq, budget)
   }
 
   /// Membership follows the version that speaks: a join that it refused is taken back from the other one.
   private mutating func takeBack(
-    _ slot: Slot, _ twin: any RoomInstance, _ outcome: TwinOutcome, _ draft: inout TwinDraft, _ budget: RoomBudget
+    _ slot: Slot, _ twin: any RoomInstance, _ outcome: TwinOutcome, _ draft: inout TwinDraft, _ event: EventSeq,
+    _ budget: RoomBudget
   ) -> TwinOutcome {
     engine.context.random = draft.random
     engine.context.nextTimer = draft.nextTimer
+    engine.context.nextRequest = draft.nextRequest
+    engine.context.openRequests = draft.requests.count
     let left = engine.call(
       twin, .leave(slot, .left), payload: UnsafeRawBufferPointer(start: nil, count: 0), budget: budget)
     switch left {
     case .failed(let fault): return .failed(fault)
-    case .applied: draft.follow(engine.effects, engine.context)
+    case .applied: draft.follow(engine.effects, engine.context, event)
     case .refused: break
     }
     return outcome
@@ -272,26 +289,39 @@ extension Worker {
     guard !isFollowing, let counts = room.twinCounts else { return }
     if case .failed? = spoken, case .failed = heard { room.counts?.sharedTraps += 1 }
     if !isSame { counts.outcomeDifferences += 1 }
-    guard case .applied = heard else { return }
+    guard case .applied = heard else {
+      if case .applied? = spoken { noteExtraEffects(room, beside: RoomEffects()) }
+      return
+    }
     counts.heard.noteOutputs(engine.effects)
     guard case .applied? = spoken else { return }
-    if engine.effects.commands == otherEffects.commands, engine.effects.bytes == otherEffects.bytes { return }
-    if EffectsSummary(engine.effects) != EffectsSummary(otherEffects) { counts.outputDifferences += 1 }
-    noteExtraEffects(room)
+    let effects = engine.effects
+    if effects.commands == otherEffects.commands, effects.bytes == otherEffects.bytes { return }
+    if EffectsSummary(effects) != EffectsSummary(otherEffects) { counts.outputDifferences += 1 }
+    noteExtraEffects(room, beside: effects)
   }
 
   /// What cannot be taken back by a full state.
-  private func noteExtraEffects(_ room: Room) {
+  private func noteExtraEffects(_ room: Room, beside effects: RoomEffects) {
     for command in otherEffects.commands where room.extraEffects.count < Limits.twinEffectsMax {
       switch command {
       case .kick(let slot, _):
-        if !engine.effects.commands.contains(where: { if case .kick(slot, _) = $0 { true } else { false } }) {
+        if !effects.commands.contains(where: { if case .kick(slot, _) = $0 { true } else { false } }) {
           room.extraEffects.append("kicked the member of slot \(slot)")
         }
       case .end:
-        if !engine.effects.commands.contains(where: { if case .end = $0 { true } else { false } }) {
+        if !effects.commands.contains(where: { if case .end = $0 { true } else { false } }) {
           room.extraEffects.append("ended the room")
         }
+      case .ask(_, let kind, let target, let payload):
+        let isShared = effects.commands.contains { other in
+          guard case .ask(_, kind, let itsTarget, let itsPayload) = other else { return false }
+          return effects.bytes[itsTarget] == otherEffects.bytes[target]
+            && effects.bytes[itsPayload] == otherEffects.bytes[payload]
+        }
+        guard !isShared else { continue }
+        let name = String(decoding: otherEffects.bytes[target], as: UTF8.self)
+        room.extraEffects.append(kind == .open ? "opened \(name)" : "signalled \(name)")
       default: break
       }
     }

@@ -248,6 +248,9 @@ extension Worker {
     host.random = part.random
     host.nextTimer = part.nextTimer
     host.timers = part.timers
+    host.nextRequest = part.nextRequest
+    host.requests = part.requests
+    room.issues = []
     host.strangers = part.lacks.filter { host[$0] != nil }
     host.twin = nil
     if let instance = room.instance.take() { engine.discard(instance) }
@@ -267,6 +270,7 @@ extension Worker {
     schedule(room)
     guard !room.isGhost else { return }
     expelStrangers(room)
+    noteRequests(room)
     resendState(room)
     let to = versionText(room.settings)
     for c in room.claims.indices where room.claims[c].link >= 0 {

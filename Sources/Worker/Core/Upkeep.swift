@@ -20,6 +20,7 @@ extension Worker {
       stageClaims(room)
       stageTimers(room)
       stageTick(room)
+      issueRequests(room, mayStage: true)
       schedule(room)
     }
   }
@@ -64,6 +65,7 @@ extension Worker {
       if let twin = host.twin { at = min(at, due(of: twin, in: room)) }
       if ticks(room, host) { at = min(at, room.nextTick) }
     }
+    for issue in room.issues { at = min(at, issue.dueAt) }
     if let leaves = leavesAt(room) { at = min(at, leaves) }
     if let passivates = passivatesAt(room) { at = min(at, max(passivates, nextPassivation)) }
     guard at != Int64.max, at < room.dueAt || room.dueAt <= now.monotonic else { return }

@@ -132,6 +132,8 @@ package struct Worker {
   var pendingJoins: [Membership: PendingJoin] = [:]
   var pendingKicks: [PendingKick] = []
   var pendingEnds: [PendingEnd] = []
+  /// Rooms that have something to ask of others.
+  var asking: [Room] = []
   /// By module and name; since this worker began.
   var moduleCounters: [String: [String: Int64]] = [:]
   /// A replay is under way: what it would count was counted.
@@ -278,6 +280,7 @@ package struct Worker {
     }
     executingSteps.removeAll(keepingCapacity: true)
     continueRepairs()
+    issueAsked()
     sendAcks()
   }
 
@@ -390,6 +393,8 @@ package struct WorkerCounters: Sendable, Hashable {
   package var quarantines: UInt64 = 0
   package var divergences: UInt64 = 0
   package var passivations: UInt64 = 0
+  /// Sent to gateways for rooms, again ones among them.
+  package var requests: UInt64 = 0
   /// Of passivated rooms, by what came due in them.
   package var wakes: UInt64 = 0
   /// Rooms that were played again and compared, and those that came out differently.

@@ -31,6 +31,9 @@ struct RoomDetail: Decodable {
   var ended: String?
   var check: String?
   var membersList: [Member]?
+  /// Of other rooms, without an answer.
+  var requests: [Request]?
+  struct Request: Decodable { var room: String }
   var fuel: Fuel?
   var history: [Trouble]?
   var probation: Probation?
@@ -118,6 +121,11 @@ struct WhyRoom {
     var lines: [String] = []
     if let queue = room.queue, queue > 64 {
       lines.append("\(plural(queue, "input")) wait in it: it gets more than it can take, or its worker is busy.")
+    }
+    if let requests = room.requests, requests.count >= 16 {
+      lines.append(
+        "\(plural(requests.count, "request")) of it to other rooms have no answer, and it can make no more; the oldest is to "
+          + "\(requests[0].room).")
     }
     if let fuel = room.fuel, let limit = fuel.limit, limit > 0, Double(fuel.max) > Double(limit) / 2 {
       lines.append(

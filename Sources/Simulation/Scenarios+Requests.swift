@@ -1,0 +1,236 @@
+// Rooms that ask other rooms: made and signalled exactly once, and answered, whoever dies meanwhile.
+import Core
+import Wire
+import WorkerCore
+
+extension Stage {
+  /// Room 0 asks; this one, of another shard and worker, is asked.
+  var asked: Int { [1, 3, 6].first { shard($0) != shard(0) } ?? 1 }
+  func shard(_ room: Int) -> Int { Int(world.map.shard(of: world.place(room).id).rawValue) }
+
+  func askers() {
+    everybodyJoins(0)
+    everybodyJoins(asked)
+  }
+  /// The operation, which the other room is signalled.
+  @discardableResult
+  func ask(_ ask: ScriptedAsk, by client: Int = 0) -> UInt64 {
+    self.client(client).send(.ask, to: 0, argument: UInt16(ask.byte)) ?? 0
+  }
+  func answers(_ room: Int = 0) -> [ScriptedRoom.Answer] { world.scripted(room)?.answers ?? [] }
+  func outcomes(_ room: Int = 0) -> [RequestOutcome] { answers(room).map(\.outcome) }
+  /// Requests without an answer.
+  func open(_ room: Int = 0) -> Int {
+    let id = world.place(room).id
+    return world.supervisor.owner(of: shard(room))?.worker.room(id)?.host?.requests.count ?? 0
+  }
+  func silentlyOpen(_ room: Int = 0) -> Int {
+    let id = world.place(room).id
+    return world.supervisor.owner(of: shard(room))?.worker.room(id)?.host?.twin?.requests.count ?? 0
+  }
+  func exists(_ room: Int) -> Bool {
+    world.supervisor.owner(of: shard(room))?.worker.room(world.place(room).id) != nil
+  }
+}
+
+private let twoShards: @Sendable (inout SimulationOptions) -> Void = {
+  $0.shards = 2
+  $0.workers = 2
+  $0.rooms = 7
+}
+
+extension Scenario {
+  package static let requests: [Scenario] = [
+    Scenario("a-room-asks-another", "it is told what came of it: done, refused, or failed", twoShards) { s in
+      s.askers()
+      let operation = s.ask(ScriptedAsk(s.asked))
+      s.settle()
+      s.expect("it ran", s.signals(s.asked) == [operation] && s.outcomes() == [.done])
+      s.ask(ScriptedAsk(s.asked, command: .refuse))
+      s.settle()
+      s.ask(ScriptedAsk(s.asked, command: .trap))
+      s.settle()
+      s.ask(ScriptedAsk(7))
+      s.settle()
+      s.ask(ScriptedAsk(0))
+      s.settle()
+      s.ask(ScriptedAsk(4))
+      s.settle()
+      s.expect(
+        "refused, failed, no name, itself, no such room",
+        s.outcomes() == [.done, .refused, .failed, .refused, .refused, .refused])
+      s.ask(ScriptedAsk(4, opens: true))
+      s.settle()
+      s.ask(ScriptedAsk(4, opens: true))
+      s.settle()
+      s.expect("it is made once, and is there", s.exists(4) && s.outcomes().suffix(2) == [.done, .done])
+      let second = s.ask(ScriptedAsk(4))
+      s.settle()
+      s.expect("it is signalled", s.signals(4) == [second])
+      s.expect("nobody is blamed", s.world.counters.freezes == 0)
+    },
+    Scenario("an-asker-dies-around-its-asking", "the next owner asks what is open, and it runs once", twoShards) { s in
+      s.askers()
+      var asked: [UInt64] = []
+      for point in TurnPoint.allCases {
+        s.killOwner(at: point, of: s.shard(0)) { asked.append(s.ask(ScriptedAsk(s.asked))) }
+        s.settle()
+        s.expect("each ran once", s.signals(s.asked) == asked && s.outcomes() == asked.map { _ in .done })
+      }
+    },
+    Scenario("an-asker-dies-before-the-answer", "it is asked again, run once and answered once", twoShards) { s in
+      s.askers()
+      var asked: [UInt64] = []
+      for _ in 0..<4 {
+        asked.append(s.ask(ScriptedAsk(s.asked)))
+        s.until("it ran") { s.signals(s.asked).count == asked.count }
+        s.world.killOwner(of: s.shard(0))
+        s.settle()
+        s.expect("each ran once", s.signals(s.asked) == asked && s.outcomes() == asked.map { _ in .done })
+      }
+    },
+    Scenario(
+      "an-asker-dies-around-the-answer", "the answer is an event: there or asked for again", twoShards
+    ) { s in
+      s.askers()
+      var asked: [UInt64] = []
+      for point in TurnPoint.allCases {
+        asked.append(s.ask(ScriptedAsk(s.asked)))
+        s.until("it ran") { s.signals(s.asked).count == asked.count }
+        s.world.killOwner(of: s.shard(0), at: point)
+        s.settle()
+        s.expect("each ran once", s.signals(s.asked) == asked && s.outcomes() == asked.map { _ in .done })
+      }
+    },
+    Scenario("the-asked-ones-owner-dies", "wherever it dies, it runs once", twoShards) { s in
+      s.askers()
+      var asked: [UInt64] = []
+      for point in TurnPoint.allCases {
+        s.killOwner(at: point, of: s.shard(s.asked)) {
+          asked.append(s.ask(ScriptedAsk(s.asked)))
+          s.client(1).send(.append, to: s.asked)
+        }
+        s.settle()
+        s.expect("each ran once", s.signals(s.asked) == asked && s.outcomes() == asked.map { _ in .done })
+      }
+    },
+    Scenario("a-gateway-dies-with-requests-on-their-way", "they are asked again, over the next one", twoShards) { s in
+      s.askers()
+      var asked: [UInt64] = []
+      for i in 0..<6 {
+        asked.append(s.ask(ScriptedAsk(s.asked)))
+        s.until("it has asked") { s.open() > 0 || s.outcomes().count == asked.count }
+        s.world.run(for: Int64(i * 60))
+        s.world.killGateway()
+        s.settle()
+        s.expect("each ran once", s.signals(s.asked) == asked && s.outcomes() == asked.map { _ in .done })
+      }
+    },
+    Scenario(
+      "an-answer-that-crosses-a-second-asking", "it is run once, and the second answer is dropped", twoShards
+    ) { s in
+      s.askers()
+      let operation = s.ask(ScriptedAsk(s.asked))
+      s.until("it has asked") { s.open() > 0 }
+      s.world.stallGateway(for: 2_500_000)
+      s.until("it is answered") { s.outcomes() == [.done] }
+      s.wait(3_000)
+      s.settle()
+      s.expect("it ran once", s.signals(s.asked) == [operation] && s.outcomes() == [.done])
+    },
+    Scenario("an-upgrade-while-an-answer-is-outstanding", "both versions are told", twoShards) { s in
+      let control = SimulatedControl(s.world)
+      s.askers()
+      let operation = s.ask(ScriptedAsk(s.asked))
+      s.until("it has asked") { s.open() > 0 }
+      s.world.stallGateway(for: 1_500_000)
+      s.upgrade(control, to: .same)
+      s.expect("both have it open", s.open() == 1 && s.silentlyOpen() == 1)
+      s.settle()
+      s.expect("nothing is open", s.open() == 0 && s.silentlyOpen() == 0)
+      s.expect("it ran once", s.signals(s.asked) == [operation] && s.outcomes() == [.done])
+      s.expect("it goes back", s.goBack(control) == .done(s.world.place(0).id, reply: []))
+      s.settle()
+      s.expect("the old version was told too", s.outcomes() == [.done] && s.signals(s.asked) == [operation])
+      s.world.killOwner(of: s.shard(0))
+      s.settle()
+      s.expect("for the next owner too", s.outcomes() == [.done] && s.signals(s.asked) == [operation])
+    },
+    Scenario(
+      "a-way-back-with-requests-of-two-versions", "what the old one asked is asked, the new one's answers are dropped",
+      twoShards
+    ) { s in
+      let control = SimulatedControl(s.world)
+      s.askers()
+      s.upgrade(control, to: .odd)
+      let operation = s.ask(ScriptedAsk(s.asked))
+      s.until("the new one's has run") { s.signals(s.asked) == [operation | 1 << 63] }
+      s.settle()
+      s.expect("the old one's waits", s.silentlyOpen() == 1)
+      s.world.killOwner(of: s.shard(0))
+      s.settle()
+      s.expect("it waits for the next owner too", s.silentlyOpen() == 1 && s.outcomes() == [.done])
+      s.expect("it goes back", s.goBack(control) == .done(s.world.place(0).id, reply: []))
+      s.settle()
+      s.expect("both ran", s.signals(s.asked) == [operation | 1 << 63, operation])
+      s.expect("its own is answered", s.answers().map(\.operation) == [operation] && s.open() == 0)
+    },
+    Scenario(
+      "a-new-version-that-fails-at-what-it-asked", "the room is back, and the old one asks at once", twoShards
+    ) { s in
+      let control = SimulatedControl(s.world)
+      s.askers()
+      s.upgrade(control, to: .odd)
+      let operation = s.ask(ScriptedAsk(s.asked))
+      s.until("the new one's has run") { s.signals(s.asked) == [operation | 1 << 63] }
+      s.killOwner(at: .executed, of: s.shard(0)) { s.client(1).send(.split, to: 0) }
+      s.settle()
+      s.expect("it is back", s.build() == .first && !s.hasTwin())
+      s.expect("both ran", s.signals(s.asked) == [operation | 1 << 63, operation])
+      s.expect("its own is answered", s.answers().map(\.operation) == [operation])
+    },
+    Scenario("an-answer-that-traps", "is undone, told nobody, and not asked for again", twoShards) { s in
+      s.askers()
+      let operation = s.ask(ScriptedAsk(s.asked, answerTraps: true))
+      s.settle()
+      s.expect("it is undone", s.world.counters.quarantines == 1 && s.outcomes().isEmpty && s.open() == 0)
+      s.wait(3_000)
+      s.world.killOwner(of: s.shard(0))
+      s.settle()
+      s.expect("it ran once", s.signals(s.asked) == [operation] && s.world.counters.quarantines == 1)
+      s.expect("nobody is blamed", s.world.counters.freezes == 0 && s.world.members(0) == 2)
+    },
+    Scenario("an-asker-that-ends", "its outbox is void", twoShards) { s in
+      let control = SimulatedControl(s.world)
+      s.askers()
+      s.ask(ScriptedAsk(s.asked))
+      s.until("it has asked") { s.open() > 0 }
+      s.world.stallGateway(for: 1_500_000)
+      s.expect("it ends", s.end(control) == .done(s.world.place(0).id, reply: []))
+      s.expect("nothing is open", s.open() == 0)
+      s.settle()
+      s.expect("nobody is told", s.answers().isEmpty && s.hasEnded())
+    },
+    Scenario("an-event-that-is-undone-asks-nothing", "the other room hears nothing of it", twoShards) { s in
+      s.askers()
+      // Each beside one that fails: what was asked just before the repair is asked after it.
+      for i in 0..<4 {
+        for _ in 0..<4 { s.ask(ScriptedAsk(s.asked), by: i % 2) }
+        s.client(i % 2).send(.trap, to: 0)
+        s.settle()
+      }
+      s.expect("only what stands was asked", s.signals(s.asked).count == 16 && s.outcomes().count == 16)
+      s.expect("four were undone", s.world.counters.quarantines == 4)
+    },
+    Scenario(
+      "requests-and-an-orderly-stop", "the snapshot has what is open, and the next start asks it", twoShards
+    ) { s in
+      s.askers()
+      let operation = s.ask(ScriptedAsk(s.asked))
+      s.until("it has asked") { s.open() > 0 }
+      s.world.restart()
+      s.settle()
+      s.expect("it ran once", s.signals(s.asked) == [operation] && s.outcomes() == [.done])
+    },
+  ]
+}
