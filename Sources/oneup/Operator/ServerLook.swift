@@ -40,6 +40,8 @@ struct RoomLook: Decodable {
   var members: Int
   var events: UInt64
   var queue: Int?
+  /// Microseconds since 1970: a timer of the sleeping room is due.
+  var wakesAt: Int64?
   /// A room that sleeps is known by its id only.
   var name: String { module.isEmpty ? id : "\(module)/\(key)" }
 }

@@ -78,7 +78,8 @@ struct WhyRoom {
 
   private var isAsleep: Bool { room.phase == "asleep" }
   private var sleep: String {
-    "\(name) (\(room.id)) sleeps on disk, in shard \(room.shard): nobody is in it, and the next join wakes it as it was."
+    "\(name) (\(room.id)) sleeps on disk, in shard \(room.shard): nobody is in it, and the next join"
+      + "\(room.wakesAt == nil ? "" : ", or the timer that it set,") wakes it as it was."
   }
 
   private var troubles: [String] { ofRoom + ofWork + ofWorker }
