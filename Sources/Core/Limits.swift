@@ -149,8 +149,6 @@ package enum Limits {
   package static let snapshotsPerTurnMax = 16
   /// Log that is kept of one shard before rooms are brought forward and old segments go.
   package static let logKeptBytes: UInt64 = 128 * 1_048_576
-  /// Of it, what is kept for rehearsals although no recovery needs it any more.
-  package static let historyKeptBytes: UInt64 = 32 * 1_048_576
   /// How long a rebuilding room may hold up its neighbours in one turn.
   package static let rebuildSliceMilliseconds: Int64 = 1
   /// Versions that failed alone whose states are worked out for their bundles; beyond, bundles have none.

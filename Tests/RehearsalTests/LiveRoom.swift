@@ -61,7 +61,6 @@ final class LiveRoom {
     try engine.load(build.module, build.manifest)
     module = build.manifest.name
     worker = Worker(engine: engine, map: ShardMap(count: 1, key: (1, 2)))
-    worker.historyKeptBytes = Limits.historyKeptBytes
     worker.beginTurn(now)
     try worker.adopt(
       ShardID(0), store ?? log, ShardAdoption(cut: 0, checkpoint: nil, engineChanged: false))

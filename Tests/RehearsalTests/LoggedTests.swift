@@ -21,8 +21,9 @@ private final class LoggedRoom {
     let shard = data + "/shards/000"
     try FileManager.default.createDirectory(atPath: shard, withIntermediateDirectories: true)
     var options = JournalOptions()
-    options.segmentBytes = 1 << 20
-    options.recordBytesMax = 512 << 10
+    // All of it is in one: what no recovery needs goes with its segment.
+    options.segmentBytes = 32 << 20
+    options.recordBytesMax = 1 << 20
     options.reserveBytes = 16 << 10
     let identity = JournalIdentity(
       shard: ShardID(0), boot: BootID(high: 1, low: 1), durability: .process, engine: "test")

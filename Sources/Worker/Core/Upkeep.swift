@@ -171,7 +171,6 @@ extension Worker {
     }
     for s in shards.indices where shards[s] != nil {
       if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
-      if !shards[s]!.hasSpace, !shards[s]!.hasRunShort { try releaseSpare(s) }
       if shards[s]!.hasLongTails { try shortenTails(s) }
     }
     try passivateIdle()
@@ -279,20 +278,8 @@ extension Worker {
     try shards[s]!.store.write()
     askForSpace(s)
     counters.checkpoints += 1
-    var needed = shards[s]!.rooms.values.reduce(scan) { min($0, $1.snapshot ?? $0) }
-    // Nothing needs what is older; but a rehearsal can tell more by it, while there is space.
-    if !shards[s]!.hasRunShort {
-      shards[s]!.spare = needed
-      needed = min(needed, LogPosition(end.rawValue - min(end.rawValue, historyKeptBytes)))
-    }
+    let needed = shards[s]!.rooms.values.reduce(scan) { min($0, $1.snapshot ?? $0) }
     if needed > oldest { try shards[s]!.store.release(upTo: needed) }
-  }
-
-  /// The disk is full: what is only kept for rehearsals goes, and is not kept again.
-  private mutating func releaseSpare(_ s: Int) throws(StoreError) {
-    shards[s]!.hasRunShort = true
-    guard historyKeptBytes > 0, let spare = shards[s]!.spare, spare > shards[s]!.store.oldest else { return }
-    try shards[s]!.store.release(upTo: spare)
   }
 
   /// A takeover reads the log from the oldest tail on: rooms with few events must not hold it far back. A few rooms in one

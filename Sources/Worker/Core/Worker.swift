@@ -71,10 +71,6 @@ final class Shard {
   var annotations: [UInt8] = []
   var annotated: [Room] = []
   @exclusivity(unchecked) var hasSpace = true
-  /// It had no space once since the adoption.
-  @exclusivity(unchecked) var hasRunShort = false
-  /// No recovery needs what is before it, by the last checkpoint.
-  var spare: LogPosition?
   /// Loops of the current gateway that have sent their complete lists since the adoption.
   var completeLoops: Set<UInt16> = []
   /// All those lists have come, or have had the time to: who is in none of them has nobody.
@@ -176,8 +172,6 @@ package struct Worker {
   var sampleTurn = 0
   /// Less in the simulator, so that cleaning happens, and rooms sleep.
   package var logKeptBytes = Limits.logKeptBytes
-  /// Log of one shard that is kept beyond what a recovery needs, as long as there is space.
-  package var historyKeptBytes: UInt64 = 0
   package var passivateSeconds = Limits.passivateSeconds
   /// More in the simulator, so that rooms are played again in short runs.
   package var samplePermille = Limits.samplePermille

@@ -86,7 +86,6 @@ package final class WorkerProcess {
       engine: engine, map: configuration.shards,
       withheld: configuration.isDevelopment ? [] : WorkerConfiguration.developmentModules)
     worker.examinesFailures = true
-    worker.historyKeptBytes = Limits.historyKeptBytes
     worker.stopwatch = { isOfProcessor in
       var time = timespec()
       clock_gettime(isOfProcessor ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time)
