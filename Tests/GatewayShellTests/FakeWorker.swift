@@ -91,7 +91,7 @@ final class FakeWorker: Sendable {
       }
       out.putAck(ShardID(0), epoch, route, seq)
     case .leave(let route, let seq): out.putGone(ShardID(0), epoch, route, last: seq, known: true, .left)
-    case .hello, .detach, .complete, .confirm, .inspect, .command: break
+    case .hello, .detach, .complete, .confirm, .inspect, .command, .answered: break
     }
   }
 
