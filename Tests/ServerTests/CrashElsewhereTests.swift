@@ -41,7 +41,8 @@ import Testing
     // The server, its builds and its data are gone.
     let build = scratch.path + "/taken"
     try FileManager.default.createDirectory(atPath: build, withIntermediateDirectories: true)
-    for file in ["faulty.wasm", "faulty.json"] {
+    // With its source lines: by them the server wrote down where it was.
+    for file in ["faulty.wasm", "faulty.json", "faulty.lines"] {
       try FileManager.default.copyItem(atPath: Program.modules + "/" + file, toPath: build + "/" + file)
     }
     try FileManager.default.removeItem(atPath: data)
