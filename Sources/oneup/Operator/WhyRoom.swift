@@ -78,8 +78,10 @@ struct WhyRoom {
 
   private var isAsleep: Bool { room.phase == "asleep" }
   private var sleep: String {
-    "\(name) (\(room.id)) sleeps on disk, in shard \(room.shard): nobody is in it, and the next join"
-      + "\(room.wakesAt == nil ? "" : ", or the timer that it set,") wakes it as it was."
+    let timer = room.wakesAt == nil ? "" : ", or the timer that it set,"
+    return
+      "\(name) (\(room.id)) sleeps on disk, in shard \(room.shard): nobody is in it, and the next join\(timer) wakes it "
+      + "as it was."
   }
 
   private var troubles: [String] { ofRoom + ofWork + ofWorker }
