@@ -31,6 +31,8 @@ struct RoomDetail: Decodable {
   var ended: String?
   var check: String?
   var membersList: [Member]?
+  /// Of one that sleeps: when what it set itself is due.
+  var wakesAt: Int64?
   /// Of other rooms, without an answer.
   var requests: [Request]?
   struct Request: Decodable { var room: String }
