@@ -166,3 +166,25 @@ struct RoomTwin {
     return hash
   }
 }
+
+extension RoomTwin.Version {
+  /// What the event asked of other rooms.
+  mutating func keepRequests(_ effects: RoomEffects, _ event: EventSeq, _ time: Int64) {
+    var index = 0
+    for case .ask(let id, let kind, let target, let payload) in effects.commands {
+      let key = RequestKey(
+        event: event, time: time, index: index, kind, target: effects.bytes[target], payload: effects.bytes[payload])
+      requests.append(.init(id: id, key: key))
+      index += 1
+    }
+  }
+}
+
+extension TwinReplay {
+  enum Outcome {
+    case uncalled, applied, refused, failed
+    /// The host alone deals with it.
+    case undone
+    var isApplied: Bool { if case .applied = self { true } else { false } }
+  }
+}

@@ -187,13 +187,6 @@ struct TwinReplay {
     return spoken
   }
 
-  enum Outcome {
-    case uncalled, applied, refused, failed
-    /// The host alone deals with it.
-    case undone
-    var isApplied: Bool { if case .applied = self { true } else { false } }
-  }
-
   private mutating func compare(_ twin: inout RoomTwin, _ event: RoomEvent, _ spoken: Outcome, _ heard: Outcome) {
     switch event {
     case .joined(let j):
@@ -238,7 +231,7 @@ struct TwinReplay {
     version.nextTimer = engine.context.nextTimer
     version.nextRequest = engine.context.nextRequest
     for command in engine.effects.commands { keepTimer(&version, command, twin.time) }
-    keepRequests(&version, EventSeq(twin.eventSeq.rawValue + 1), twin.time)
+    version.keepRequests(engine.effects, EventSeq(twin.eventSeq.rawValue + 1), twin.time)
     twin.silent!.version = version
   }
   private func keepTimer(_ version: inout RoomTwin.Version, _ command: RoomEffects.Command, _ time: Int64) {
@@ -249,16 +242,6 @@ struct TwinReplay {
       version.timers.insert(.init(id: id, due: due, payload: Array(engine.effects.bytes[range])), at: at)
     case .cancel(let id): version.timers.removeAll { $0.id == id }
     default: break
-    }
-  }
-  private func keepRequests(_ version: inout RoomTwin.Version, _ event: EventSeq, _ time: Int64) {
-    let effects = engine.effects
-    var index = 0
-    for case .ask(let id, let kind, let target, let payload) in effects.commands {
-      let key = RequestKey(
-        event: event, time: time, index: index, kind, target: effects.bytes[target], payload: effects.bytes[payload])
-      version.requests.append(.init(id: id, key: key))
-      index += 1
     }
   }
   private func goBack(_ twin: inout RoomTwin) {
@@ -444,7 +427,7 @@ struct TwinReplay {
       case .kick, .refuse, .log, .count, .label, .property, .lock, .end, .ask: break
       }
     }
-    keepRequests(&twin.version, twin.eventSeq, twin.time)
+    twin.version.keepRequests(effects, twin.eventSeq, twin.time)
   }
 
   private func say(_ twin: inout RoomTwin, _ slot: Slot, _ payload: [UInt8], _ verdict: (InputSeq, UInt8, [UInt8])) {

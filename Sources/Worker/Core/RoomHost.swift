@@ -198,3 +198,15 @@ package final class RoomHost {
     blames.append(Blame(slot: slot, time: time))
   }
 }
+
+extension RoomHost {
+  /// Whether a replay has drawn the same numbers, set the same timers and asked for the same, in both versions.
+  func isLike(_ other: RoomHost) -> Bool {
+    eventSeq == other.eventSeq && outSeq == other.outSeq && module == other.module && random == other.random
+      && nextTimer == other.nextTimer && timers == other.timers && nextRequest == other.nextRequest
+      && requests == other.requests && twin?.random == other.twin?.random
+      && twin?.nextTimer == other.twin?.nextTimer && twin?.timers == other.twin?.timers
+      && twin?.nextRequest == other.twin?.nextRequest && twin?.requests == other.twin?.requests
+      && twin?.module == other.twin?.module
+  }
+}
