@@ -96,8 +96,8 @@ import Testing
 
   @Test func settingsThatCannotWorkAreSaidInASentence() throws {
     for (arguments, word) in [
-      (["--workers", "0"], "1…64"), (["--listen", "nowhere"], "HOST:PORT"),
-      (["--durability", "eternal"], "process|disk"),
+      (["--workers", "0"], "1 to 64"), (["--listen", "nowhere"], "HOST:PORT"),
+      (["--durability", "eternal"], "process or disk"),
       (["--tls-key", "x"], "--tls-certificate"), (["--web", "/nonexistent"], "--web DIR"),
       (["--modules", "/nonexistent"], "oneup build"),
       (["--config", "/nonexistent.yaml"], "nonexistent.yaml"),

@@ -51,10 +51,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("workerz: 3", "workerz"), ("workers: many", "workers"), ("workers: 0", "1…64"),
-    ("durability: eternal", "process|disk"),
+    ("workerz: 3", "workerz"), ("workers: many", "workers"), ("workers: 0", "1 to 64"),
+    ("durability: eternal", "process or disk"),
     ("listen:\n  port: 1", "Line 2"), ("just text", "Line 1"), ("# a comment\n\nport: 1", "Line 3"),
-    ("dev: \"perhaps\"", "true|false"), ("workers: [1", "config.yaml"),
+    ("dev: \"perhaps\"", "true or false"), ("workers: [1", "config.yaml"),
   ])
   func settingsFiles(text: String, word: String) throws {
     let scratch = try Scratch()
