@@ -149,7 +149,10 @@ import Testing
     return (bytes, Manifest(name: "counter", version: version, module: bytes))
   }
   private func counted(_ save: [UInt8]? = Save.gives) throws -> TestRoom {
-    let room = try TestRoom(counter("1.0.0", save: save, restore: Restore.takes))
+    var options = EngineOptions(roomsMax: 4)
+    // A loop uses it up long before a slow machine's watchdog trips.
+    options.limits.fuel = 10_000_000
+    let room = try TestRoom(counter("1.0.0", save: save, restore: Restore.takes), options)
     for _ in 0..<3 { #expect(room.message([]).isApplied) }
     return room
   }
