@@ -135,12 +135,20 @@ extension CommandAnswer {
   init(_ r: inout ByteReader) throws(DecodingError) {
     switch try r.take(UInt8.self) {
     case 1: self = .done(try r.take(), reply: Array(try r.takeBlob()))
-    case 2: self = .refused(try r.takeText())
+    case 2: self = .refused(try Self.text(&r))
     case 3: self = .notFound
     case 4: self = .notMine(try r.take())
     case 5: self = .busy(retryMilliseconds: try r.take())
-    case 6: self = .failed(try r.takeText())
+    case 6: self = .failed(try Self.text(&r))
     default: throw DecodingError("has an unknown answer")
     }
+  }
+
+  /// An answer goes through the gateway and into the record of the room that asked: as it was said, or not at all.
+  private static func text(_ r: inout ByteReader) throws(DecodingError) -> String {
+    guard let text = String(validating: try r.takeBlob(), as: UTF8.self) else {
+      throw DecodingError("has a text that is not UTF-8")
+    }
+    return text
   }
 }

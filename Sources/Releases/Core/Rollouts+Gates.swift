@@ -125,8 +125,10 @@ extension Rollouts {
       set(rollout.module, from, .banned, why: course.reason, now)
       effects.append(course.audit(.banned, by: course.who, of: from, course.reason))
     }
-    let left = (stay == 0 ? "" : "; \(count(stay, "room")) stay on what they had") + (sleepers.map { "; \($0)" } ?? "")
-    course.become(.done, .permanent, "\(count(rollout.rooms.new, "room")) run it\(left)", now)
+    let new = rollout.rooms.new
+    let stays = stay == 1 ? "; 1 room stays on what it had" : stay == 0 ? "" : "; \(stay) rooms stay on what they had"
+    let left = stays + (sleepers.map { "; \($0)" } ?? "")
+    course.become(.done, .permanent, "\(count(new, "room")) \(new == 1 ? "runs" : "run") it\(left)", now)
     effects.append(course.audit(.done, course.rollout.why))
     course.hasEnded = true
     needsSave = true
