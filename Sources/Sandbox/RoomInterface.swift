@@ -28,7 +28,9 @@ enum RoomExport: Int, CaseIterable {
   case abi, settings, buffer, create, join, leave, suspended, returned, message, tick, timer, describe, check
   case signal, json, schema, save, restore, answered
 
-  var name: String { "oneup_\(self)" }
+  var name: String { Self.names[rawValue] }
+  /// Put together once: each instance looks all of them up.
+  private static let names = allCases.map { "oneup_\($0)" }
   /// The others are simply not called when they are missing.
   var isRequired: Bool { self == .abi || self == .settings || self == .buffer }
   var signature: WasmSignature {
