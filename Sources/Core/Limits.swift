@@ -51,8 +51,9 @@ package enum Limits {
   package static let propertyKeyBytesMax = 32
   package static let propertyValueBytesMax = 64
   package static let reasonBytesMax = 256
-  /// Answers that a room remembers by their idempotency keys; the oldest are forgotten first. As many as may come while one
-  /// that another room sent waits to be sent again (`requestRetryMicrosecondsMax`).
+  /// Answers that a room remembers by their idempotency keys, to other rooms and to everybody else so many each; the oldest
+  /// are forgotten first. What a room has its answer to is forgotten when it signals again, so of one room that signals
+  /// often little is kept.
   package static let signalAnswersMax = 512
   package static let idempotencyKeyBytesMax = 64
   /// A longer reply makes the signal fail.
@@ -66,6 +67,8 @@ package enum Limits {
   package static let requestRetryMicrosecondsMax: Int64 = 10_000_000
   /// Requests of rooms on their way through one gateway loop; beyond, they are told to come again.
   package static let requestsPerLoopMax = 65_536
+  /// What waits for one gateway loop while rooms still send requests over it; beyond, they wait a moment.
+  package static let requestPendingBytesMax = 8 * 1_048_576
   /// How long a gateway loop waits for an answer: then the room has asked again.
   package static let requestWaitSeconds: Int64 = 10
   /// Commands that wait for one room; beyond, `busy`.
@@ -209,7 +212,10 @@ package enum Limits {
       roomsPerShardMax * checkpointBytesPerRoom < checkpointEveryBytes, "a checkpoint must not make the next one due")
     precondition(placesKeptFromTwins < liveRoomsMax, "some rooms must be able to have two versions")
     precondition(propertiesMax < 256 && requestsPerRoomMax < 256, "their counts are bytes in snapshots")
-    precondition(signalAnswersMax < 65_536, "their count is 16 bits in snapshots")
+    precondition(2 * signalAnswersMax < 65_536, "their count is 16 bits in snapshots")
+    precondition(requestPendingBytesMax < linkOutputBytesMax / 2, "requests must not cost a gateway loop its link")
+    precondition(
+      requestWaitSeconds * 1_000_000 >= requestRetryMicrosecondsMax, "a loop must wait until the room asks again")
     precondition(stateBytesMax < linkRecordBytesMax, "a state must fit in a link record")
     precondition(unreliablePendingBytesMax < outboundBytesMax, "unreliable outputs must give way to numbered ones")
     precondition(outboundBytesMax >= ringBytesMax / 2, "a client that comes back must be able to take the ring")

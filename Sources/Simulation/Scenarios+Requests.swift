@@ -1,5 +1,6 @@
 // Rooms that ask other rooms: made and signalled exactly once, and answered, whoever dies meanwhile.
 import Core
+import GatewayCore
 import Wire
 import WorkerCore
 
@@ -28,6 +29,13 @@ extension Stage {
     let id = world.place(room).id
     return world.supervisor.owner(of: shard(room))?.worker.room(id)?.host?.twin?.requests.count ?? 0
   }
+  /// Signals whose answers the room remembers.
+  func remembered(_ room: Int) -> Int {
+    let id = world.place(room).id
+    return world.supervisor.owner(of: shard(room))?.worker.room(id)?.host?.signals.count ?? 0
+  }
+  /// Requests that gateway loops have passed on and that are not answered.
+  var passedOn: Int { world.gateway?.loops.reduce(0) { $0 + $1.core.requestCount } ?? 0 }
   func exists(_ room: Int) -> Bool {
     world.supervisor.owner(of: shard(room))?.worker.room(world.place(room).id) != nil
   }
@@ -189,6 +197,74 @@ extension Scenario {
       s.expect("both ran", s.signals(s.asked) == [operation | 1 << 63, operation])
       s.expect("its own is answered", s.answers().map(\.operation) == [operation])
     },
+    Scenario(
+      "a-refusal-that-crosses-a-second-asking",
+      "the room came to be meanwhile and takes the second: that answer stands",
+      twoShards
+    ) { s in
+      let control = SimulatedControl(s.world)
+      s.askers()
+      let operation = s.ask(ScriptedAsk(4))
+      s.until("it is passed on") { s.passedOn > 0 }
+      s.world.stallGateway(for: 2_500_000)
+      s.wait(1_500)
+      let made = s.command(control, room: 4) { module, key in
+        .create(module: module, key: key, parameters: UnsafeRawBufferPointer(start: nil, count: 0))
+      }
+      s.expect("it is made", made == .done(s.world.place(4).id, reply: []))
+      s.settle()
+      s.expect("it ran once, and the asker knows", s.signals(4) == [operation] && s.outcomes() == [.done])
+    },
+    Scenario(
+      "a-flood-of-signals-behind-a-request", "what others signal does not push out what a room waits for", twoShards
+    ) { s in
+      let control = SimulatedControl(s.world)
+      s.askers()
+      let operation = s.ask(ScriptedAsk(s.asked))
+      s.until("it ran") { s.signals(s.asked) == [operation] }
+      s.world.killGateway(restartAfter: 5_000_000)
+      for i in 0..<UInt64(Limits.signalAnswersMax + 50) {
+        s.expect("signal \(i)", s.signal(control, 1_000 + i, key: "flood-\(i)", room: s.asked) != nil)
+      }
+      s.expect("its answer is still out", s.open() == 1)
+      s.settle()
+      s.expect("it ran once", s.signals(s.asked).filter { $0 == operation }.count == 1 && s.outcomes() == [.done])
+    },
+    Scenario(
+      "a-room-that-asks-all-day", "of what has its answer nothing is remembered", twoShards
+    ) { s in
+      s.askers()
+      var asked: [UInt64] = []
+      for i in 0..<24 {
+        asked.append(s.ask(ScriptedAsk(s.asked), by: i % 2))
+        if i % 6 == 5 {
+          s.until("it ran") { s.signals(s.asked).count == asked.count }
+          s.world.killOwner(of: s.shard(i % 4 == 1 ? 0 : s.asked))
+        }
+        if i % 3 == 2 { s.settle() }
+      }
+      s.expect("each ran once", s.signals(s.asked).sorted() == asked.sorted() && s.outcomes().count == asked.count)
+      s.expect("little is remembered", (1...3).contains(s.remembered(s.asked)))
+    },
+    Scenario(
+      "a-gateway-loop-hangs-with-requests", "they wait for it, in order, and run once",
+      {
+        twoShards(&$0)
+        $0.loops = 2
+      }
+    ) { s in
+      s.askers()
+      var asked: [UInt64] = []
+      for loop in [0, 1, 0, 1] {
+        asked.append(s.ask(ScriptedAsk(s.asked)))
+        s.until("it has asked") { s.open() > 0 }
+        s.world.gateway?.loops[loop].stall(until: s.world.time + 3_500_000)
+        asked.append(s.ask(ScriptedAsk(s.asked), by: 1))
+        s.settle()
+        s.expect(
+          "each ran once", s.signals(s.asked).sorted() == asked.sorted() && s.outcomes() == asked.map { _ in .done })
+      }
+    },
     Scenario("an-answer-that-traps", "is undone, told nobody, and not asked for again", twoShards) { s in
       s.askers()
       let operation = s.ask(ScriptedAsk(s.asked, answerTraps: true))
@@ -199,6 +275,20 @@ extension Scenario {
       s.settle()
       s.expect("it ran once", s.signals(s.asked) == [operation] && s.world.counters.quarantines == 1)
       s.expect("nobody is blamed", s.world.counters.freezes == 0 && s.world.members(0) == 2)
+    },
+    Scenario("an-empty-room-that-waits-for-an-answer", "it ends when it has it, not before", twoShards) { s in
+      let brief = World.briefRoom
+      s.everybodyJoins(s.asked)
+      s.client(0).join(brief)
+      s.settle()
+      let operation = s.client(0).send(.ask, to: brief, argument: UInt16(ScriptedAsk(s.asked).byte)) ?? 0
+      s.until("it has asked") { s.open(brief) > 0 }
+      s.world.killGateway(restartAfter: 200_000_000)
+      s.wait(195_000)
+      s.expect("it is empty, and waits", s.open(brief) == 1 && s.world.members(brief) == 0)
+      s.settle()
+      s.expect("it ran once", s.signals(s.asked) == [operation])
+      s.until("it ends") { s.world.room(brief)?.host?.ended != nil }
     },
     Scenario("an-asker-that-ends", "its outbox is void", twoShards) { s in
       let control = SimulatedControl(s.world)

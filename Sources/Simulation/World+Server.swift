@@ -175,7 +175,13 @@ extension World {
   /// For another room's answer.
   private func waits(_ room: Room) -> Bool {
     guard room.phase == .ready, let host = room.host else { return false }
-    return !host.requests.isEmpty && host.frozen == nil
+    return host.requests.contains { !isStopped($0) } && host.frozen == nil
+  }
+  /// Whoever is asked cannot be played here, so what came of it is not known.
+  func isStopped(_ request: OpenRequest) -> Bool {
+    guard let target = RequestTarget(request.target) else { return false }
+    let id = map.room(module: target.module, key: target.key)
+    return supervisor.owner(of: Int(map.shard(of: id).rawValue))?.worker.room(id)?.phase == .stopped
   }
   /// Players' operations are above; those of scenarios' signals are below.
   static let operationsOfPlayersMin: UInt64 = 1 << 40

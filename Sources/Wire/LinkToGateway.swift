@@ -26,8 +26,9 @@ package enum LinkToGateway {
   case inspected(request: UInt32, json: UnsafeRawBufferPointer)
   indirect case commanded(request: UInt32, CommandAnswer)
   /// A room of the header's shard asks another room: passed on as a `command` to the owner of that one's shard, and
-  /// answered with `answered`, or not at all: then it is asked again.
-  indirect case ask(RoomID, RequestKey, RoomCommand)
+  /// answered with `answered`, or not at all: then it is asked again. `attempt`: another one each time that its owner sends
+  /// something; it comes back with the answer.
+  indirect case ask(RoomID, RequestKey, attempt: UInt32, RoomCommand)
 
   package struct Attachment {
     package var route: Route
@@ -150,7 +151,7 @@ package enum LinkToGateway {
     case 31: return .notice(routes: try routes(&r), kind: try r.take(), text: r.takeRest())
     case 32: return .inspected(request: try r.take(), json: r.takeRest())
     case 34: return .commanded(request: try r.take(), try CommandAnswer(&r))
-    case 35: return .ask(try r.take(), try r.takeRequestKey(), try RoomCommand(&r))
+    case 35: return .ask(try r.take(), try r.takeRequestKey(), attempt: try r.take(), try RoomCommand(&r))
     default: throw DecodingError("is unknown")
     }
   }
@@ -283,11 +284,12 @@ extension [UInt8] {
     endLink(start)
   }
   package mutating func putAsk(
-    _ shard: ShardID, _ epoch: ShardEpoch, _ room: RoomID, _ key: RequestKey, _ command: RoomCommand
+    _ shard: ShardID, _ epoch: ShardEpoch, _ room: RoomID, _ key: RequestKey, attempt: UInt32, _ command: RoomCommand
   ) {
     let start = beginLink(35, shard, epoch)
     put(room)
     put(key)
+    put(attempt)
     command.encode(into: &self)
     endLink(start)
   }

@@ -22,8 +22,8 @@ package enum LinkToWorker {
   /// From control, or a room's request: answered with `commanded` as soon as it is durable and decided; never, where the
   /// link closes before.
   indirect case command(request: UInt32, RoomCommand)
-  /// What came of a request of a room of the header's shard.
-  indirect case answered(RoomID, RequestKey, CommandAnswer)
+  /// What came of a request of a room of the header's shard; `attempt` as in `ask`.
+  indirect case answered(RoomID, RequestKey, attempt: UInt32, CommandAnswer)
 
   package struct JoinRequest {
     package var route: Route
@@ -97,7 +97,7 @@ package enum LinkToWorker {
     case 8: return .confirm(records: try r.take())
     case 9: return .inspect(request: try r.take(), what: r.takeRest())
     case 10: return .command(request: try r.take(), try RoomCommand(&r))
-    case 11: return .answered(try r.take(), try r.takeRequestKey(), try CommandAnswer(&r))
+    case 11: return .answered(try r.take(), try r.takeRequestKey(), attempt: try r.take(), try CommandAnswer(&r))
     default: throw DecodingError("is unknown")
     }
   }
@@ -155,10 +155,11 @@ package enum LinkToWorker {
       start = out.beginLink(10, shard, epoch)
       out.put(request)
       command.encode(into: &out)
-    case .answered(let room, let key, let answer):
+    case .answered(let room, let key, let attempt, let answer):
       start = out.beginLink(11, shard, epoch)
       out.put(room)
       out.put(key)
+      out.put(attempt)
       answer.encode(into: &out)
     }
     out.endLink(start)

@@ -193,8 +193,8 @@ struct GatewayScript {
     case .command(let request, .create): "command \(request) create"
     case .command(let request, .signal): "command \(request) signal"
     case .command: "command"
-    case .answered(let room, let key, let answer):
-      "answered \(room) \(key.event) \(answer) in \(header.shard)@\(header.epoch)"
+    case .answered(let room, let key, let attempt, let answer):
+      "answered \(room) \(key.event)/\(attempt) \(answer) in \(header.shard)@\(header.epoch)"
     }
   }
 }

@@ -13,8 +13,9 @@ extension WorkerScript {
     payload.withUnsafeBytes { say(.input(route, InputSeq(seq), stamp: 0, payload: $0)) }
   }
   func host(_ key: String = "a") -> RoomHost? { worker.room(room(key))?.host }
-  func answer(_ key: RequestKey, _ answer: CommandAnswer, room: String = "a") {
-    say(.answered(self.room(room), key, answer))
+  /// Of what was heard last.
+  func answer(_ key: RequestKey, _ answer: CommandAnswer, room: String = "a", earlier: UInt32 = 0) {
+    say(.answered(self.room(room), key, attempt: (attempts[key] ?? 0) - earlier, answer))
   }
   func answers(of key: String = "a") -> [RequestOutcome] {
     guard let room = worker.room(room(key)), room.phase == .ready, room.host != nil else { return [] }
@@ -68,15 +69,73 @@ struct OutboxTests {
     try script.turn()
     #expect(script.asks() == [signalled])
     let key = try #require(script.host()?.requests.first?.key)
-    for answer in [CommandAnswer.busy(retryMilliseconds: 60), .notMine(ShardID(0))] {
+    // Each time later.
+    for (answer, wait) in [(CommandAnswer.busy(retryMilliseconds: 60), 60), (.notMine(ShardID(0)), 100)] {
       script.answer(key, answer)
-      try script.turn(after: 61)
+      try script.turn(after: Int64(wait) - 2)
+      try script.turn(after: 3)
+      #expect(script.asks().isEmpty)
       try script.turn()
       #expect(script.asks() == [signalled] && script.host()?.requests.count == 1)
     }
     script.answer(key, .notFound)
     try script.turn()
     #expect(script.answers(of: "a") == [.refused])
+  }
+
+  /// Nobody remembers a refusal: what was sent after it may have been taken.
+  @Test func onlyTheLastAskingIsRefused() throws {
+    let (script, route) = try room()
+    script.ask(route, 1, ScriptedAsk(1))
+    try script.turn(after: 1_001)
+    try script.turn()
+    #expect(script.asks() == [signalled, signalled])
+    let key = try #require(script.host()?.requests.first?.key)
+    for answer in [CommandAnswer.notFound, .refused("no"), .failed("no"), .busy(retryMilliseconds: 50)] {
+      script.answer(key, answer, earlier: 1)
+    }
+    try script.turn(after: 200)
+    try script.turn()
+    #expect(script.answers(of: "a").isEmpty && script.asks().isEmpty)
+    script.answer(key, .done(script.room("room-1"), reply: []), earlier: 1)
+    try script.turn()
+    #expect(script.answers(of: "a") == [.done])
+  }
+
+  /// What was sent over the link before may be lost.
+  @Test func anotherLinkOfItsLoopIsAskedAtOnce() throws {
+    let (script, route) = try room()
+    script.ask(route, 1, ScriptedAsk(1))
+    try script.turn()
+    let key = try #require(script.host()?.requests.first?.key)
+    #expect(script.asks() == [signalled])
+    script.worker.closeLink(script.link)
+    script.link = script.worker.openLink()
+    script.say(.hello(gateway: GatewayEpoch(1), loop: 0, loops: 1))
+    try script.turn()
+    #expect(script.asks() == [signalled])
+    script.answer(key, .done(script.room("room-1"), reply: []))
+    try script.turn()
+    #expect(script.answers(of: "a") == [.done])
+  }
+
+  @Test func withoutALinkOfItsLoopItWaits() throws {
+    let (script, _) = try room()
+    let (first, second) = (script.link, script.worker.openLink())
+    for (link, loop) in [(first, 0), (second, 1)] {
+      script.say(.hello(gateway: GatewayEpoch(2), loop: UInt16(loop), loops: 2), to: link)
+    }
+    let member = script.join(2)
+    try script.turn()
+    script.ask(member, 1, ScriptedAsk(1))
+    try script.turn()
+    // Whichever loop it is: the other one never hears of it.
+    let heard = [first, second].map { script.heard($0).filter { $0.hasPrefix("ask") } }
+    #expect(heard.filter { !$0.isEmpty } == [[signalled]])
+    let its = heard[0].isEmpty ? second : first
+    script.worker.closeLink(its)
+    for _ in 0..<5 { try script.turn(after: 5_000) }
+    #expect(script.heard(its == first ? second : first).allSatisfy { !$0.hasPrefix("ask") })
   }
 
   @Test func theNextOwnerAsksWhatIsOpen() throws {

@@ -40,6 +40,8 @@ final class WorkerScript {
   var isUrgent = false
   /// Numbered outputs heard on the link.
   var outputs: UInt64 = 0
+  /// Of requests heard on any link, their last attempts.
+  var attempts: [RequestKey: UInt32] = [:]
 
   init() throws {
     worker = Worker(engine: TestEngine(faults), map: Self.map)
@@ -151,6 +153,7 @@ final class WorkerScript {
         while let (header, body) = try reader.next() {
           let record = try LinkToGateway(header, body)
           if case .output = record { outputs += 1 }
+          if case .ask(_, let key, let attempt, _) = record { attempts[key] = attempt }
           if let text = Self.text(record) { texts.append(text) }
         }
       } catch { Issue.record(error) }
@@ -170,9 +173,9 @@ final class WorkerScript {
     case .refused(_, let why, _, let text): "refused \(why): \(String(decoding: text, as: UTF8.self))"
     case .notice(_, _, let text): "notice \(String(decoding: text, as: UTF8.self))"
     case .commanded(let request, let answer): "commanded \(request) \(answer)"
-    case .ask(_, _, .create(let module, let key, _)):
+    case .ask(_, _, _, .create(let module, let key, _)):
       "ask open \(String(decoding: module, as: UTF8.self))/\(String(decoding: key, as: UTF8.self))"
-    case .ask(_, _, .signal(let module, let key, _, _)):
+    case .ask(_, _, _, .signal(let module, let key, _, _)):
       "ask signal \(String(decoding: module, as: UTF8.self))/\(String(decoding: key, as: UTF8.self))"
     case .ask: "ask for what no room asks"
     case .inspected(_, let json): "inspected \(String(decoding: json, as: UTF8.self))"

@@ -68,7 +68,9 @@ extension GatewayCore {
       if routes.find(route) != nil { end(r) }
     case .refused(let route, let reason, let retry, let text): refused(header.shard, route, reason, retry, text)
     case .notice(let list, let kind, let text): notice(header.shard, list, kind, text)
-    case .ask(let room, let key, let command): passOn(room, key, command, now: now)
+    case .ask(let room, let key, let attempt, let command):
+      let asking = AskingRoom(room: room, epoch: header.epoch, key: key, attempt: attempt)
+      passOn(asking, command, now: now)
     case .serving, .inspected, .commanded: preconditionFailure("answered above")
     }
   }

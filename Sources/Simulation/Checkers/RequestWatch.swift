@@ -39,7 +39,7 @@ struct RequestWatch {
 
   private func answers(_ seen: Seen) -> String? {
     guard seen.host.frozen == nil, seen.host.ended == nil else { return nil }
-    if let open = seen.host.requests.first {
+    if let open = seen.host.requests.first(where: { !world.isStopped($0) }) {
       return "request \(open.id) to \(String(decoding: open.target, as: UTF8.self)) has no answer"
     }
     var answered: Set<UInt64> = []

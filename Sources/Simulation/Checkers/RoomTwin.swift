@@ -95,6 +95,25 @@ struct RoomTwin {
         lastSeq: member.lastSeq, lastOut: member.lastOut)
     }
   }
+  /// A signal's key, without what a room says of its other requests, which makes needless what is older; rooms' and others'
+  /// have a share each.
+  mutating func remember(_ key: String) {
+    func parts(_ key: String) -> [String]? {
+      let parts = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+      return (3...4).contains(parts.count) && parts[..<3].allSatisfy { $0.count == 16 } ? parts : nil
+    }
+    func text(_ key: [UInt8]) -> String { String(decoding: key, as: UTF8.self) }
+    let said = parts(key)
+    if let said, said.count == 4, let event = UInt64(said[1], radix: 16), let before = UInt64(said[3], radix: 16) {
+      signals.removeAll { other in
+        guard let other = parts(text(other)), other[0] == said[0] else { return false }
+        return UInt64(other[1], radix: 16)! < event - before
+      }
+    }
+    let share = signals.indices.filter { (parts(text(signals[$0])) == nil) == (said == nil) }
+    if share.count >= Limits.signalAnswersMax { signals.remove(at: share[0]) }
+    signals.append(Array((said?[..<3].joined(separator: ".") ?? key).utf8))
+  }
   private static func timers(_ timers: [RoomTimer]) -> [Timer] {
     timers.map { Timer(id: $0.id, due: $0.due, payload: $0.payload) }
   }

@@ -377,8 +377,7 @@ struct TwinReplay {
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .frozen: twin.isFrozen = true
     case .signal(let key, _):
-      twin.signals.append(Array(key))
-      if twin.signals.count > Limits.signalAnswersMax { twin.signals.removeFirst() }
+      twin.remember(String(decoding: key, as: UTF8.self))
       if isApplied { carry(&twin, nil, InputSeq(0)) }
     case .ended:
       twin.hasEnded = true

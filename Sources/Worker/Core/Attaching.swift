@@ -22,6 +22,7 @@ extension Worker {
     links[link].gateway = epoch
     links[link].loop = loop
     links[link].loops = loops
+    defer { if epoch == gateway { askAnew(over: loop) } }
     guard epoch > gateway else { return }
     // A newer gateway: whoever the old one spoke for has nobody until it is attached again. The old one may hang with
     // its links open: it is not heard any more, and nothing goes to it.

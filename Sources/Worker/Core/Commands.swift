@@ -44,7 +44,11 @@ extension Worker {
     }
     switch room.phase {
     case .asleep, .repairing: return .busy(retryMilliseconds: Limits.retryBusyMilliseconds)
-    case .stopped: return .refused("the room is frozen: its history cannot be replayed by this server")
+    case .stopped:
+      // What is asked by a room may be in its record already; it waits, as players do.
+      return isOfRoom(link)
+        ? .busy(retryMilliseconds: Limits.retryWithoutPlaceMilliseconds)
+        : .refused("the room is frozen: its history cannot be replayed by this server")
     case .ready: break
     }
     guard let host = room.host else { return .busy(retryMilliseconds: Limits.retryBusyMilliseconds) }
@@ -55,6 +59,9 @@ extension Worker {
     return begin(room, host, link, request, command)
   }
 
+  /// What comes from a gateway was asked by a room: control's links say nothing of loops.
+  private func isOfRoom(_ link: Int) -> Bool { links[link].loops > 0 }
+
   /// On a room that is there.
   private mutating func begin(
     _ room: Room, _ host: RoomHost, _ link: Int, _ request: UInt32, _ command: RoomCommand
@@ -63,10 +70,10 @@ extension Worker {
     var waits = PendingCommand(
       event: EventSeq(0), link: link, linkLife: links[link].life, request: request, idempotencyKey: nil)
     if case .signal(_, _, let key, _) = command {
-      if let known = host.signals.last(where: { $0.idempotencyKey.elementsEqual(key) }) {
-        return known.answer(room.id)
-      }
-      waits.idempotencyKey = Array(key)
+      let name = SignalName(key)
+      guard isOfRoom(link) || !name.isOfRoom else { return .refused("idempotency keys of this form are rooms' own") }
+      if let known = host.signals.last(where: { $0.idempotencyKey == name.bytes }) { return known.answer(room.id) }
+      waits.idempotencyKey = name.bytes
       // Asked for again while the first is on its way: one run, two answers.
       if let first = room.commands.first(where: { $0.idempotencyKey == waits.idempotencyKey }) {
         guard room.commands.count < Limits.commandsPerRoomMax else { return busy }
@@ -165,6 +172,12 @@ extension Worker {
     room.commands = []
   }
 
+  /// The room cannot go on here, and what was asked of it may be in its record: rooms ask again.
+  mutating func refuseCommands(_ room: Room, _ text: String) {
+    room.commands.removeAll { links[$0.link].life == $0.linkLife && isOfRoom($0.link) }
+    answerCommands(room, .refused(text))
+  }
+
   mutating func say(_ command: PendingCommand, _ answer: CommandAnswer) {
     guard links[command.link].isOpen, links[command.link].life == command.linkLife else { return }
     links[command.link].out.putCommanded(request: command.request, answer)
@@ -172,7 +185,8 @@ extension Worker {
 
   /// Remembers what came of a signal and does what it asked for.
   mutating func settleSignal(_ room: Room, _ key: UnsafeRawBufferPointer, _ outcome: Settlement) {
-    var answer = SignalAnswer(idempotencyKey: Array(key), verdict: .applied, reply: [])
+    let name = SignalName(key)
+    var answer = SignalAnswer(idempotencyKey: name.bytes, verdict: .applied, reply: [])
     switch outcome {
     case .applied:
       answer.reply = Self.reply(engine.effects)
@@ -184,14 +198,29 @@ extension Worker {
     case .quarantined, .nothing:
       answer.verdict = .quarantined
     }
-    let host = room.awake
-    if host.signals.count >= Limits.signalAnswersMax { host.signals.removeFirst() }
-    host.signals.append(answer)
+    room.awake.remember(answer, name)
   }
 
   static func reply(_ effects: RoomEffects) -> [UInt8] {
     for case .reply(let range) in effects.commands.reversed() { return Array(effects.bytes[range]) }
     return []
+  }
+}
+
+extension RoomHost {
+  /// Beside what it makes needless. Rooms' and others' have a share each, so that a flood of one kind does not push out what
+  /// the other one waits for.
+  func remember(_ answer: SignalAnswer, _ name: SignalName) {
+    signals.removeAll { name.forgets($0.idempotencyKey) }
+    if signals.count >= Limits.signalAnswersMax {
+      let isOfRoom = SignalName.hasForm(name.bytes[...])
+      var (count, oldest) = (0, 0)
+      for i in signals.indices.reversed() where SignalName.hasForm(signals[i].idempotencyKey[...]) == isOfRoom {
+        (count, oldest) = (count + 1, i)
+      }
+      if count >= Limits.signalAnswersMax { signals.remove(at: oldest) }
+    }
+    signals.append(answer)
   }
 }
 

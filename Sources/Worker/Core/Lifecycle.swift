@@ -53,14 +53,14 @@ extension Worker {
     }
   }
 
-  /// When a room without members ends, or an ended one is dropped, in monotonic microseconds; nil: not by itself. An
-  /// empty room's clock only runs while it is served, and starts anew with each owner.
+  /// When a room without members ends, or an ended one is dropped, in monotonic microseconds; nil: not by itself, or not
+  /// before what it asked is answered. An empty room's clock only runs while it is served, and starts anew with each owner.
   func leavesAt(_ room: Room) -> Int64? {
     guard let host = room.host else { return nil }
     if let end = host.ended {
       return now.monotonic + max(0, end.time + Limits.endedSeconds * 1_000_000 - now.wall)
     }
-    guard host.memberCount == 0, host.frozen == nil, let since = room.emptySince,
+    guard host.memberCount == 0, host.requests.isEmpty, host.frozen == nil, let since = room.emptySince,
       let keep = room.settings?.keepEmptySeconds, keep > 0
     else { return nil }
     return since + Int64(keep) * 1_000_000

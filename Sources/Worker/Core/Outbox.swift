@@ -21,7 +21,10 @@ struct RequestIssue {
   var dueAt: Int64
   /// From one time to the next.
   var delay = Limits.requestRetryMicroseconds
-  var attempts = 0
+  /// How often it was sent.
+  var count = 0
+  /// Of the last time.
+  var attempt: UInt32 = 0
 }
 
 extension [OpenRequest] {
@@ -82,40 +85,71 @@ extension Worker {
       let i = known ?? room.issues.count - 1
       guard room.issues[i].dueAt <= now.monotonic, !room.stagedAnswers.contains(request.key) else { continue }
       let target = RequestTarget(request.target)
-      let isPossible = target.map { map.room(module: $0.module, key: $0.key) != room.id } ?? false
-      guard isPossible || mayStage else { continue }
-      room.issues[i].dueAt = now.monotonic + room.issues[i].delay
-      room.issues[i].delay = min(room.issues[i].delay * 2, Limits.requestRetryMicrosecondsMax)
-      room.issues[i].attempts += 1
-      if let target, isPossible {
-        send(room, request, target, attempt: room.issues[i].attempts)
-      } else {
+      if let target, map.room(module: target.module, key: target.key) != room.id {
+        send(room, host, request, target, i)
+      } else if mayStage {
+        room.issues[i].dueAt = now.monotonic + Limits.requestRetryMicroseconds
         let why = target == nil ? "it names no room: write module/key" : "a room cannot ask itself"
         stageAnswer(room, request.key, .refused, Array(why.utf8))
       }
     }
   }
 
-  /// Over another gateway loop each time: one that hangs holds nothing up for good.
-  private mutating func send(_ room: Room, _ request: OpenRequest, _ target: RequestTarget, attempt: Int) {
-    let loops = links.indices.filter { links[$0].isOpen && links[$0].loops > 0 && links[$0].gateway == gateway }
-    guard !loops.isEmpty else { return }
-    let link = loops[(Int(room.id.rawValue & 0xffff) + attempt) % loops.count]
-    let epoch = epoch(room.shard)
+  /// A room's requests always go over the same gateway loop, which passes them on in order: no older one arrives behind the
+  /// answer to a newer one. A loop that hangs is the supervisor's business.
+  private func loop(of room: Room) -> UInt16 { UInt16((room.id.rawValue >> 32) % UInt64(max(gatewayLoops, 1))) }
+
+  private func link(of room: Room) -> Int? {
+    let loop = loop(of: room)
+    let all = links.indices.filter {
+      links[$0].isOpen && links[$0].loops > 0 && links[$0].gateway == gateway && links[$0].loop == loop
+    }
+    return all.max { links[$0].life < links[$1].life }
+  }
+
+  /// A loop has a new link: what was sent over its last one may be lost.
+  mutating func askAnew(over loop: UInt16) {
+    for room in awakeRooms where room.host?.requests.isEmpty == false && self.loop(of: room) == loop {
+      for i in room.issues.indices { room.issues[i].dueAt = now.monotonic }
+      noteRequests(room)
+    }
+  }
+
+  private mutating func send(
+    _ room: Room, _ host: RoomHost, _ request: OpenRequest, _ target: RequestTarget, _ i: Int
+  ) {
+    guard let link = link(of: room) else {
+      room.issues[i].dueAt = now.monotonic + Limits.requestRetryMicroseconds
+      return
+    }
+    guard links[link].out.count < Limits.requestPendingBytesMax else {
+      room.issues[i].dueAt = now.monotonic + Int64(Limits.retryBusyMilliseconds) * 1_000
+      return
+    }
+    attempts &+= 1
     counters.requests += 1
+    room.issues[i].dueAt = now.monotonic + room.issues[i].delay
+    room.issues[i].delay = min(room.issues[i].delay * 2, Limits.requestRetryMicrosecondsMax)
+    room.issues[i].count += 1
+    room.issues[i].attempt = attempts
+    let oldest = host.requests.first?.key.event ?? request.key.event
+    put(room, request, target, SignalName.text(request.key, from: room.id, oldest: oldest), link)
+  }
+
+  private mutating func put(
+    _ room: Room, _ request: OpenRequest, _ target: RequestTarget, _ text: String, _ link: Int
+  ) {
+    let epoch = epoch(room.shard)
     Array(target.module).withUnsafeBytes { module in
       Array(target.key).withUnsafeBytes { name in
         request.payload.withUnsafeBytes { payload in
-          switch request.kind {
-          case .open:
-            links[link].out.putAsk(
-              room.shard, epoch, room.id, request.key, .create(module: module, key: name, parameters: payload))
-          case .signal:
-            Array(request.key.text(from: room.id).utf8).withUnsafeBytes { text in
-              links[link].out.putAsk(
-                room.shard, epoch, room.id, request.key,
-                .signal(module: module, key: name, idempotencyKey: text, payload: payload))
-            }
+          Array(text.utf8).withUnsafeBytes { text in
+            let command: RoomCommand =
+              switch request.kind {
+              case .open: .create(module: module, key: name, parameters: payload)
+              case .signal: .signal(module: module, key: name, idempotencyKey: text, payload: payload)
+              }
+            links[link].out.putAsk(room.shard, epoch, room.id, request.key, attempt: attempts, command)
           }
         }
       }
@@ -124,12 +158,17 @@ extension Worker {
 
   // MARK: Answers
 
-  mutating func takeAnswered(_ shard: ShardID, _ id: RoomID, _ key: RequestKey, _ answer: CommandAnswer) {
+  mutating func takeAnswered(
+    _ shard: ShardID, _ id: RoomID, _ key: RequestKey, _ attempt: UInt32, _ answer: CommandAnswer
+  ) {
     guard let room = shards[Int(shard.rawValue)]?.rooms[id], room.phase == .ready, let host = room.host,
       host.requests[key] != nil || host.twin?.requests[key] != nil, !room.stagedAnswers.contains(key)
     else { return }
+    let isLast = room.issues.first { $0.key == key }?.attempt == attempt
     switch answer {
     case .done(_, let reply): stageAnswer(room, key, .done, reply)
+    // Nobody remembers why a room could not be asked. It was sent again meanwhile, and what comes of that stands.
+    case _ where !isLast: break
     case .refused(let reason): stageAnswer(room, key, .refused, Array(reason.utf8))
     case .notFound: stageAnswer(room, key, .refused, Array("there is no such room".utf8))
     case .failed(let reason): stageAnswer(room, key, .failed, Array(reason.utf8))
@@ -148,9 +187,11 @@ extension Worker {
     reply.prefix(Limits.signalReplyBytesMax).withUnsafeBytes { stage(room, .answered(key, outcome, reply: $0)) }
   }
 
+  /// Each time later, so that many that wait for one room do not keep the links busy.
   private mutating func askAgain(_ room: Room, _ key: RequestKey, in milliseconds: UInt32) {
     guard let i = room.issues.firstIndex(where: { $0.key == key }) else { return }
-    let wait = Int64(max(milliseconds, Limits.retryBusyMilliseconds)) * 1_000
+    let first = Int64(max(milliseconds, Limits.retryBusyMilliseconds)) * 1_000
+    let wait = min(first << min(max(room.issues[i].count - 1, 0), 6), max(first, Limits.requestRetryMicroseconds))
     room.issues[i].dueAt = min(room.issues[i].dueAt, now.monotonic + wait)
     schedule(room)
   }

@@ -103,7 +103,7 @@ package struct RoomSnapshot {
         SignalAnswer(
           idempotencyKey: Array(try r.takeBlob()), verdict: try r.takeCode(), reply: Array(try r.takeBlob())))
     }
-    guard h.signals.count <= Limits.signalAnswersMax else { throw DecodingError("snapshot with many signals") }
+    guard h.signals.count <= 2 * Limits.signalAnswersMax else { throw DecodingError("snapshot with many signals") }
   }
 
   /// Since format 3.

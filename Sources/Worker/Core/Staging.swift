@@ -32,7 +32,8 @@ extension Worker {
       case .join(let join): takeJoin(link, header.shard, join)
       case .attach(let attach): takeAttach(link, header.shard, attach)
       case .detach(let route, let generation): takeDetach(link, route, generation)
-      case .answered(let room, let key, let answer): takeAnswered(header.shard, room, key, answer)
+      case .answered(let room, let key, let attempt, let answer):
+        takeAnswered(header.shard, room, key, attempt, answer)
       case .complete: takeComplete(link, s)
       case .hello, .confirm, .inspect, .command: break
       }

@@ -33,7 +33,7 @@ extension Worker {
     counters.divergences += reason == .diverged ? 1 : 0
     reports.append(.frozen(room: room.id, reason, text: text))
     refuseWaiting(room, .frozen, "the room is frozen: \(text)")
-    answerCommands(room, .refused("the room is frozen: \(text)"))
+    refuseCommands(room, "the room is frozen: \(text)")
     room.watch.note(room.host?.eventSeq ?? EventSeq(0), "\(reason)", text, now.wall)
     for c in room.claims.indices where room.claims[c].link >= 0 {
       notice(room, to: [room.claims[c].route], room.claims[c].link, "the room is frozen: \(text)")

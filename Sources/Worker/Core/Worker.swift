@@ -130,6 +130,8 @@ package struct Worker {
   var pendingEnds: [PendingEnd] = []
   /// Rooms that have something to ask of others.
   var asking: [Room] = []
+  /// How often something was asked.
+  var attempts: UInt32 = 0
   /// By module and name; since this worker began.
   var moduleCounters: [String: [String: Int64]] = [:]
   /// A replay is under way: what it would count was counted.
