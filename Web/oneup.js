@@ -1829,8 +1829,7 @@ function showBuilds() {
   if (isShowingBuilds || !globalThis.EventSource) return;
   isShowingBuilds = true;
   /** @type {HTMLElement | null} */ let shown = null;
-  new EventSource("/v1/live").addEventListener("build", ({ data }) => {
-    const { module, ok, title, text, reload } = JSON.parse(data);
+  hearOfBuilds(({ module, ok, title, text, reload }) => {
     shown?.remove();
     shown = ok ? null : complaint(title ?? `${module} does not build; the version before goes on`, text);
     if (shown) {
@@ -1840,6 +1839,43 @@ function showBuilds() {
       location.reload();
     }
   });
+}
+
+/** @typedef {{module: string, ok: boolean, title?: string, text: string, reload?: boolean}} BuildWord */
+
+/** What the server says of builds. A browser keeps six connections to a server for all its tabs, and a stream takes one for
+ * as long as it is open: so one tab listens and tells the others, and when it goes, the next does.
+ * @param {(word: BuildWord) => void} hear */
+function hearOfBuilds(hear) {
+  /** What does not build, by module.
+   * @type {Map<string, BuildWord>} */
+  const broken = new Map();
+  const take = (/** @type {BuildWord} */ word) => {
+    const isOld = !word.ok && JSON.stringify(broken.get(word.module)) === JSON.stringify(word);
+    if (word.ok) broken.delete(word.module);
+    else broken.set(word.module, word);
+    if (!isOld) hear(word);
+  };
+  const listen = (/** @type {(word: BuildWord) => void} */ tell) =>
+    new EventSource("/v1/live").addEventListener("build", ({ data }) => {
+      const word = JSON.parse(data);
+      tell(word);
+      take(word);
+    });
+  // A page that is neither encrypted nor from this machine has no locks.
+  if (!globalThis.BroadcastChannel || !navigator.locks) return void listen(() => {});
+  const tabs = new BroadcastChannel("oneup-builds");
+  let isListening = false;
+  tabs.onmessage = ({ data }) => {
+    if (data.word) take(data.word);
+    else if (isListening) for (const word of broken.values()) tabs.postMessage({ word });
+  };
+  navigator.locks.request("oneup-builds", () => {
+    isListening = true;
+    listen((word) => tabs.postMessage({ word }));
+    return new Promise(() => {}); // until this tab goes
+  });
+  tabs.postMessage({ isNew: true });
 }
 
 /** A panel over the game. Sentences are broken into lines that fit, lines of code are not: there the place counts.

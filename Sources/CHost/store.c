@@ -74,6 +74,8 @@ int oneup_store_upwards(void *to, const void *from, size_t count) {
   return 0;
 }
 
+int oneup_reserve(int fd, size_t count) { return fallocate(fd, 0, 0, (off_t)count) == 0 ? 0 : errno; }
+
 void oneup_begin_sync(int fd, size_t offset, size_t count) {
   // What fails here fails in fdatasync too.
   (void)sync_file_range(fd, (off64_t)offset, (off64_t)count, SYNC_FILE_RANGE_WRITE);

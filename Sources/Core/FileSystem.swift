@@ -67,6 +67,9 @@ package protocol FileSystem: Sendable {
   /// As `write`, for bytes within a file that `createZeroFilled` has made, of which more come above. A kill in its midst
   /// leaves a prefix.
   func fill(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError)
+  /// The first `count` bytes of an empty file get their place on the disk and read as zero until they are written, without
+  /// being written now. False: this file system has no such promise, and nothing was done.
+  func reserve(_ file: File, count: Int) throws(FileError) -> Bool
   /// What was written to the file before is durable. After an error, never try again: the kernel forgets the pages.
   func sync(_ file: File) throws(FileError)
   /// The disk may begin with what was written to a part of the file: `sync` has the less to do at once. Promises nothing.
@@ -91,6 +94,7 @@ extension FileSystem {
     try write(file, bytes, at: offset)
   }
   package func beginSync(_ file: File, from offset: Int, count: Int) {}
+  package func reserve(_ file: File, count: Int) throws(FileError) -> Bool { false }
 
   /// The whole file, or an error if it is longer than `limit` bytes.
   package func contents(of path: String, limit: Int) throws(FileError) -> [UInt8] {
@@ -143,11 +147,12 @@ extension FileSystem {
     do throws(FileError) { try remove(path) } catch  where error.code == 2 {}
   }
 
-  /// A new file of `count` written zeros, synced under a temporary name first: a write into it needs no allocation, and
-  /// what was never written reads as zero. Its directory entry is durable too. On an error nothing of it remains that
-  /// would be taken for the file.
+  /// A new file of `count` zeros, synced under a temporary name first: a write into it needs no space, and what was never
+  /// written reads as zero. Its directory entry is durable too. On an error nothing of it remains that would be taken for
+  /// the file. At once: the zeros are promised rather than written where that can be had. 16 MiB take 0.1 ms instead of 6,
+  /// and each sync of what is written into them later takes half as long again.
   package func createZeroFilled(
-    _ name: String, in directory: String, count: Int, pausing: () -> Void = {}
+    _ name: String, in directory: String, count: Int, atOnce: Bool = false, pausing: () -> Void = {}
   ) throws(FileError) -> File {
     let path = directory + "/" + name
     let temporary = path + ".tmp"
@@ -158,6 +163,7 @@ extension FileSystem {
       // small write into it, which takes twice as long.
       let chunk = [UInt8](repeating: 0, count: min(count, 64 << 10))
       var offset = 0
+      if atOnce, try reserve(file, count: count) { offset = count }
       while offset < count {
         let size = min(chunk.count, count - offset)
         try writeBytes(file, size == chunk.count ? chunk : [UInt8](chunk[..<size]), at: offset)

@@ -39,7 +39,7 @@ private func holdWithOwnServer(
       address: try Address(argument: ready.http), token: try own.token(), group: group)
     var report = try await Drill(options, listen, control, own, group).run()
     report.durability = "\(own.durability)"
-    if !report.isClean { report.notes.append("the server's log and data are kept in \(own.directory)") }
+    if !report.isClean { report.verdict.notes.append("the server's log and data are kept in \(own.directory)") }
     await own.stop(keeping: !report.isClean)
     return report
   } catch {
@@ -277,15 +277,10 @@ struct Drill {
   ) async throws -> DrillReport {
     let options = options
     return try await fleet.on { fleet in
-      let verdict = fleet.oracle.judge()
       var report = DrillReport()
+      report.verdict = fleet.oracle.judge()
       (report.players, report.rooms, report.rate, report.seconds) =
         (options.players, options.rooms, options.rate, options.seconds)
-      (report.sent, report.acked, report.unacked) = (verdict.sent, verdict.acked, verdict.unacked)
-      (report.lost, report.duplicated, report.reordered) = (verdict.lost, verdict.duplicated, verdict.reordered)
-      (report.outputsLost, report.outputsDoubled) = (verdict.outputsLost, verdict.outputsDoubled)
-      (report.resets, report.errors, report.notes) = (verdict.resets, verdict.errors, verdict.notes)
-      (report.changed, report.untold) = (verdict.changed, verdict.untold)
       report.disconnects = fleet.disconnects
       fleet.measure(marks, start: start, end: end, seconds: options.seconds, into: &report)
       report.releases = courses.map { fleet.release($0, marks, start: start) }

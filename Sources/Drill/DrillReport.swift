@@ -64,27 +64,13 @@ package struct DrillReport: Sendable {
   package var seconds = 0
   /// "process", "disk", or "unknown" where the server was running before.
   package var durability = "unknown"
-  package var sent = 0
-  package var acked = 0
-  package var unacked = 0
-  package var lost = 0
-  package var duplicated = 0
-  package var reordered = 0
-  package var outputsLost = 0
-  package var outputsDoubled = 0
-  package var resets = 0
-  /// Adds whose outcome became another when a build was taken back, with and without their senders' being told.
-  package var changed = 0
-  package var untold = 0
+  package var verdict = OracleVerdict()
   package var disconnects = 0
-  package var errors = 0
   package var throughputPerSecond = 0.0
   package var latency = Spread()
   package var pause = Spread()
   package var faults: [Fault] = []
   package var releases: [Release] = []
-  /// The first findings in words.
-  package var notes: [String] = []
   package var moments: [Moment] = []
   package static let momentMilliseconds = 200
 
@@ -92,10 +78,7 @@ package struct DrillReport: Sendable {
 
   /// Nothing that was acknowledged or shown is missing, doubled or out of order, nothing is open, and each release ended
   /// as it should.
-  package var isClean: Bool {
-    unacked == 0 && lost == 0 && duplicated == 0 && reordered == 0 && outputsLost == 0 && outputsDoubled == 0
-      && untold == 0 && releases.allSatisfy(\.isAsExpected)
-  }
+  package var isClean: Bool { verdict.isClean && releases.allSatisfy(\.isAsExpected) }
 
   /// One object; the names are a promise. Ends with a newline.
   package var json: String {
@@ -150,19 +133,20 @@ private struct JSON: Encodable {
 
   init(_ r: DrillReport) {
     (players, rooms, rate, seconds, durability) = (r.players, r.rooms, r.rate, r.seconds, r.durability)
+    let v = r.verdict
     (sent, acked, unacked, lost, duplicated, reordered) =
-      (r.sent, r.acked, r.unacked, r.lost, r.duplicated, r.reordered)
-    (outputs_lost, outputs_doubled, resets) = (r.outputsLost, r.outputsDoubled, r.resets)
-    (disconnects, errors, throughput_per_s) = (r.disconnects, r.errors, rounded(r.throughputPerSecond))
+      (v.sent, v.acked, v.unacked, v.lost, v.duplicated, v.reordered)
+    (outputs_lost, outputs_doubled, resets, errors) = (v.outputsLost, v.outputsDoubled, v.resets, v.errors)
+    (disconnects, throughput_per_s) = (r.disconnects, rounded(r.throughputPerSecond))
     latency_ms = Latency(
       mean: r.latency.mean, p50: r.latency.p50, p99: r.latency.p99, p999: r.latency.p999, max: r.latency.max)
     pause_ms = Pause(r.pause)
     faults = r.faults.map {
       Fault(kind: $0.kind.rawValue, at_s: rounded($0.atSeconds), affected: $0.affected, pause_ms: Pause($0.pause))
     }
-    (changed, untold) = (r.changed, r.untold)
+    (changed, untold) = (v.changed, v.untold)
     releases = r.releases.map { Release($0) }
-    notes = r.notes
+    notes = v.notes
   }
 }
 

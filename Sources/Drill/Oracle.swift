@@ -394,4 +394,10 @@ package struct OracleVerdict: Sendable, Equatable {
   package var errors = 0
   /// The first findings in words.
   package var notes: [String] = []
+
+  /// Nothing that was acknowledged or shown is missing, doubled or out of order, and nothing is open.
+  package var isClean: Bool {
+    unacked == 0 && lost == 0 && duplicated == 0 && reordered == 0 && outputsLost == 0 && outputsDoubled == 0
+      && untold == 0
+  }
 }

@@ -32,10 +32,12 @@ extension DrillReport {
   }
 
   private var countsTable: String {
+    let v = verdict
     let rows: [(String, Int)] = [
-      ("sent", sent), ("acked", acked), ("unacked", unacked), ("lost", lost), ("duplicated", duplicated),
-      ("reordered", reordered), ("outputs lost", outputsLost), ("outputs doubled", outputsDoubled), ("resets", resets),
-      ("disconnects", disconnects), ("changed", changed), ("untold", untold), ("errors", errors),
+      ("sent", v.sent), ("acked", v.acked), ("unacked", v.unacked), ("lost", v.lost), ("duplicated", v.duplicated),
+      ("reordered", v.reordered), ("outputs lost", v.outputsLost), ("outputs doubled", v.outputsDoubled),
+      ("resets", v.resets), ("disconnects", disconnects), ("changed", v.changed), ("untold", v.untold),
+      ("errors", v.errors),
     ]
     return "<table>" + rows.map { "<tr><td>\($0.0)</td><td>\($0.1)</td></tr>" }.joined()
       + "<tr><td>acknowledged a second</td><td>\(fixed(throughputPerSecond, 0))</td></tr></table>"
@@ -66,7 +68,8 @@ extension DrillReport {
   }
 
   private var notesSection: String {
-    notes.isEmpty ? "" : "<h2>Findings</h2><ul>" + notes.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
+    let items = verdict.notes.map { "<li>\(escaped($0))</li>" }
+    return items.isEmpty ? "" : "<h2>Findings</h2><ul>" + items.joined() + "</ul>"
   }
 
   /// Lines over the drill's time, all on one scale, with a mark for each fault.

@@ -2,13 +2,15 @@
 
 extension DrillReport {
   package var text: String {
+    let v = verdict
     var lines = [
       "\(players) players in \(rooms) rooms, \(fixed(rate, 1)) adds a second each, \(seconds) s, durability \(durability)",
       "",
-      row("sent", "\(sent)"), row("acked", "\(acked)"), row("unacked", "\(unacked)"), row("lost", "\(lost)"),
-      row("duplicated", "\(duplicated)"), row("reordered", "\(reordered)"), row("outputs lost", "\(outputsLost)"),
-      row("outputs doubled", "\(outputsDoubled)"), row("resets", "\(resets)"), row("disconnects", "\(disconnects)"),
-      row("changed, untold", "\(changed), \(untold)"), row("errors", "\(errors)"),
+      row("sent", "\(v.sent)"), row("acked", "\(v.acked)"), row("unacked", "\(v.unacked)"), row("lost", "\(v.lost)"),
+      row("duplicated", "\(v.duplicated)"), row("reordered", "\(v.reordered)"),
+      row("outputs lost", "\(v.outputsLost)"), row("outputs doubled", "\(v.outputsDoubled)"),
+      row("resets", "\(v.resets)"), row("disconnects", "\(disconnects)"),
+      row("changed, untold", "\(v.changed), \(v.untold)"), row("errors", "\(v.errors)"),
       row("throughput", "\(fixed(throughputPerSecond, 0)) adds/s"),
       row(
         "latency",
@@ -25,9 +27,7 @@ extension DrillReport {
       lines.append(row(release.version, text(of: release)))
       lines += release.rehearsal.map { row("", $0) }
     }
-    if !notes.isEmpty {
-      lines += ["", "Findings:"] + notes.map { "  \($0)" }
-    }
+    if !v.notes.isEmpty { lines += ["", "Findings:"] + v.notes.map { "  \($0)" } }
     lines += ["", isClean ? "clean: nothing lost, doubled, out of order or open" : "NOT CLEAN"]
     return lines.joined(separator: "\n") + "\n"
   }

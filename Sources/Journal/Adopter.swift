@@ -172,7 +172,7 @@ struct Adopter<FS: FileSystem> {
       return (last, try fileSystem.open(directory + "/" + SegmentHeader.fileName(last), .readWrite))
     }
     let name = SegmentHeader.fileName(last + 1)
-    return (last + 1, try fileSystem.createZeroFilled(name, in: directory, count: capacity))
+    return (last + 1, try fileSystem.createZeroFilled(name, in: directory, count: capacity, atOnce: true))
   }
 
   /// Makes it durable where it must be, and clears away what is void.

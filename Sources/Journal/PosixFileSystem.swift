@@ -63,6 +63,16 @@ package struct PosixFileSystem: FileSystem {
     try write(file, bytes, at: offset)
   }
 
+  package func reserve(_ file: File, count: Int) throws(FileError) -> Bool {
+    var status = oneup_reserve(file.descriptor, count)
+    while status == EINTR { status = oneup_reserve(file.descriptor, count) }
+    switch status {
+    case 0: return true
+    case EOPNOTSUPP, ENOSYS: return false
+    default: throw FileError(.write, file.path, code: status)
+    }
+  }
+
   package func sync(_ file: File) throws(FileError) {
     guard fdatasync(file.descriptor) == 0 else { throw FileError(.sync, file.path, code: errno) }
   }

@@ -3,7 +3,6 @@ internal import CWasmtime
 internal import Core
 
 private typealias Host = UnsafeMutablePointer<HostState>
-private typealias Values = UnsafeMutablePointer<wasmtime_val_raw>
 
 private func host(_ environment: UnsafeMutableRawPointer?) -> Host {
   environment!.assumingMemoryBound(to: HostState.self)

@@ -4,7 +4,7 @@ package import Core
 package enum SandboxLimits {
   /// What a room gets when nothing else is said; recorded with it.
   package static let room = RoomLimits(
-    fuel: 50_000_000, memoryBytes: 16 * 1_048_576, stackBytes: 262_144,
+    fuel: 30_000_000, memoryBytes: 16 * 1_048_576, stackBytes: 262_144,
     outputBytes: UInt32(Limits.outputBytesPerEventMax))
   /// The most memory a module's settings may ask for.
   package static let roomMemoryBytesMax: UInt32 = 64 * 1_048_576

@@ -17,8 +17,6 @@ extension World {
   /// At `disk` nothing acknowledged may ever be lost; at `process` only by a power loss or a failing disk.
   var lossIsForbidden: Bool { options.durability == .disk || !lossMayHappen }
 
-  package var aliveWorkers: [UInt32] { supervisor.processes.filter(\.isAlive).map(\.instance) }
-
   package func killOwner(of shard: Int, at point: TurnPoint? = nil) {
     guard let process = supervisor.owner(of: shard) else { return }
     if let point {

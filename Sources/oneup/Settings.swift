@@ -25,21 +25,20 @@ struct Settings: Sendable {
   /// `commandLine`: by setting's name. `file`: a YAML file, which must exist.
   init(commandLine: [String: String], file: String?) throws {
     let reader = try Given(commandLine, file)
-    data = try Self.value(.data, reader) ?? "data"
+    data = try Self.text(.data, reader)
     listen = try Self.address(.listen, reader)
     http = try Self.address(.http, reader)
     let cores = ProcessInfo.processInfo.activeProcessorCount
-    let workers = try Self.integer(.workers, reader) ?? 2
-    self.workers = workers
+    workers = try Self.number(.workers, reader)
     loops = try Self.integer(.loops, reader) ?? min(32, max(1, cores - workers))
-    durability = try Self.value(.durability, reader) == "disk" ? .disk : .process
+    durability = try Self.text(.durability, reader) == "disk" ? .disk : .process
     shards = try Self.integer(.shards, reader)
     modules = try Self.modules(try Self.value(.modules, reader))
     web = try Self.web(try Self.value(.web, reader))
-    isDevelopment = try Self.value(.development, reader) == "true"
-    hangMilliseconds = try Self.integer(.hang, reader) ?? 3_000
-    graceMilliseconds = try Self.integer(.grace, reader) ?? 5_000
-    restartIntensity = try Self.integer(.intensity, reader) ?? 5
+    isDevelopment = try Self.text(.development, reader) == "true"
+    hangMilliseconds = try Self.number(.hang, reader)
+    graceMilliseconds = try Self.number(.grace, reader)
+    restartIntensity = try Self.number(.intensity, reader)
     releases = try ReleaseValues { try Self.value($0, reader) }
     switch (try Self.value(.tlsCertificate, reader), try Self.value(.tlsKey, reader)) {
     case (let certificate?, let key?): tls = (certificate, key)
@@ -123,10 +122,17 @@ struct Settings: Sendable {
   private static func integer(_ setting: Setting, _ reader: Given) throws -> Int? {
     try value(setting, reader).flatMap { Int($0) }
   }
+  // Of settings that have a default.
+  private static func text(_ setting: Setting, _ reader: Given) throws -> String {
+    guard let text = try value(setting, reader) else { preconditionFailure("\(setting.name) has a default") }
+    return text
+  }
+  private static func number(_ setting: Setting, _ reader: Given) throws -> Int {
+    guard let number = Int(try text(setting, reader)) else { preconditionFailure("a number was checked") }
+    return number
+  }
   private static func address(_ setting: Setting, _ reader: Given) throws -> Endpoint {
-    guard let text = try value(setting, reader), let endpoint = Endpoint(text) else {
-      preconditionFailure("an address has a default and was checked")
-    }
+    guard let endpoint = Endpoint(try text(setting, reader)) else { preconditionFailure("an address was checked") }
     return endpoint
   }
 

@@ -148,6 +148,37 @@ class ArenaTest(BrowserTest):
         page = self.play(name, room="tabs")
         self.assertEqual(page.evaluate("arena.room.state.ships.get(arena.room.slot).name"), "🚀" * 16)
 
+    def test_fifty_tabs_of_one_visitor(self):
+        """A browser gives them six connections to the server together; a stream that stays open would take one for each tab."""
+        first = self.open("/play/arena/arena.css")  # fifty pictures of the game would only try the machine
+        tabs = [first] + [first.context.new_page() for _ in range(49)]
+        for number, tab in enumerate(tabs):
+            if tab is not first:
+                tab.goto(first.url)
+            tab.evaluate("""async (name) => {
+              const { connect } = await import("/oneup.js");
+              globalThis.oneup = await connect({ name });
+              globalThis.room = await oneup.join("arena/fifty");
+            }""", f"Tab {number}")
+        self.assertEqual(len({tab.evaluate("room.slot") for tab in tabs}), 50)
+        people = "[...room.state.ships.values()].filter((ship) => !ship.bot).length"
+        self.until(first, "everybody sees everybody", f"{people} === 50")
+        for tab in tabs[1:]:
+            tab.evaluate("room.leave()")
+        self.until(first, "the others are gone", f"{people} === 1")
+
+    def test_what_is_missing_is_red(self):
+        page = self.play(room="red")
+        self.collect(page, 1)
+        self.counts_agree(page)
+        count = "((id) => [document.getElementById(id).textContent, document.getElementById(id).className].join())"
+        # The page counts one more than the server has, and then one less.
+        page.evaluate("arena.collected += 1")
+        self.until(page, "one is lost", f"{count}('lost') === '1,wrong' && {count}('doubled') === '0,'")
+        page.evaluate("arena.collected -= 2")
+        self.until(page, "one is doubled", f"{count}('lost') === '0,' && {count}('doubled') === '1,wrong'")
+        self.shot(page, "red")
+
     def test_phone(self):
         page = self.play("世界の果てまで飛んでいく船", room="phone", viewport={"width": 390, "height": 844}, has_touch=True,
                          is_mobile=True, device_scale_factor=2)

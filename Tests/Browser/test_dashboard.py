@@ -170,6 +170,33 @@ class DashboardTest(BrowserTest):
         self.until(page, "the return", "!document.getElementById('sentence-text').textContent.startsWith('No connection')", 30)
         self.whole(page)
 
+    def test_a_clock_that_is_wrong_changes_nothing(self):
+        self.server.fault("gateway-kill")
+        for wrong in (-65, 65):
+            page = self.open("/v1/client")
+            page.add_init_script(f"const right = Date.now; Date.now = () => right() + {wrong * 60_000};")
+            page.goto(self.server.http + "/dashboard")
+            self.until(page, "the repair of a moment ago", """(() => {
+              const [, seconds] = /repairs?, last .+ (\\d+) s ago/.exec(document.querySelector("[data-number=worst] p")?.textContent) ?? [];
+              return seconds !== undefined && Number(seconds) < 60;
+            })()""")
+            self.until(page, "the sentence", "/took its place|took over|A bug cost/.test(document.getElementById('sentence-text').textContent)")
+
+    def test_tabs_behind_leave_the_connections_to_the_one_in_front(self):
+        """A browser gives all tabs of one visitor six connections to the server together."""
+        look = "(isBehind) => { globalThis.isBehind = isBehind; document.dispatchEvent(new Event('visibilitychange')); }"
+        context = self.browser.new_context()
+        self.addCleanup(context.close)
+        context.add_init_script("Object.defineProperty(document, 'hidden', { get: () => globalThis.isBehind === true });")
+        tabs = [context.new_page() for _ in range(8)]
+        for tab in tabs:
+            tab.goto(self.server.http + "/dashboard")
+            self.until(tab, "the processes", "document.querySelectorAll('#processes tr').length >= 6")
+            tab.evaluate(look, True)
+            self.until(tab, "it is not looked at", "document.title === 'OneUp'")
+        tabs[0].evaluate(look, False)
+        self.until(tabs[0], "it goes on", "document.title.includes('playing')")
+
     def test_a_phone_holds_all_of_it_by_day_and_by_night(self):
         self.rooms("a room with quite a long name of its own", "b")
         for scheme in ("light", "dark"):

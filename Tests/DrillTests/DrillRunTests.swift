@@ -20,18 +20,18 @@ import Testing
   @Test func aGoodServerIsClean() async throws {
     let report = try await drill(.none)
     #expect(report.isClean, "\(report.text)")
-    #expect(report.sent == 120 && report.acked == 120)
-    #expect(report.errors == 0 && report.disconnects == 0 && report.resets == 0, "\(report.text)")
+    #expect(report.verdict.sent == 120 && report.verdict.acked == 120)
+    #expect(report.verdict.errors == 0 && report.disconnects == 0 && report.verdict.resets == 0, "\(report.text)")
     #expect(report.latency.max > 0)
   }
 
   @Test func lostConnectionsAreRepairedAndCounted() async throws {
     let report = try await drill(.none, seconds: 7, faults: [FaultPlan(kind: .gatewayKill, periodMilliseconds: 1_000)])
-    #expect(report.isClean && report.errors == 0, "\(report.text)")
+    #expect(report.isClean && report.verdict.errors == 0, "\(report.text)")
     // Two faults, six players and two probes.
     #expect(report.disconnects == 16)
     #expect(report.faults.map(\.affected) == [6, 6])
-    #expect(report.sent > 6 * 20 * 7, "probes add more")
+    #expect(report.verdict.sent > 6 * 20 * 7, "probes add more")
   }
 
   @Test func aGoodBuildStaysAndABadOneGoes() async throws {
@@ -66,22 +66,22 @@ import Testing
     let report = try await drill(
       .keepsABadBuild, seconds: 6, faults: [FaultPlan(kind: .badRelease, periodMilliseconds: 300)])
     #expect(!report.isClean && report.releases.map(\.ended) == ["done"], "\(report.text)")
-    #expect(report.lost == 0)
+    #expect(report.verdict.lost == 0)
   }
 
   @Test func aWithheldOutputIsFound() async throws {
     let report = try await drill(.withholdsAnOutput)
-    #expect(report.outputsLost == 2, "\(report.text)")
-    #expect(report.lost == 0 && report.duplicated == 0)
+    #expect(report.verdict.outputsLost == 2, "\(report.text)")
+    #expect(report.verdict.lost == 0 && report.verdict.duplicated == 0)
   }
 
   @Test func aForgottenAddIsFound() async throws {
     let report = try await drill(.forgets)
-    #expect(report.lost == 2 && report.unacked == 0, "\(report.text)")
+    #expect(report.verdict.lost == 2 && report.verdict.unacked == 0, "\(report.text)")
   }
 
   @Test func anAddAppliedTwiceIsFound() async throws {
     let report = try await drill(.appliesTwice)
-    #expect(report.duplicated == 2 && report.lost == 0, "\(report.text)")
+    #expect(report.verdict.duplicated == 2 && report.verdict.lost == 0, "\(report.text)")
   }
 }

@@ -7,14 +7,14 @@ import Testing
   static func example() -> DrillReport {
     var report = DrillReport()
     (report.players, report.rooms, report.rate, report.seconds) = (10, 2, 5, 12)
-    (report.sent, report.acked, report.durability) = (600, 600, "disk")
+    (report.verdict.sent, report.verdict.acked, report.durability) = (600, 600, "disk")
     report.latency = Spread(microseconds: [1_000, 2_000, 3_000])
     report.faults = [
       .init(kind: .workerKill, atSeconds: 5, affected: 5, pause: Spread(microseconds: [20_000, 30_000]))
     ]
     report.pause = report.faults[0].pause
     report.moments = Array(repeating: DrillReport.Moment(), count: 60)
-    report.notes = ["a < b & c"]
+    report.verdict.notes = ["a < b & c"]
     report.releases = [
       .init(
         version: "hotfix-1.0.0-v2", atSeconds: 5, ended: "rolledBack", why: "it traps", rooms: 2, roomsReached: 2,
@@ -64,12 +64,12 @@ import Testing
 
   @Test(
     arguments: [
-      \DrillReport.unacked, \.lost, \.duplicated, \.reordered, \.outputsLost, \.outputsDoubled, \.untold,
-    ] as [any WritableKeyPath<DrillReport, Int> & Sendable])
-  func eachViolationMakesItUnclean(_ field: any WritableKeyPath<DrillReport, Int> & Sendable) {
+      \OracleVerdict.unacked, \.lost, \.duplicated, \.reordered, \.outputsLost, \.outputsDoubled, \.untold,
+    ] as [any WritableKeyPath<OracleVerdict, Int> & Sendable])
+  func eachViolationMakesItUnclean(_ field: any WritableKeyPath<OracleVerdict, Int> & Sendable) {
     var report = Self.example()
     #expect(report.isClean)
-    report[keyPath: field] = 1
+    report.verdict[keyPath: field] = 1
     #expect(!report.isClean && report.text.hasSuffix("NOT CLEAN\n"))
   }
 

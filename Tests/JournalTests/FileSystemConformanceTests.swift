@@ -45,7 +45,13 @@ import Testing
     let filled = try fs.createZeroFilled("zeros", in: home, count: 3_000_000)
     #expect(try fs.size(filled) == 3_000_000)
     #expect(try fs.readBytes(filled, at: 2_999_000, count: 4000) == [UInt8](repeating: 0, count: 1000))
-    #expect(try fs.list(home) == ["counter", "zeros"])
+    let reserved = try fs.createZeroFilled("reserved", in: home, count: 3_000_000, atOnce: true)
+    #expect(try fs.size(reserved) == 3_000_000)
+    try fs.fillBytes(reserved, [5, 6], at: 2_000_001)
+    try fs.sync(reserved)
+    #expect(try fs.readBytes(reserved, at: 2_000_000, count: 4) == [0, 5, 6, 0])
+    #expect(try fs.readBytes(reserved, at: 2_999_999, count: 9) == [0])
+    #expect(try fs.list(home) == ["counter", "reserved", "zeros"])
     #expect(throws: FileError(.open, root + "/none/x", code: 2)) { _ = try fs.open(root + "/none/x", .create) }
     // The lock.
     do {

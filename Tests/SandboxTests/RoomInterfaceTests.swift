@@ -38,7 +38,7 @@ import Testing
 
   @Test("The document names the numbers that hold") func numbers() {
     #expect(
-      document.contains("| fuel (about one an instruction) | 50,000,000 |") && SandboxLimits.room.fuel == 50_000_000)
+      document.contains("| fuel (about one an instruction) | 30,000,000 |") && SandboxLimits.room.fuel == 30_000_000)
     #expect(document.contains("| memory of the room | 16 MiB |") && SandboxLimits.room.memoryBytes == 16 << 20)
     #expect(document.contains("| stack of calls | 256 KiB |") && SandboxLimits.room.stackBytes == 256 << 10)
     #expect(document.contains("| 256 KiB | fault \"output\" |") && SandboxLimits.room.outputBytes == 256 << 10)

@@ -42,14 +42,29 @@ export async function post(path, body) {
   return text ? JSON.parse(text) : {};
 }
 
+/** When somebody looks at the page. */
+const seen = () => new Promise((go) => {
+  const look = () => {
+    if (document.hidden) return;
+    document.removeEventListener("visibilitychange", look);
+    go();
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+});
+
 /**
- * The live stream, for as long as the page is open: `hear(event, data)` for each message, `state("live" | "lost", why)`
- * when the connection comes and goes. `fetch` instead of EventSource, which cannot send a token.
+ * The live stream, for as long as somebody looks: `hear(event, data)` for each message, `state("live" | "lost" | "away", why)`
+ * when the connection comes and goes. `fetch` instead of EventSource, which cannot send a token. A tab behind others has no
+ * stream: the browser gives them all six connections to this server together.
  */
 export async function watch(hear, state) {
   let pause = 250;
   for (;;) {
+    await seen();
     const stop = new AbortController();
+    const leave = () => { if (document.hidden) stop.abort(); };
+    document.addEventListener("visibilitychange", leave);
     // The server says something every second.
     let alarm = setTimeout(() => stop.abort(), 5000);
     try {
@@ -73,10 +88,13 @@ export async function watch(hear, state) {
       }
       state("lost", "the server closed the stream");
     } catch (error) {
-      state("lost", error instanceof Refused ? error.message : "no answer", error.status);
+      if (document.hidden) state("away");
+      else state("lost", error instanceof Refused ? error.message : "no answer", error.status);
     }
+    document.removeEventListener("visibilitychange", leave);
     clearTimeout(alarm);
     stop.abort(); // when `hear` threw, the stream still runs
+    if (document.hidden) continue;
     await new Promise((go) => setTimeout(go, pause * (0.5 + Math.random() / 2)));
     pause = Math.min(4000, pause * 2);
   }

@@ -1,5 +1,6 @@
 // The dashboard: wires the server's stream to the parts of the page.
 import { get, watch } from "./api.js";
+import { serverTime } from "./format.js";
 import * as numbers from "./numbers.js";
 import * as processes from "./processes.js";
 import * as rooms from "./rooms.js";
@@ -42,6 +43,7 @@ function hear(event, data) {
 }
 
 function vitals(data) {
+  serverTime(data.at);
   state.vitals = data;
   const last = state.history[state.history.length - 1];
   if (last && data.at - last.at >= STEP) {
@@ -93,7 +95,9 @@ function served() {
 }
 
 watch(hear, (word, why, status) => {
-  if (word === "live") {
+  if (word === "away") {
+    document.title = "OneUp";
+  } else if (word === "live") {
     state.lost = null;
     start();
     releases.look();

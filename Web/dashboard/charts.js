@@ -1,5 +1,5 @@
 // The last hour in four small pictures with one axis of time; each fault is a mark in all of them.
-import { h, say, count, duration, round, bytes, clock, colour, paint } from "./format.js";
+import { h, say, count, duration, round, bytes, clock, now, colour, paint } from "./format.js";
 
 const HOUR = 3600000;
 const HEIGHT = 118;
@@ -44,7 +44,7 @@ function look(part) {
 }
 
 const span = () => {
-  const end = history.length ? history[history.length - 1].at : Date.now();
+  const end = history.length ? history[history.length - 1].at : now();
   // A server that is young is not shown as an hour of nothing.
   const begin = Math.max(end - HOUR, Math.min(history[0]?.at ?? end, end - 5 * 60000));
   return [begin, end];

@@ -1,5 +1,5 @@
 // What happened: deaths and who took over after how long, quarantines with their backtraces, freezes, full disks.
-import { h, clock, duration, plural } from "./format.js";
+import { h, clock, duration, now, plural } from "./format.js";
 import { get } from "./api.js";
 import { called } from "./rooms.js";
 
@@ -12,7 +12,7 @@ export function begin(element, checkbox) {
 }
 
 export const newest = (kind, withinMs) => {
-  const since = Date.now() - withinMs;
+  const since = now() - withinMs;
   return entries.find((e) => e.kind === kind && e.at >= since);
 };
 export const marks = () => entries.filter((e) => e.mood === "bad" || e.mood === "warn");

@@ -29,8 +29,14 @@ export function clock(ms) {
   return `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
 }
 
+let ahead = 0;
+/** The server says what time it is: this computer's clock may be wrong by hours. */
+export function serverTime(ms) { ahead = Date.now() - ms; }
+/** Milliseconds since 1970 at the server, whose times are compared with nothing else. */
+export const now = () => Date.now() - ahead;
+
 export function ago(ms) {
-  const s = Math.max(0, Math.round((Date.now() - ms) / 1000));
+  const s = Math.max(0, Math.round((now() - ms) / 1000));
   if (s < 2) return "just now";
   if (s < 90) return `${s} s ago`;
   if (s < 5400) return `${Math.round(s / 60)} min ago`;

@@ -1,5 +1,5 @@
 // The five numbers, each with the shape of its last hour or a word about it.
-import { h, say, count, time, duration, ago, colour, paint } from "./format.js";
+import { h, say, count, time, duration, ago, now, colour, paint } from "./format.js";
 
 const cells = {};
 
@@ -31,7 +31,7 @@ export function show(vitals) {
 }
 
 export function explain(recoveries) {
-  const hour = Date.now() - 3600000;
+  const hour = now() - 3600000;
   const pauses = recoveries.filter((r) => r.atMicroseconds / 1000 > hour && (r.shards.length || r.role === "gateway"));
   const last = pauses[pauses.length - 1];
   say(cells.worst.below, last

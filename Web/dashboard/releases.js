@@ -1,6 +1,6 @@
 // Releases: of each module which version runs where, the rollout on its way with its evidence, and what an operator can say
 // to it in one click; versions with their counts, history, and the audit log.
-import { h, say, count, duration, bytes, ago, clock, plural } from "./format.js";
+import { h, say, count, duration, bytes, ago, clock, now, plural } from "./format.js";
 import { get, post, access } from "./api.js";
 
 const GATES = [["verify", "Verified"], ["rehearse", "Rehearsed"], ["canary", "Canary"], ["permanent", "Permanent"]];
@@ -32,7 +32,7 @@ export function hear(rollout) {
 export const running = () => modules.map((module) => module.rollout).filter((rollout) => rollout && ["running", "paused"].includes(rollout.state));
 /** The newest that went back, by when. */
 export const wentBack = (withinMs) => [...histories.values()].flat()
-  .filter((one) => one.state === "rolledBack" && Date.now() - one.since < withinMs).sort((a, b) => b.since - a.since)[0] ?? null;
+  .filter((one) => one.state === "rolledBack" && now() - one.since < withinMs).sort((a, b) => b.since - a.since)[0] ?? null;
 /** A build that was taken back and that rooms still run, though no rollout brings them away; null: there is none. */
 export const bannedAtWork = () => modules.filter((module) => !module.rollout || !["running", "paused", "rolledBack"].includes(module.rollout.state))
   .flatMap((module) => module.versions.filter((one) => one.state === "banned").map((one) => ({

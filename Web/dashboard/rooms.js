@@ -153,8 +153,9 @@ function text(c, room, x, y, w, inks) {
   c.font = `600 12.5px ${inks.sans}`;
   const fit = (t, width) => {
     if (c.measureText(t).width <= width) return t;
-    while (t && c.measureText(t + "…").width > width) t = t.slice(0, -1);
-    return t + "…";
+    const characters = [...t];
+    while (characters.length && c.measureText(characters.join("") + "…").width > width) characters.pop();
+    return characters.join("") + "…";
   };
   c.fillText(fit(room.label || room.key || idOf(room), w - 22), x + 12, y + 17);
   c.fillStyle = inks.soft;

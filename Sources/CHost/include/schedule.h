@@ -5,6 +5,10 @@
 /// to whoever has become ready meanwhile. A kernel that cannot have slices of its own for a thread ignores them.
 void oneup_step_aside(int nice, uint64_t slice_nanoseconds);
 
+/// The calling thread no longer interrupts whoever runs when it wakes up (SCHED_BATCH): it comes when that one rests or
+/// has used its slice. Its share of the processor stays the same.
+void oneup_wake_politely(void);
+
 /// The calling thread, and those that it starts, run when nobody else wants the processor, and read and write when nobody
 /// else wants the disk.
 void oneup_run_last(void);

@@ -11,5 +11,8 @@ void oneup_unmap_window(void *window, size_t count);
 /// alone; any other goes where it went before.
 int oneup_store_upwards(void *to, const void *from, size_t count);
 
+/// The first `count` bytes of the file have their place and read as zero. 0, or an error number (EINTR, EOPNOTSUPP, ENOSPC …).
+int oneup_reserve(int fd, size_t count);
+
 /// Lets the disk begin with what was written to a part of a file; waits for nothing, promises nothing.
 void oneup_begin_sync(int fd, size_t offset, size_t count);

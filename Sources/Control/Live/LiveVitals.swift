@@ -1,7 +1,7 @@
 // The whole server in one look, as the dashboard and `oneup top` get it once a second.
 
-package struct LiveVitals: Encodable, Sendable {
-  package struct Process: Encodable, Sendable {
+package struct LiveVitals: Codable, Sendable {
+  package struct Process: Codable, Sendable {
     package var role: String
     package var instance: Int
     package var pid: Int32

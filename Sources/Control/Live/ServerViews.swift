@@ -1,14 +1,15 @@
-// The supervisor's views, as far as control itself reads them.
+// The supervisor's views, as control and the operator's commands read them.
 
+/// `/v1/processes`.
 package struct ProcessesView: Decodable, Sendable {
-  struct Process: Decodable, Sendable {
-    var role: String
-    var instance: Int
-    var pid: Int32
-    var state: String
-    var shards: [Int]
-    var upMilliseconds: Int64
-    var silentMilliseconds: Int64
+  package struct Process: Decodable, Sendable {
+    package var role: String
+    package var instance: Int
+    package var pid: Int32
+    package var state: String
+    package var shards: [Int]
+    package var upMilliseconds: Int64
+    package var silentMilliseconds: Int64
     var vitals: Counts
   }
   /// What the process counts; the members depend on its role.
@@ -25,30 +26,32 @@ package struct ProcessesView: Decodable, Sendable {
     var events: Int64?
     var turnMax: Int64?
   }
-  var served: Bool
-  var processes: [Process]
+  package var served: Bool
+  package var processes: [Process]
 }
 
-struct HappenedView: Codable, Sendable {
-  var number: Int64
-  var atMicroseconds: Int64
-  var role: String
-  var instance: Int
-  var kind: String
-  var text: String
+/// One of `/v1/events`.
+package struct HappenedView: Codable, Sendable {
+  package var number: Int64
+  package var atMicroseconds: Int64
+  package var role: String
+  package var instance: Int
+  package var kind: String
+  package var text: String
 }
 
+/// One of `/v1/recoveries`.
 package struct RecoveryView: Codable, Sendable {
-  var number: Int64
-  var role: String
-  var instance: Int
-  var replacement: Int
-  var cause: String
-  var shards: [Int]
-  var atMicroseconds: Int64
-  var tookMicroseconds: Int64
-  var rooms: Int64
-  var events: Int64
+  package var number: Int64
+  package var role: String
+  package var instance: Int
+  package var replacement: Int
+  package var cause: String
+  package var shards: [Int]
+  package var atMicroseconds: Int64
+  package var tookMicroseconds: Int64
+  package var rooms: Int64
+  package var events: Int64
 
   /// Whether players waited for it.
   var isPause: Bool { !shards.isEmpty || role == "gateway" }

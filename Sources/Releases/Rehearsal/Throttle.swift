@@ -28,6 +28,16 @@ package final class Throttle {
     let now = Self.microseconds(CLOCK_MONOTONIC)
     return now + Int64(Double(max(0, min(end, endsAt) - now)) * part)
   }
+  /// To be called after each piece of a work that may have such a part of the time that is left: pauses, and says whether
+  /// it may go on. Its argument is the part of the work that the pieces until then belong to.
+  package func allowance(of part: Double) -> (Double) -> Bool {
+    let now = Self.microseconds(CLOCK_MONOTONIC)
+    let whole = Double(max(0, endsAt - now)) * part
+    return { share in
+      self.breathe()
+      return !self.isPast(now + Int64(whole * share))
+    }
+  }
   func isPast(_ time: Int64) -> Bool { Self.microseconds(CLOCK_MONOTONIC) >= time }
   package var seconds: Double { Double(Self.microseconds(CLOCK_MONOTONIC) - began) / 1_000_000 }
   /// Processor time that was used, by all threads.
@@ -64,7 +74,7 @@ package final class Throttle {
     defer { fclose(file) }
     var line = [CChar](repeating: 0, count: 256)
     while fgets(&line, 256, file) != nil {
-      let words = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+      let words = String(decoding: line.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
         .split(whereSeparator: \.isWhitespace)
       guard words.count >= 2, words[0] == "VmData:", let now = UInt64(words[1]) else { continue }
       let most = rlim_t((now << 10) + moreBytes)

@@ -10,9 +10,9 @@ struct TwinReplay {
     var life: Int
     var event: EventSeq
   }
-  private let world: World
+  let world: World
   private let shard: Int
-  private let engine: ScriptedEngine
+  let engine: ScriptedEngine
   /// The record is damaged: a room that lacks an event is known up to there.
   var mayMissEvents = false
   private var twins: [RoomID: RoomTwin] = [:]
@@ -217,7 +217,7 @@ struct TwinReplay {
     default: break
     }
   }
-  private func dropTimer(_ version: inout RoomTwin.Version, _ event: RoomEvent, _ time: Int64) {
+  func dropTimer(_ version: inout RoomTwin.Version, _ event: RoomEvent, _ time: Int64) {
     switch event {
     case .wake: if let first = version.timers.first, first.due <= time { version.timers.removeFirst() }
     case .timer(let id, _): version.timers.removeAll { $0.id == id }
@@ -234,7 +234,7 @@ struct TwinReplay {
     version.keepRequests(engine.effects, EventSeq(twin.eventSeq.rawValue + 1), twin.time)
     twin.silent!.version = version
   }
-  private func keepTimer(_ version: inout RoomTwin.Version, _ command: RoomEffects.Command, _ time: Int64) {
+  func keepTimer(_ version: inout RoomTwin.Version, _ command: RoomEffects.Command, _ time: Int64) {
     switch command {
     case .after(let id, let milliseconds, let range):
       let due = time + Int64(milliseconds) * 1_000
@@ -244,7 +244,7 @@ struct TwinReplay {
     default: break
     }
   }
-  private func goBack(_ twin: inout RoomTwin) {
+  func goBack(_ twin: inout RoomTwin) {
     guard let silent = twin.silent else { return }
     twin.version = silent.version
     twin.strangers = silent.lacks.filter { twin.members[$0] != nil }
@@ -324,116 +324,6 @@ struct TwinReplay {
       slot
     default: nil
     }
-  }
-
-  private mutating func settle(_ twin: inout RoomTwin, _ event: RoomEvent, _ outcome: Outcome, isBack: Bool) {
-    let isApplied = outcome.isApplied
-    if isApplied {
-      twin.version.random = engine.context.random
-      twin.version.nextTimer = engine.context.nextTimer
-      twin.version.nextRequest = engine.context.nextRequest
-    }
-    switch event {
-    case .created: if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .joined(let j):
-      guard isApplied else { return }
-      twin.members[j.slot.rawValue] = .init(membership: j.membership, generation: j.generation)
-      carry(&twin, nil, InputSeq(0))
-    case .attached(let slot, let generation):
-      twin.members[slot.rawValue]?.generation = generation
-      twin.members[slot.rawValue]?.isSuspended = false
-      if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .input(let slot, let number, _, _):
-      if number.rawValue > 0 { twin.members[slot.rawValue]?.lastSeq = number }
-      if isApplied {
-        carry(&twin, isBack ? nil : slot, number)
-      } else if isBack {
-        break
-      } else if case .undone = outcome {
-        say(&twin, slot, [], (number, 2, []))
-      } else {
-        say(&twin, slot, [], (number, 1, []))
-      }
-    case .rejected(let slot, let number, _):
-      twin.members[slot.rawValue]?.lastSeq = number
-      say(&twin, slot, [], (number, 3, []))
-    case .leave(let slot, let number):
-      twin.members[slot.rawValue]?.lastSeq = number
-      if isApplied { carry(&twin, nil, InputSeq(0)) }
-      twin.members[slot.rawValue] = nil
-      twin.strangers.remove(slot.rawValue)
-    case .removed(let slot, _):
-      if isApplied { carry(&twin, nil, InputSeq(0)) }
-      twin.members[slot.rawValue] = nil
-      twin.strangers.remove(slot.rawValue)
-    case .suspended(let slot):
-      twin.members[slot.rawValue]?.isSuspended = true
-      if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .tick(let number, _):
-      twin.tick = number
-      if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .timer, .wake, .answered:
-      dropTimer(&twin.version, event, twin.time)
-      if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .frozen: twin.isFrozen = true
-    case .signal(let key, _):
-      twin.remember(String(decoding: key, as: UTF8.self))
-      if isApplied { carry(&twin, nil, InputSeq(0)) }
-    case .ended:
-      twin.hasEnded = true
-      twin.members = [:]
-      twin.version.timers = []
-      twin.version.requests = []
-      twin.strangers = []
-      twin.silent = nil
-    case .locked(let isLocked): twin.isLocked = isLocked
-    case .upgraded(let upgrade):
-      let old = twin.version
-      twin.version.module = upgrade.module
-      twin.version.limits = upgrade.limits
-      twin.ownTimeline += 1
-      twin.isFrozen = false
-      guard let state = try? ScriptedRoom(upgrade.image), state == old.state else {
-        return world.fail("I-2", "an upgrade's image is not the room's state")
-      }
-      if upgrade.probationEvents > 0 || upgrade.probationSeconds > 0 { twin.silent = .init(version: old) }
-    case .back: goBack(&twin)
-    case .twinEnded: twin.silent = nil
-    case .dropped: preconditionFailure("answered above")
-    }
-  }
-
-  private mutating func carry(_ twin: inout RoomTwin, _ sender: Slot?, _ number: InputSeq) {
-    let effects = engine.effects
-    for command in effects.commands {
-      switch command {
-      case .send(let target, let isReliable, let range):
-        guard isReliable else { continue }
-        let all = twin.members.keys.filter { slot in
-          switch target {
-          case .all: true
-          case .only(let one): one.rawValue == slot
-          case .except(let one): one.rawValue != slot
-          case .some: preconditionFailure("scripted rooms do not send to some")
-          }
-        }
-        guard !all.isEmpty else { continue }
-        twin.outSeq = OutSeq(twin.outSeq.rawValue + 1)
-        for slot in all { twin.members[slot]!.lastOut = twin.outSeq }
-        twin.outputs[twin.outSeq.rawValue] = RoomTwin.digest(Array(effects.bytes[range]), nil)
-      case .reply(let range): if let sender { say(&twin, sender, [], (number, 0, Array(effects.bytes[range]))) }
-      case .after, .cancel: keepTimer(&twin.version, command, twin.time)
-      case .kick, .refuse, .log, .count, .label, .property, .lock, .end, .ask: break
-      }
-    }
-    twin.version.keepRequests(effects, twin.eventSeq, twin.time)
-  }
-
-  private func say(_ twin: inout RoomTwin, _ slot: Slot, _ payload: [UInt8], _ verdict: (InputSeq, UInt8, [UInt8])) {
-    guard twin.members[slot.rawValue] != nil else { return }
-    twin.outSeq = OutSeq(twin.outSeq.rawValue + 1)
-    twin.members[slot.rawValue]!.lastOut = twin.outSeq
-    twin.outputs[twin.outSeq.rawValue] = RoomTwin.digest(payload, verdict)
   }
 }
 

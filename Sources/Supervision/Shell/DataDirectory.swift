@@ -55,6 +55,15 @@ package final class DataDirectory {
 
   deinit { close(lock) }
 
+  /// What only a running server needs goes: for a stop in order.
+  package func tidy() {
+    forgetServing()
+    Self.removeSockets(in: run)
+    guard run != path + "/run" else { return }
+    Self.removeRun(run)
+    unlink(path + "/run.path")
+  }
+
   private static func takeLock(_ path: String) throws(StartError) -> Int32 {
     let fd = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard fd >= 0 else { throw Files.failure("open", path + "/lock") }
@@ -118,20 +127,43 @@ package final class DataDirectory {
   private static func runDirectory(_ path: String) throws(StartError) -> String {
     let usual = path + "/run"
     let pointer = path + "/run.path"
+    // A server that was killed has left it behind.
+    let last = Files.readText(pointer).map { String($0.prefix { $0 != "\n" }) }.flatMap { isOurs($0, path) ? $0 : nil }
+    if let last { removeSockets(in: last) }
     if usual.utf8.count + "/worker-4294967295.sock".utf8.count < 104 {
       try Files.makeDirectory(usual, mode: 0o700)
-      for name in Files.names(in: usual) where name.hasSuffix(".sock") { unlink("\(usual)/\(name)") }
+      removeSockets(in: usual)
+      if let last { removeRun(last) }
       unlink(pointer)
       return usual
     }
+    if let last { return last }
     let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(base)/oneup-XXXXXX".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else {
       throw Files.failure("make a run directory in", base)
     }
-    let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let made = String(decoding: template.dropLast().map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
+    try Files.write(Array((path + "\n").utf8), to: made + owner)
     try Files.write(Array((made + "\n").utf8), to: pointer)
     return made
+  }
+
+  /// In a run directory elsewhere: whose it is. A copy of a data directory names its original's.
+  private static let owner = "/data-directory"
+  /// In a place where others make directories, too, it may be a stranger's by now.
+  private static func isOurs(_ directory: String, _ path: String) -> Bool {
+    var status = stat()
+    return directory.hasPrefix("/") && lstat(directory, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+      && status.st_uid == geteuid() && status.st_mode & 0o077 == 0
+      && Files.readText(directory + owner) == path + "\n"
+  }
+  private static func removeRun(_ directory: String) {
+    unlink(directory + owner)
+    rmdir(directory)
+  }
+  private static func removeSockets(in directory: String) {
+    for name in Files.names(in: directory) where name.hasSuffix(".sock") { unlink("\(directory)/\(name)") }
   }
 
   /// Says where the server serves, for the commands that look at it. Left behind by a server that was killed.
@@ -139,7 +171,7 @@ package final class DataDirectory {
     // Those commands can be told by their options, too.
     try? Files.write(Array((json + "\n").utf8), to: path + "/serving.json")
   }
-  package func forgetServing() { unlink(path + "/serving.json") }
+  private func forgetServing() { unlink(path + "/serving.json") }
 
   /// The next life of the gateway; on disk before it is used.
   package func nextGatewayEpoch() throws(StartError) -> UInt32 {

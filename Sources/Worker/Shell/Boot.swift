@@ -8,6 +8,6 @@ extension BootID {
     defer { fclose(file) }
     var text = [CChar](repeating: 0, count: 64)
     guard fgets(&text, 64, file) != nil else { return nil }
-    return BootID(text: String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))
+    return BootID(text: String(decoding: text.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self))
   }
 }

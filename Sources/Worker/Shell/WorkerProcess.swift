@@ -107,6 +107,8 @@ package final class WorkerProcess {
 
   /// Turns until the supervisor says stop or goes. Returns the exit status.
   package func run() -> Int32 {
+    // Where both share a processor, the gateway reads all that is there before the first of it is worked on.
+    oneup_wake_politely()
     line.say(.ready)
     while true {
       do throws(StoreError) {

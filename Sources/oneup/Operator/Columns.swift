@@ -1,4 +1,5 @@
 // Numbers and tables in a terminal.
+import Control
 import Foundation
 
 enum Columns {
@@ -64,7 +65,7 @@ enum Columns {
     return seconds < 172_800 ? "\(seconds / 3_600) h" : "\(seconds / 86_400) d"
   }
 
-  static func processes(_ look: ServerLook) -> [String] {
+  static func processes(_ look: LiveVitals) -> [String] {
     let ranks = ["supervisor": 0, "gateway": 1, "control": 2, "worker": 3, "spare": 4]
     let sorted = look.processes.sorted {
       (ranks[$0.role] ?? 9, $0.instance) < (ranks[$1.role] ?? 9, $1.instance)
@@ -74,16 +75,16 @@ enum Columns {
       sorted.map { p in
         let isRoot = p.role == "supervisor"
         return [
-          isRoot ? p.role : "\(p.role) \(p.instance)", p.state, String(p.pid), isRoot ? "" : "\(p.beat_ms) ms",
-          percent(p.cpu), bytes(p.memory_bytes), p.role == "worker" ? milliseconds(p.turn_ms) : "",
-          p.role == "worker" ? count(p.rooms) : "", isRoot ? "" : duration(milliseconds: p.up_ms),
+          isRoot ? p.role : "\(p.role) \(p.instance)", p.state, String(p.pid), isRoot ? "" : "\(p.beatMilliseconds) ms",
+          percent(p.cpu), bytes(p.memoryBytes), p.role == "worker" ? milliseconds(p.turnMilliseconds) : "",
+          p.role == "worker" ? count(p.rooms) : "", isRoot ? "" : duration(milliseconds: p.upMilliseconds),
           p.shards.map(String.init).joined(separator: " "),
         ]
       }, right: [2, 3, 4, 5, 6, 7, 8])
   }
 
-  static func numbers(_ look: ServerLook) -> String {
-    "\(count(look.players, "player"))  \(count(look.rooms, "room"))  \(count(Int(look.messages_per_s.rounded()))) messages/s  "
-      + "99 % within \(milliseconds(look.p99_ms))  worst pause \(look.worst_pause_ms > 0 ? milliseconds(look.worst_pause_ms) : "none")"
+  static func numbers(_ look: LiveVitals) -> String {
+    "\(count(look.players, "player"))  \(count(look.rooms, "room"))  \(count(Int(look.messagesPerSecond.rounded()))) messages/s  "
+      + "99 % within \(milliseconds(look.p99Milliseconds))  worst pause \(look.worstPauseMilliseconds > 0 ? milliseconds(look.worstPauseMilliseconds) : "none")"
   }
 }

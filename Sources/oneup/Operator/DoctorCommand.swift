@@ -1,5 +1,6 @@
 // `oneup doctor`: looks for what will be a trouble before it is one.
 import ArgumentParser
+import Control
 import Foundation
 
 struct DoctorCommand: ParsableCommand {
@@ -16,7 +17,7 @@ struct DoctorCommand: ParsableCommand {
   @Flag(help: "Print the findings as JSON.") var json = false
 
   func run() throws {
-    var look: ServerLook?
+    var look: LiveVitals?
     var findings: [Finding] = []
     do throws(HTTPFailure) { findings = DoctorServer.findings(try place.server(), &look) } catch {
       if error.status == 64 { try asked { throw error } }

@@ -1,5 +1,6 @@
 // What `oneup doctor` sees of the machine.
 import CHost
+import Control
 import Foundation
 
 #if canImport(Glibc)
@@ -9,7 +10,7 @@ import Foundation
 #endif
 
 enum DoctorMachine {
-  static func findings(_ look: ServerLook?) -> [Finding] {
+  static func findings(_ look: LiveVitals?) -> [Finding] {
     let pids = look?.processes.map(\.pid) ?? []
     return [clock(), openFiles(look), acceptQueue(), maps(), memory(), swap(pids)]
   }
@@ -30,7 +31,7 @@ enum DoctorMachine {
   }
 
   /// Of the gateway that runs, or of this shell.
-  private static func openFiles(_ look: ServerLook?) -> Finding {
+  private static func openFiles(_ look: LiveVitals?) -> Finding {
     let gateway = look?.processes.first { $0.role == "gateway" }
     var limit = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)

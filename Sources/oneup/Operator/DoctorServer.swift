@@ -1,4 +1,5 @@
 // What `oneup doctor` asks the server itself.
+import Control
 import Foundation
 
 enum DoctorServer {
@@ -7,10 +8,10 @@ enum DoctorServer {
     var version: String
   }
 
-  static func findings(_ server: HTTPServer, _ look: inout ServerLook?) -> [Finding] {
+  static func findings(_ server: HTTPServer, _ look: inout LiveVitals?) -> [Finding] {
     var findings: [Finding] = []
     do throws(HTTPFailure) {
-      let now = try ServerLook(try LiveLooks.first(server))
+      let now = try LiveVitals(try LiveLooks.first(server))
       look = now
       findings.append(Finding(.ok, "server", "answers at \(server.endpoint): \(Columns.numbers(now))"))
       findings.append(
@@ -22,11 +23,11 @@ enum DoctorServer {
         Finding(
           spare, "spare", spare ? "stands ready" : "none stands ready",
           "The next death of a worker would wait for a new process. Ask again in some seconds; then look at the log."))
-      let late = now.processes.filter { $0.beat_ms > 1_000 && $0.state != "starting" }
+      let late = now.processes.filter { $0.beatMilliseconds > 1_000 && $0.state != "starting" }
       if let first = late.first {
         findings.append(
           Finding(
-            .bad, "beats", "\(first.role) \(first.instance) has not beaten for \(first.beat_ms) ms",
+            .bad, "beats", "\(first.role) \(first.instance) has not beaten for \(first.beatMilliseconds) ms",
             "It hangs or the machine is overloaded; it is replaced after hang-milliseconds."))
       }
       let rooms = try server.get("/v1/rooms?limit=20000", [RoomLook].self)
@@ -64,7 +65,7 @@ enum DoctorServer {
   /// What the processes said within the last hour that somebody should look at.
   private static func news(_ server: HTTPServer, _ names: RoomNames) throws(HTTPFailure) -> [Finding] {
     let since = Int64(Date().timeIntervalSince1970 - 3_600) * 1_000_000
-    let events = try server.get("/v1/events", [HappenedLook].self).filter { $0.atMicroseconds > since }
+    let events = try server.get("/v1/events", [HappenedView].self).filter { $0.atMicroseconds > since }
     var findings: [Finding] = []
     func look(_ kind: String, _ grade: Finding.Grade, _ subject: String, _ advice: String) {
       let hits = events.filter { $0.kind == kind }

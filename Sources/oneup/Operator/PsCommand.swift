@@ -1,5 +1,6 @@
 // `oneup ps`: the processes of a server.
 import ArgumentParser
+import Control
 import Foundation
 
 struct PsCommand: ParsableCommand {
@@ -18,7 +19,7 @@ struct PsCommand: ParsableCommand {
     try asked {
       let bytes = try LiveLooks.first(place.server())
       if json { print(String(decoding: bytes, as: UTF8.self)) }
-      let look = try ServerLook(bytes)
+      let look = try LiveVitals(bytes)
       if !json { print(Columns.processes(look).joined(separator: "\n")) }
       if !look.served { throw HTTPFailure("Not every shard is served.") }
     }

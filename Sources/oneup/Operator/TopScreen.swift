@@ -1,4 +1,5 @@
 // What `oneup top` shows: a value that is given looks and gives lines.
+import Control
 import Foundation
 
 struct TopScreen {
@@ -8,11 +9,11 @@ struct TopScreen {
     case queue
   }
   private let server: HTTPServer
-  private var look: ServerLook?
+  private var look: LiveVitals?
   private var rooms: [RoomLook] = []
   private var rates: [String: Double] = [:]
   private var before: (at: Int64, events: [String: UInt64])?
-  private var happened: [HappenedLook] = []
+  private var happened: [HappenedView] = []
   private var order = Order.events
   /// Shown instead of the numbers until the next look.
   var trouble: String?
@@ -27,7 +28,7 @@ struct TopScreen {
   /// A look's JSON; the rooms and events are asked for with it.
   mutating func take(_ json: [UInt8]) {
     do throws(HTTPFailure) {
-      look = try ServerLook(json)
+      look = try LiveVitals(json)
       happened = try server.get("/v1/events")
       takeRooms(try server.get("/v1/rooms?limit=20000"), at: look?.at ?? 0)
       trouble = nil

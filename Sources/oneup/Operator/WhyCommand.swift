@@ -1,5 +1,6 @@
 // `oneup why`: what is with one room, in sentences.
 import ArgumentParser
+import Control
 import Core
 import Foundation
 import SupervisionShell
@@ -24,11 +25,11 @@ struct WhyCommand: ParsableCommand {
   func run() throws {
     try asked {
       let server = try place.server()
-      let look = try ServerLook(try LiveLooks.first(server))
+      let look = try LiveVitals(try LiveLooks.first(server))
       let wanted = try WantedRoom(room, server, place)
       guard let id = wanted.id else { return try say(WhyRoom.unknown(room), isGood: false) }
       let answer = try server.answer(to: "/v1/rooms/\(id)")
-      guard answer.status == 200, let detail = try? JSONDecoder().decode(RoomDetail.self, from: answer.body) else {
+      guard answer.status == 200, let detail = try? JSONDecoder().decode(RoomLook.self, from: answer.body) else {
         if answer.status != 404 { throw server.refusal("/v1/rooms/\(id)", answer) }
         return try say(wanted.absence(try server.get("/v1/processes"), try server.get("/v1/modules")), isGood: false)
       }
@@ -87,19 +88,8 @@ struct WantedRoom {
       shards: values["shards"].flatMap { Int($0) } ?? 0, hashKey: values["hash-key"] ?? "")
   }
 
-  /// The supervisor's view, as it is now; a look may be a second old.
-  struct Owners: Decodable {
-    struct Process: Decodable {
-      var instance: Int
-      var pid: Int32
-      var shards: [Int]
-      var silentMilliseconds: Int
-    }
-    var processes: [Process]
-  }
-
-  /// Why no worker knows it.
-  func absence(_ owners: Owners, _ modules: [DoctorServer.Module]) -> [String] {
+  /// Why no worker knows it. `owners`: as they are now; a look may be a second old.
+  func absence(_ owners: ProcessesView, _ modules: [DoctorServer.Module]) -> [String] {
     if let module, !modules.contains(where: { $0.name == module }) {
       let names = modules.map(\.name).joined(separator: ", ")
       return [

@@ -1,57 +1,12 @@
 // What the server knows of a room, put into sentences: where it is, what is wrong with it, and what to do.
-
-struct RoomDetail: Decodable {
-  struct Member: Decodable {
-    var attached: Bool?
-    var suspended: Bool?
-  }
-  struct Fuel: Decodable {
-    /// Of its most expensive event so far.
-    var max: UInt64
-    /// What one event may use.
-    var limit: UInt64?
-  }
-  struct Trouble: Decodable {
-    var seq: UInt64
-    var fault: String
-    var text: String
-    var at: Int64?
-  }
-  var id: String
-  var module: String
-  var version: String
-  var key: String
-  var shard: Int
-  var phase: String
-  var frozen: String?
-  var members: Int
-  var events: UInt64
-  var queue: Int?
-  var locked: Bool?
-  var ended: String?
-  var check: String?
-  var membersList: [Member]?
-  /// Of one that sleeps: when what it set itself is due.
-  var wakesAt: Int64?
-  /// Of other rooms, without an answer.
-  var requests: [Request]?
-  struct Request: Decodable { var room: String }
-  var fuel: Fuel?
-  var history: [Trouble]?
-  var probation: Probation?
-  struct Probation: Decodable {
-    var from: String
-    /// Microseconds since 1970.
-    var endsAt: Int64
-  }
-}
+import Control
 
 struct WhyRoom {
   /// As it was asked for: of a room that sleeps the server knows only the number.
   let name: String
-  let room: RoomDetail
-  let look: ServerLook
-  let recoveries: [RecoveryLook]
+  let room: RoomLook
+  let look: LiveVitals
+  let recoveries: [RecoveryView]
   /// Seconds since 1970.
   let now: Int64
 
@@ -65,7 +20,7 @@ struct WhyRoom {
     return [place] + verdict + past
   }
 
-  private var owner: ServerLook.Process? { look.processes.first { $0.shards.contains(room.shard) } }
+  private var owner: LiveVitals.Process? { look.processes.first { $0.shards.contains(room.shard) } }
 
   private var place: String {
     let where_ =
@@ -145,13 +100,13 @@ struct WhyRoom {
       return ["Its players wait until a worker has taken the shard over; that is a matter of moments."]
     }
     var lines: [String] = []
-    if owner.beat_ms > 1_000 {
-      lines.append("Its worker has not beaten for \(owner.beat_ms) ms: it hangs, and is replaced soon.")
+    if owner.beatMilliseconds > 1_000 {
+      lines.append("Its worker has not beaten for \(owner.beatMilliseconds) ms: it hangs, and is replaced soon.")
     }
     if owner.state == "adopting" { lines.append("Its worker is just taking the shard over.") }
-    if owner.turn_ms > 20 {
+    if owner.turnMilliseconds > 20 {
       lines.append(
-        "Its worker's longest turn of the last second took \(Columns.milliseconds(owner.turn_ms)); all rooms of a worker "
+        "Its worker's longest turn of the last second took \(Columns.milliseconds(owner.turnMilliseconds)); all rooms of a worker "
           + "wait for each other. `oneup top` shows which are busy.")
     }
     if let cpu = owner.cpu, cpu > 0.9 {
