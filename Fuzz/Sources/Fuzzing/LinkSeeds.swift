@@ -59,7 +59,7 @@ enum LinkSeeds {
           LinkToWorker.inspect(request: 1, what: $0).encode(ShardID(0), ShardEpoch(0), into: &out)
         }
       }) + commands(room: RoomID(7))
-      + plain(shard, epoch, .answered(RoomID(7), RequestKey(event: EventSeq(2), digest: 9), .refused("no")))
+      + plain(shard, epoch, .answered(RoomID(7), RequestKey(event: EventSeq(2), digest: 9), attempt: 3, .refused("no")))
   }
 
   /// All that control can ask, of a room of the module `tally` with the key `a`, and of one by its number.
@@ -108,7 +108,7 @@ enum LinkSeeds {
       }
       Array("a".utf8).withUnsafeBytes { key in
         let command = RoomCommand.signal(module: key, key: key, idempotencyKey: key, payload: key)
-        out.putAsk(shard, epoch, room, RequestKey(event: EventSeq(2), digest: 9), command)
+        out.putAsk(shard, epoch, room, RequestKey(event: EventSeq(2), digest: 9), attempt: 3, command)
       }
       out.putCommanded(request: 1, .done(room, reply: [1]))
       let start = out.beginUnreliable(shard, epoch, count: 1)
