@@ -162,9 +162,14 @@ var targets: [Target] = [
   module("ArenaTests", "Modules/arena"),
   tests("WireTests", ["Core", "Wire", "ClientMessages", protobuf]),
   tests("GatewayTests", ["Core", "Wire", "GatewayCore"]),
+  // A real server, the program and plain sockets: what tests of whole processes share.
+  library("ServerHarness", path: "Tests/ServerHarness"),
   tests(
     "GatewayShellTests",
-    ["Core", "CHost", "Wire", "ClientMessages", "GatewayCore", "GatewayShell", nio, nioPosix, nioSSL, protobuf]),
+    [
+      "Core", "CHost", "Wire", "ClientMessages", "GatewayCore", "GatewayShell", "ServerHarness", nio, nioPosix, nioSSL,
+      protobuf,
+    ]),
   tests("ClientTests", ["Core", "ClientCore"]),
   tests("DrillTests", ["Core", "ClientCore", "Drill", "OneUpClient", nio, nioPosix]),
   program("supervised-child", path: "Tests/SupervisedChild", ["Wire", "SupervisionCore", "SupervisionShell"]),
@@ -176,8 +181,8 @@ var targets: [Target] = [
   .testTarget(
     name: "SimulationTests", dependencies: ["Simulation"], exclude: ["traces"], swiftSettings: strict),
   // Of the program: ONEUP names another than the one that was just built.
-  tests("ControlTests", ["Control", nio]),
-  tests("ServerTests", []),
+  tests("ControlTests", ["Control", "ServerHarness", nio]),
+  tests("ServerTests", ["ServerHarness"]),
   tests("FuzzTests", ["Core", "Fuzzing"]),
 ]
 

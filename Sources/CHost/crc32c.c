@@ -9,7 +9,9 @@
 static uint32_t slices[8][256];
 // shifted[k][b]: the effect of byte k of a register, of value b, after LANE zero bytes.
 static uint32_t shifted[4][256];
+#if defined(__x86_64__)
 static int hardware;
+#endif
 
 static uint32_t after_zeros(uint32_t crc, size_t count) {
   while (count--) crc = (crc >> 8) ^ slices[0][crc & 0xFF];

@@ -177,8 +177,10 @@ extension FileSystem {
     } catch {
       // A half-filled file would hold the space that the disk lacks.
       do throws(FileError) { try remove(temporary) } catch {}
-      // A disk that fills up takes a part first. Nothing depends on this file yet, so it may be tried again.
-      throw error.code == FileError.shortWrite ? FileError(.write, temporary, code: FileError.noSpace) : error
+      // A disk that fills up takes a part first, or says so only at the sync. Nothing depends on this file yet, so it may
+      // be tried again.
+      let isFull = error.code == FileError.shortWrite || error.code == FileError.noSpace
+      throw isFull ? FileError(.write, temporary, code: FileError.noSpace) : error
     }
     // By its name, so that later errors tell it.
     return try open(path, .readWrite)

@@ -47,7 +47,7 @@ struct Adopter<FS: FileSystem> {
       return try finish(survey, found, adoption, segment, written)
     } catch {
       // What this adoption wrote may show and yet be lost.
-      Self.noteFailure(fileSystem, directory)
+      Self.note(error, fileSystem, directory)
       if error.code == Adopter.unfillable { throw .unreadable("\(directory) has damage too small to be marked") }
       throw .file(error)
     }
@@ -147,9 +147,10 @@ struct Adopter<FS: FileSystem> {
     return (segment, copier.end)
   }
 
-  /// Leaves a note for the next owner, if the disk still takes one: what is above the mark is in doubt, although the
-  /// machine has not been down.
-  static func noteFailure(_ fileSystem: FS, _ directory: String) {
+  /// Leaves a note for the next owner, if it must know and the disk still takes one: what is above the mark is in doubt,
+  /// although the machine has not been down.
+  static func note(_ error: FileError, _ fileSystem: FS, _ directory: String) {
+    guard error.leavesDoubt else { return }
     do throws(FileError) { _ = try fileSystem.open(directory + "/" + Survey<FS>.failureFile, .create) } catch {}
   }
 

@@ -1,6 +1,12 @@
 // Why a journal cannot do what it was asked to.
 package import Core
 
+extension FileError {
+  /// Whether what was written before may be lost although the machine stays up: nothing is known after a failed sync or an
+  /// input/output error. A write for which there was no space has changed nothing.
+  var leavesDoubt: Bool { code != FileError.noSpace || operation == .sync || operation == .syncDirectory }
+}
+
 package enum JournalError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Another process owns the shard's directory.
   case locked(directory: String)

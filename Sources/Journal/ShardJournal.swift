@@ -47,9 +47,18 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   /// Why there is no next segment; tried again now and then.
   package internal(set) var preparationFailure: FileError?
 
-  var releaseTo = LogPosition(0)
-  /// Release only when this is durable: the copies that were made for it.
-  var releaseAfter = LogPosition(0)
+  /// What is below is not needed, and that is durable.
+  var released = LogPosition(0)
+  /// The oldest that waits for the disk, which none that comes later puts off, and the newest.
+  var releasing: [Release] = []
+  /// Once no next segment could be made, nothing is kept any more that is not needed.
+  var hasRunShort = false
+
+  /// Below `upTo` nothing is needed as soon as all before `after` is durable: the copies that were made for it.
+  struct Release {
+    var upTo: LogPosition
+    var after: LogPosition
+  }
 
   /// `closed` is the last record.
   var isClosing = false
@@ -147,7 +156,7 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   /// From here on nothing is durable any more.
   mutating func fail(_ error: FileError) -> JournalError {
     failure = error
-    Adopter.noteFailure(fileSystem, directory)
+    Adopter.note(error, fileSystem, directory)
     return .poisoned(error)
   }
 }

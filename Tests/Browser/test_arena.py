@@ -63,8 +63,12 @@ class ArenaTest(BrowserTest):
         room = page.evaluate("arena.room.id")
 
         # The process that runs the room dies: the socket stays, everything else goes on.
-        self.server.fault("worker-kill", self.server.owner(room))
-        self.until(page, "the room is served again", "arena.counts.lives === 1")
+        page.click("#break-open")
+        for lives in 1, 2:
+            self.server.owner(room)  # it has one
+            page.click("[data-fault=worker-kill]")
+            self.until(page, "the room is served again", f"arena.counts.lives === {lives}")
+        page.click("#break-open")
         self.collect(page, 1)
         self.assertEqual(page.evaluate("heard"), [], "the connection was not touched")
         self.counts_agree(page)
@@ -72,7 +76,7 @@ class ArenaTest(BrowserTest):
         # The process that holds the connection dies: attached again, nothing lost.
         page.click("#break-open")
         page.click("[data-fault=gateway-kill]")
-        self.until(page, "attached again", "arena.counts.lives === 2 && arena.room.isAttached")
+        self.until(page, "attached again", "arena.counts.lives === 3 && arena.room.isAttached")
         self.assertEqual(page.evaluate("heard.filter((state) => state !== 'waiting')"), ["lost", "up"])
         page.click("#spin")
         self.until(page, "a neighbouring room spins", "document.getElementById('toasts').innerText.includes('quarantined')")
@@ -81,8 +85,8 @@ class ArenaTest(BrowserTest):
         self.collect(page, 1)
         counts = self.counts_agree(page)
         self.assertGreaterEqual(counts["acknowledged"], 4)
-        self.until(page, "the strip says what died", "/^worker killed · /.test(arena.strip.labels[0]) && /^gateway killed · /.test(arena.strip.labels[1])")
-        self.assertEqual(page.inner_text("#lives"), "2")
+        self.until(page, "the strip says what died", "/^worker killed · /.test(arena.strip.labels[1]) && /^gateway killed · /.test(arena.strip.labels[2])")
+        self.assertEqual(page.inner_text("#lives"), "3")
 
         # The page is loaded again: the same ship.
         slot, collected = page.evaluate("[arena.room.slot, arena.collected]")

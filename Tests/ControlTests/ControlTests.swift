@@ -1,20 +1,9 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// The HTTP interface of a real server, its processes killed for real.
 @Suite(.serialized) struct ControlTests {
-  struct Processes: Decodable {
-    struct One: Decodable {
-      var role: String
-      var instance: Int
-      var pid: Int32
-      var state: String
-      var shards: [Int]
-    }
-    var served: Bool
-    var processes: [One]
-    var isWhole: Bool { served && processes.count == 5 && processes.allSatisfy { $0.state != "starting" } }
-  }
   struct Recovery: Decodable {
     var role: String
     var cause: String
@@ -35,7 +24,7 @@ import Testing
     #expect(server.ready.ready && server.ready.workers == 2)
     #expect(try server.request("GET", "/healthz").status == 200)
     #expect(try server.request("GET", "/readyz").status == 200)
-    let view = try #require(server.wait("/v1/processes", Processes.self) { $0.isWhole }, "\(server.log)")
+    let view = try #require(server.waitUntilWhole(), "\(server.log)")
     #expect(view.processes.map(\.role).sorted() == ["control", "gateway", "spare", "worker", "worker"])
     #expect(view.processes.flatMap(\.shards).sorted() == [0, 1, 2, 3])
     let rooms = try server.request("GET", "/v1/rooms")
@@ -64,7 +53,7 @@ import Testing
   @Test func killsAreRealAndRepaired() throws {
     let server = try RunningServer()
     for (kind, role) in [("worker-kill", "worker"), ("gateway-kill", "gateway"), ("spare-kill", "spare")] {
-      let before = try #require(server.wait("/v1/processes", Processes.self) { $0.isWhole }, "\(server.log)")
+      let before = try #require(server.waitUntilWhole(), "\(server.log)")
       let repaired = try server.request("GET", "/v1/recoveries").decode([Recovery].self).count
       let answer = try server.request("POST", "/v1/faults", token: server.token, body: #"{"kind":"\#(kind)"}"#)
       #expect(answer.status == 200, "\(answer.body)")
@@ -89,8 +78,7 @@ import Testing
 
   @Test func termStopsInOrder() throws {
     let server = try RunningServer()
-    kill(server.process.processIdentifier, SIGTERM)
-    server.process.waitUntilExit()
+    server.end(SIGTERM)
     #expect(server.process.terminationReason == .exit && server.process.terminationStatus == 0, "\(server.log)")
   }
 
@@ -102,16 +90,8 @@ import Testing
       (["--modules", "/nonexistent"], "oneup build"),
       (["--config", "/nonexistent.yaml"], "nonexistent.yaml"),
     ] {
-      let process = Process()
-      let errors = Pipe()
-      process.executableURL = RunningServer.program
-      process.arguments = ["serve", "--data", "/nonexistent/data"] + arguments
-      process.standardError = errors
-      process.standardOutput = Pipe()
-      try process.run()
-      let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 78 && text.contains(word), "\(arguments): \(text)")
+      let outcome = try Program.run(["serve", "--data", "/nonexistent/data"] + arguments)
+      #expect(outcome.status == 78 && outcome.errors.contains(word), "\(arguments): \(outcome.errors)")
     }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Every example of docs/http.md, against a real server: its status, and the names of everything in its answer.
@@ -43,13 +44,13 @@ import Testing
   }
 
   @Test func everyExampleIsTrue() throws {
-    let server = try RunningServer(["--modules", RunningServer.modules])
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    let server = try RunningServer(["--modules", Program.modules])
+    server.waitUntilWhole()
     // So that there are recoveries and events to show, and a point of history.
     _ = try server.request("POST", "/v1/faults", token: server.token, body: #"{"kind":"worker-kill"}"#)
     _ = try #require(server.wait("/v1/recoveries", [ControlTests.Recovery].self) { !$0.isEmpty })
     _ = try #require(server.wait("/v1/history", [LiveTests.Point].self) { !$0.isEmpty })
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    server.waitUntilWhole()
     let examples = try Self.examples()
     #expect(examples.count >= 20)
     var room = "ROOM"

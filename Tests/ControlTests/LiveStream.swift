@@ -1,8 +1,9 @@
 // A watcher of a real server: server-sent events over HTTP's chunks.
 import Foundation
+import ServerHarness
 
 final class LiveStream {
-  private let fd: Int32
+  private let socket: Socket
   private var received = Data()
   private var text = Data()
   private(set) var head = ""
@@ -10,21 +11,17 @@ final class LiveStream {
   private(set) var endedInOrder = false
 
   init(_ server: RunningServer, path: String = "/v1/live") throws {
-    fd = try server.connected()
-    let request = Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
-    guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
-      throw RunningServer.Failure(description: "the request was not taken")
-    }
+    socket = try server.connected()
+    socket.send(Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
     while true {
       if let gap = received.firstRange(of: Data("\r\n\r\n".utf8)) {
         head = String(decoding: received[..<gap.lowerBound], as: UTF8.self)
         received.removeSubrange(..<gap.upperBound)
         return
       }
-      guard read() else { throw RunningServer.Failure(description: "no answer") }
+      guard read() else { throw Failure(description: "no answer") }
     }
   }
-  deinit { close(fd) }
 
   /// The next message of a kind that fits; nil when the stream ends before.
   func next<T: Decodable>(_ event: String, _: T.Type, where fits: (T) -> Bool = { _ in true }) throws -> T? {
@@ -61,10 +58,8 @@ final class LiveStream {
   }
 
   private func read() -> Bool {
-    var bytes = [UInt8](repeating: 0, count: 65_536)
-    let count = recv(fd, &bytes, bytes.count, 0)
-    guard count > 0 else { return false }
-    received.append(contentsOf: bytes[..<count])
+    guard let bytes = socket.receiveSome() else { return false }
+    received.append(contentsOf: bytes)
     return true
   }
 }

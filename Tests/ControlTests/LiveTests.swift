@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// The live stream of a real server.
@@ -36,7 +37,7 @@ import Testing
 
   @Test func aWatcherSeesTheWholeServerAndADeathAsItHappens() throws {
     let server = try RunningServer()
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    server.waitUntilWhole()
     let stream = try LiveStream(server)
     #expect(stream.head.lowercased().contains("content-type: text/event-stream"))
     // A spare that has only just been started is small for a moment.

@@ -1,27 +1,9 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// `oneup ps`, `top`, `why` and `doctor` against a real server.
 @Suite(.serialized) struct OperatorTests {
-  private struct Output {
-    var status: Int32
-    var text: String
-    var errors: String
-  }
-  private func oneup(_ arguments: [String]) throws -> Output {
-    let process = Process()
-    let (output, errors) = (Pipe(), Pipe())
-    process.executableURL = RunningServer.program
-    process.arguments = arguments
-    process.standardOutput = output
-    process.standardError = errors
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return Output(status: process.terminationStatus, text: text, errors: said)
-  }
   private func make(_ server: RunningServer, _ key: String) throws -> String {
     try server.request("POST", "/v1/rooms", token: server.token, body: #"{"module":"tally","key":"\#(key)"}"#)
       .decode(RoomTests.Made.self).room
@@ -29,90 +11,90 @@ import Testing
 
   @Test func aServerIsFoundByItsDataDirectory() throws {
     let server = try RunningServer()
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
-    let ps = try oneup(["ps", "--data", server.ready.data])
+    server.waitUntilWhole()
+    let ps = try Program.run(["ps", "--data", server.ready.data])
     #expect(ps.status == 0, "\(ps.errors)")
-    let lines = ps.text.split(separator: "\n")
+    let lines = ps.output.split(separator: "\n")
     #expect(lines.count == 7 && lines[0].hasPrefix("PROCESS"))
     #expect(lines[1].hasPrefix("supervisor") && lines[1].contains(String(server.ready.pid)))
-    let json = try oneup(["ps", "--data", server.ready.data, "--json"])
-    #expect(try JSONDecoder().decode(LiveTests.Vitals.self, from: Data(json.text.utf8)).processes.count == 6)
+    let json = try Program.run(["ps", "--data", server.ready.data, "--json"])
+    #expect(try JSONDecoder().decode(LiveTests.Vitals.self, from: Data(json.output.utf8)).processes.count == 6)
     // By its address, without the directory.
-    #expect(try oneup(["ps", "--data", "/nonexistent", "--http", server.ready.http]).status == 0)
-    kill(server.process.processIdentifier, SIGTERM)
-    server.process.waitUntilExit()
+    #expect(try Program.run(["ps", "--data", "/nonexistent", "--http", server.ready.http]).status == 0)
+    server.end(SIGTERM)
     #expect(!FileManager.default.fileExists(atPath: server.ready.data + "/serving.json"))
   }
 
   @Test func withoutAServerEachSaysWhatToDo() throws {
     for command in [["ps"], ["top"], ["why", "tally/a"]] {
-      let output = try oneup(command + ["--data", "/nonexistent", "--http", "127.0.0.1:1"])
-      #expect(output.status == 1 && output.text.isEmpty)
+      let outcome = try Program.run(command + ["--data", "/nonexistent", "--http", "127.0.0.1:1"])
+      #expect(outcome.status == 1 && outcome.output.isEmpty)
       #expect(
-        output.errors.contains("oneup serve") && output.errors.split(separator: "\n").count == 1, "\(output.errors)")
+        outcome.errors.contains("oneup serve") && outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
     }
-    let doctor = try oneup(["doctor", "--data", "/nonexistent", "--http", "127.0.0.1:1"])
-    #expect(doctor.status == 1 && doctor.text.contains("BAD   server"))
-    #expect(try oneup(["ps", "--http", "nowhere"]).status == 64)
-    #expect(try oneup(["ps", "--token-file", "/nonexistent"]).status == 64)
+    let doctor = try Program.run(["doctor", "--data", "/nonexistent", "--http", "127.0.0.1:1"])
+    #expect(doctor.status == 1 && doctor.output.contains("BAD   server"))
+    #expect(try Program.run(["ps", "--http", "nowhere"]).status == 64)
+    #expect(try Program.run(["ps", "--token-file", "/nonexistent"]).status == 64)
   }
 
   @Test func topLooksOnceWhereThereIsNoTerminal() throws {
-    let server = try RunningServer(["--modules", RunningServer.modules])
+    let server = try RunningServer(["--modules", Program.modules])
     _ = try make(server, "lobby")
-    let top = try oneup(["top", "--data", server.ready.data])
+    let top = try Program.run(["top", "--data", server.ready.data])
     #expect(top.status == 0, "\(top.errors)")
-    #expect(top.text.contains("0 players") && top.text.contains("tally/lobby") && top.text.contains("1 room, by"))
-    let json = try oneup(["top", "--data", server.ready.data, "--json", "--once"])
-    #expect(try JSONDecoder().decode(LiveTests.Vitals.self, from: Data(json.text.utf8)).served)
+    #expect(top.output.contains("0 players") && top.output.contains("tally/lobby") && top.output.contains("1 room, by"))
+    let json = try Program.run(["top", "--data", server.ready.data, "--json", "--once"])
+    #expect(try JSONDecoder().decode(LiveTests.Vitals.self, from: Data(json.output.utf8)).served)
   }
 
   @Test func whyPutsARoomIntoSentences() throws {
-    let server = try RunningServer(["--modules", RunningServer.modules])
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    let server = try RunningServer(["--modules", Program.modules])
+    server.waitUntilWhole()
     let id = try make(server, "a room")
-    func why(_ room: String) throws -> Output { try oneup(["why", room, "--data", server.ready.data]) }
+    func why(_ room: String) throws -> Program.Outcome { try Program.run(["why", room, "--data", server.ready.data]) }
     // A worker that has just started on a busy machine may have had a long turn, and then that is said.
     var well = try why("tally/a room")
     let deadline = ContinuousClock.now + .seconds(20)
     while well.status != 0, ContinuousClock.now < deadline { well = try why("tally/a room") }
-    #expect(well.status == 0 && well.text.contains("Nothing is wrong with it"), "\(well.text) \(well.errors)")
-    #expect(well.text.contains(id) && well.text.contains("runs version 1.0.0 in worker"))
-    #expect(try why(id).text.contains("tally/a room"))
+    #expect(well.status == 0 && well.output.contains("Nothing is wrong with it"), "\(well.output) \(well.errors)")
+    #expect(well.output.contains(id) && well.output.contains("runs version 1.0.0 in worker"))
+    #expect(try why(id).output.contains("tally/a room"))
     let absent = try why("tally/nobody")
-    #expect(absent.status == 1 && absent.text.contains("There is no room tally/nobody"))
-    let json = try oneup(["why", "tally/a room", "--json", "--data", server.ready.data])
+    #expect(absent.status == 1 && absent.output.contains("There is no room tally/nobody"))
+    let json = try Program.run(["why", "tally/a room", "--json", "--data", server.ready.data])
     struct Told: Decodable {
       var good: Bool
       var sentences: [String]
       var key: String?
     }
-    let told = try JSONDecoder().decode(Told.self, from: Data(json.text.utf8))
+    let told = try JSONDecoder().decode(Told.self, from: Data(json.output.utf8))
     #expect(told.good == (json.status == 0) && told.key == "a room" && told.sentences.count > 1)
-    let nothing = try oneup(["why", "nothing/here", "--json", "--data", server.ready.data])
+    let nothing = try Program.run(["why", "nothing/here", "--json", "--data", server.ready.data])
     #expect(nothing.status == 1)
-    #expect(try JSONDecoder().decode(Told.self, from: Data(nothing.text.utf8)).sentences[0].contains("tally"))
+    #expect(try JSONDecoder().decode(Told.self, from: Data(nothing.output.utf8)).sentences[0].contains("tally"))
     #expect(try why("lobby").errors.contains("MODULE/KEY"))
 
     _ = try server.request(
       "POST", "/v1/rooms/\(id)/end", token: server.token, body: #"{"reason":"the match is over"}"#)
     let ended = try why(id)
-    #expect(ended.status == 1 && ended.text.contains("It has ended: the match is over"), "\(ended.text)")
+    #expect(ended.status == 1 && ended.output.contains("It has ended: the match is over"), "\(ended.output)")
   }
 
   @Test func whySaysThatTheShardChangedHands() throws {
-    let server = try RunningServer(["--modules", RunningServer.modules])
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    let server = try RunningServer(["--modules", Program.modules])
+    server.waitUntilWhole()
     let id = try make(server, "moved")
     struct Room: Decodable { var shard: Int }
     let shard = try server.request("GET", "/v1/rooms/\(id)").decode(Room.self).shard
-    let view = try server.request("GET", "/v1/processes").decode(ControlTests.Processes.self)
+    let view = try server.request("GET", "/v1/processes").decode(RunningServer.Processes.self)
     let owner = try #require(view.processes.first { $0.shards.contains(shard) })
     let body = #"{"kind":"worker-kill","instance":\#(owner.instance)}"#
     _ = try server.request("POST", "/v1/faults", token: server.token, body: body)
     _ = try #require(server.wait("/v1/recoveries", [ControlTests.Recovery].self) { !$0.isEmpty })
-    let why = try oneup(["why", "tally/moved", "--data", server.ready.data])
-    #expect(why.text.contains("changed hands once") && why.text.contains("worker-kill"), "\(why.text) \(why.errors)")
+    let why = try Program.run(["why", "tally/moved", "--data", server.ready.data])
+    #expect(
+      why.output.contains("changed hands once") && why.output.contains("worker-kill"), "\(why.output) \(why.errors)")
   }
 
   @Test func doctorFindsWhatIsNotRight() throws {
@@ -120,12 +102,12 @@ import Testing
       var grade: String
       var subject: String
     }
-    let server = try RunningServer(["--modules", RunningServer.modules])
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    let server = try RunningServer(["--modules", Program.modules])
+    server.waitUntilWhole()
     func look() throws -> (Int32, [String: String]) {
-      let output = try oneup(["doctor", "--json", "--data", server.ready.data])
-      let findings = try JSONDecoder().decode([Finding].self, from: Data(output.text.utf8))
-      return (output.status, Dictionary(findings.map { ($0.subject, $0.grade) }, uniquingKeysWith: { $1 }))
+      let outcome = try Program.run(["doctor", "--json", "--data", server.ready.data])
+      let findings = try JSONDecoder().decode([Finding].self, from: Data(outcome.output.utf8))
+      return (outcome.status, Dictionary(findings.map { ($0.subject, $0.grade) }, uniquingKeysWith: { $1 }))
     }
     var (_, well) = try look()
     // On a busy machine the spare may just be on its way.

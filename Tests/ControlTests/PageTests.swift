@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// What a browser is given, and what nobody is given.
@@ -38,8 +39,8 @@ import Testing
 
   @Test func nothingOutsideAPageIsServed() throws {
     let server = try RunningServer(files: Self.files)
-    let link = "\(server.directory)/modules/arena.page/out"
-    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "\(server.directory)/data")
+    let link = "\(server.data)/../modules/arena.page/out"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: server.data)
     for path in [
       "/play/arena/../secret.json", "/play/arena/%2e%2e/secret.json", "/play/arena/..%2fsecret.json",
       "/play/arena/js/../../secret.json", "/play/arena/.secret", "/play/arena/%2e%2e%5csecret.json",

@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Whose builds a server takes, and what it makes of a directory that changes.
@@ -15,7 +16,7 @@ import Testing
       for name in ["purse.json", "purse.wasm"] {
         try FileManager.default.copyItem(atPath: "\(built)/\(name)", toPath: "\(modules)/\(name)")
       }
-      let made = try Tool.run(["keys", "new", "--out", key])
+      let made = try Program.run(["keys", "new", "--out", key])
       #expect(made.status == 0, "\(made)")
     }
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -37,7 +38,7 @@ import Testing
       }
     }
     func sign(_ manifest: String) throws {
-      let signed = try Tool.run(["sign", manifest, "--key", key])
+      let signed = try Program.run(["sign", manifest, "--key", key])
       #expect(signed.status == 0, "\(signed)")
     }
   }
@@ -47,7 +48,7 @@ import Testing
     do {
       _ = try RunningServer(["--modules", place.modules], isDevelopment: false)
       Issue.record("it started")
-    } catch let failure as RunningServer.Failure {
+    } catch let failure as Failure {
       for word in ["--dev", "oneup keys new", "oneup sign", "--trust"] {
         #expect(failure.description.contains(word), "\(failure)")
       }
@@ -84,7 +85,7 @@ import Testing
     #expect(try push("absent").status == 422)
     let signed = shelf + "/signed"
     try place.put(PurseModule.good, as: "signed", in: shelf)
-    let pushed = try Tool.run(["release", "push", signed + ".wasm", "--data", server.ready.data, "--no-wait"])
+    let pushed = try Program.run(["release", "push", signed + ".wasm", "--data", server.ready.data, "--no-wait"])
     #expect(pushed.status == 0, "\(pushed) \(server.log)")
     #expect(try server.request("POST", "/v1/dev/build", token: server.token, body: "{}").status == 404)
     #expect(try !server.request("GET", "/v1/client").body.contains("dev"))

@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Releases of a real server, with its processes killed for real.
@@ -138,9 +139,9 @@ import Testing
     let audit = try server.request("GET", "/v1/audit").decode([Entry].self)
     #expect(Set(audit.map(\.what)).isSuperset(of: ["pushed", "verified", "canary", "permanent", "done"]), "\(audit)")
     #expect(try server.request("GET", "/v1/audit?after=\(audit.count - 1)").decode([Entry].self).count == 1)
-    let list = try Tool.run(["release", "list", "--data", server.ready.data])
-    #expect(list.status == 0 && list.text.contains("new rooms get hotfix-1.0.0-v1"), "\(list)")
-    #expect(try Tool.run(["release", "history", "purse", "--data", server.ready.data]).text.contains("done"))
+    let list = try Program.run(["release", "list", "--data", server.ready.data])
+    #expect(list.status == 0 && list.output.contains("new rooms get hotfix-1.0.0-v1"), "\(list)")
+    #expect(try Program.run(["release", "history", "purse", "--data", server.ready.data]).output.contains("done"))
     // The same bytes again are no release, and there is a way back.
     #expect(try Self.push(server, PurseModule.good).status == 422)
     #expect(try Self.order(server, "rollback").status == 200)
@@ -164,17 +165,17 @@ import Testing
     #expect(back, "\(server.log)")
     #expect(try Self.versions(server) == ["1.0.0"])
     #expect(try Self.total(server, room: 3) == 20 && Self.total(server, room: 0) == 7)
-    let show = try Tool.run(["release", "show", "purse", "--data", server.ready.data])
-    #expect(show.text.contains("rehearsal: skipped, because admin wanted it at once"), "\(show.text)")
-    #expect(!show.text.contains("rehearsal: thin"), "\(show.text)")
-    let doctor = try Tool.run(["doctor", "--data", server.ready.data])
-    #expect(doctor.text.contains("version-failed once within the last hour"), "\(doctor.text)")
+    let show = try Program.run(["release", "show", "purse", "--data", server.ready.data])
+    #expect(show.output.contains("rehearsal: skipped, because admin wanted it at once"), "\(show.output)")
+    #expect(!show.output.contains("rehearsal: thin"), "\(show.output)")
+    let doctor = try Program.run(["doctor", "--data", server.ready.data])
+    #expect(doctor.output.contains("version-failed once within the last hour"), "\(doctor.output)")
     let again = try Self.push(server, PurseModule.bad, now: true)
     #expect(again.status == 422 && again.body.contains("banned"), "\(again.body)")
     #expect(try Self.order(server, "unban", #"{"version":"hotfix-1.0.0-v2"}"#).status == 400)
     let unban = ["release", "unban", "purse", "hotfix-1.0.0-v2", "--data", server.ready.data]
-    #expect(try Tool.run(unban).status == 64)
-    let said = try Tool.run(unban + ["--reason", "a test"])
+    #expect(try Program.run(unban).status == 64)
+    let said = try Program.run(unban + ["--reason", "a test"])
     #expect(said.status == 0, "\(said)")
     #expect(try Self.push(server, PurseModule.bad, now: true).status == 202)
     #expect(try Self.order(server, "rollback").status == 200)
@@ -197,7 +198,7 @@ import Testing
 
   @Test func workersAreKilledAndTheRolloutGoesOn() throws {
     let server = try Self.server(Self.watchable)
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    server.waitUntilWhole()
     let id = try Self.push(server, PurseModule.good).decode(Rollout.self).id
     var kills = 0
     let done = try Self.wait(server) { module, ended in
@@ -235,9 +236,9 @@ import Testing
     #expect(try Self.wait(server) { module, _ in module.rollout?.gate == "canary" && module.rollout?.rooms.new == 1 })
     #expect(try Self.order(server, "resume").status == 409)
     #expect(try Self.order(server, "pause").decode(Rollout.self).state == "paused")
-    let doctor = try Tool.run(["doctor", "--data", server.ready.data])
-    #expect(doctor.text.contains("purse hotfix-1.0.0-v1 waits at canary: admin paused it"), "\(doctor.text)")
-    #expect(doctor.text.contains("oneup release resume purse"), "\(doctor.text)")
+    let doctor = try Program.run(["doctor", "--data", server.ready.data])
+    #expect(doctor.output.contains("purse hotfix-1.0.0-v1 waits at canary: admin paused it"), "\(doctor.output)")
+    #expect(doctor.output.contains("oneup release resume purse"), "\(doctor.output)")
     #expect(try Self.order(server, "resume").decode(Rollout.self).state == "running")
     #expect(try Self.order(server, "rollback").status == 200)
     #expect(try Self.wait(server) { _, ended in ended.contains { $0.id == id && $0.state == "rolledBack" } })

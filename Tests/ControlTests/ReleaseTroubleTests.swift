@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// What a server does when its disk takes nothing, and when those are not trusted any more who signed what it runs.
@@ -28,7 +29,9 @@ import Testing
     let pushed = try ReleaseTests.push(server, PurseModule.good)
     #expect(pushed.status == 503 && pushed.body.contains("the disk does not take"), "\(pushed)")
     #expect(try purse(server)?.rollout == nil && staged(server).isEmpty)
-    let tool = try Tool.run(["release", "push", "--shelf", PurseModule.good, "--data", server.ready.data, "--no-wait"])
+    let tool = try Program.run([
+      "release", "push", "--shelf", PurseModule.good, "--data", server.ready.data, "--no-wait",
+    ])
     #expect(tool.status == 1 && tool.errors.contains("say it again"), "\(tool)")
     try unblock()
     #expect(try ReleaseTests.push(server, PurseModule.good).status == 202)
@@ -50,7 +53,7 @@ import Testing
     try server.dieAndStartAgain()
     #expect(try purse(server)?.rollout?.state == "paused")
     #expect(try audit(server).filter { $0.what == "paused" }.count == 1)
-    #expect(try Tool.run(["audit", "verify", "--data", server.ready.data]).status == 0)
+    #expect(try Program.run(["audit", "verify", "--data", server.ready.data]).status == 0)
   }
 
   @Test func entriesThatAKillKeptOutOfTheLogAreWrittenAtTheNextStart() throws {
@@ -61,15 +64,14 @@ import Testing
     let before = try audit(server)
     #expect(before.last?.what == "paused")
     // As if it had been killed between the state and the log.
-    kill(server.process.processIdentifier, SIGKILL)
-    server.process.waitUntilExit()
+    server.end(SIGKILL)
     let log = URL(fileURLWithPath: server.ready.data + "/releases/audit.log")
     let lines = try String(contentsOf: log, encoding: .utf8).split(separator: "\n")
     try Data((lines.dropLast().joined(separator: "\n") + "\n").utf8).write(to: log)
     try server.dieAndStartAgain()
     let again = server.wait("/v1/audit", [Entry].self) { $0.count == before.count }
     #expect(again?.map(\.what) == before.map(\.what) && again?.last?.why == before.last?.why, "\(server.log)")
-    #expect(try Tool.run(["audit", "verify", "--data", server.ready.data]).status == 0)
+    #expect(try Program.run(["audit", "verify", "--data", server.ready.data]).status == 0)
   }
 
   @Test func aBuildThatNobodyTrustedSignedIsGivenToNoNewRoom() throws {
@@ -90,9 +92,9 @@ import Testing
     #expect(answer.status == 200 && Array(answer.body.utf8) == [7], "rooms that run it go on: \(answer)")
     let isGone = server.wait("/v1/releases", ReleaseTests.Releases.self) { $0.purse?.current == nil }
     #expect(isGone != nil)
-    let doctor = try Tool.run(["doctor", "--data", server.ready.data])
-    #expect(doctor.status == 1 && doctor.text.contains("new rooms of purse cannot be made"), "\(doctor.text)")
-    #expect(doctor.text.contains("oneup sign"), "\(doctor.text)")
+    let doctor = try Program.run(["doctor", "--data", server.ready.data])
+    #expect(doctor.status == 1 && doctor.output.contains("new rooms of purse cannot be made"), "\(doctor.output)")
+    #expect(doctor.output.contains("oneup sign"), "\(doctor.output)")
     // Signed anew where it lies, it is taken.
     try place.sign(place.modules + "/purse.json")
     let isBack = server.wait("/v1/releases", ReleaseTests.Releases.self) { $0.purse?.current?.version == "1.0.0" }

@@ -1,5 +1,5 @@
 // A module of which there may be so many rooms on the whole server, with two workers that have them.
-import Foundation
+import ServerHarness
 import Testing
 
 @Suite(.serialized) struct RoomLimitTests {
@@ -13,26 +13,9 @@ import Testing
     }
     """
 
-  private func built(in place: String) throws -> String {
-    let sources = URL(fileURLWithPath: place + "/booth/Sources")
-    try FileManager.default.createDirectory(at: sources, withIntermediateDirectories: true)
-    try Data(#"{"name":"booth","version":"1.0.0","room":"Booth"}"#.utf8).write(
-      to: URL(fileURLWithPath: place + "/booth/module.json"))
-    try Data(Self.source.utf8).write(to: sources.appendingPathComponent("Booth.swift"))
-    let build = Process()
-    build.executableURL = RunningServer.program
-    build.arguments = ["build", place + "/booth", "--output", place + "/modules"]
-    build.standardOutput = Pipe()
-    try build.run()
-    build.waitUntilExit()
-    try #require(build.terminationStatus == 0, "the module is built")
-    return place + "/modules"
-  }
-
   @Test func twoWorkersTogetherKeepToIt() throws {
-    let place = NSTemporaryDirectory() + "oneup-booth-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: place) }
-    let server = try RunningServer(["--modules", try built(in: place)])
+    let scratch = try Scratch()
+    let server = try RunningServer(["--modules", MadeModule.build("booth", "Booth", in: scratch.path, Self.source)])
     var made = 0
     for n in 1...24 {
       let answer = try server.request(

@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Rooms over HTTP, as a game's own backend uses them.
@@ -25,7 +26,7 @@ import Testing
     var lastEvents: [Event]
   }
 
-  static func server() throws -> RunningServer { try RunningServer(["--modules", RunningServer.modules]) }
+  static func server() throws -> RunningServer { try RunningServer(["--modules", Program.modules]) }
 
   private func make(_ server: RunningServer, _ key: String, module: String = "tally") throws -> RunningServer.Answer {
     try server.request(
@@ -151,7 +152,7 @@ import Testing
 
   @Test func aRoomIsMadeWhileItsWorkerIsReplaced() throws {
     let server = try Self.server()
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    server.waitUntilWhole()
     for n in 0..<6 {
       if n % 3 == 0 {
         _ = try server.request("POST", "/v1/faults", token: server.token, body: #"{"kind":"worker-kill"}"#)

@@ -1,5 +1,6 @@
 // A module made for the tests of signals: a till whose total only the game's own backend changes.
 import Foundation
+import ServerHarness
 import Testing
 
 enum TillModule {
@@ -28,24 +29,7 @@ enum TillModule {
 
   /// A directory of modules with the till in it; built once for all tests.
   static let directory: Result<String, any Error> = Result {
-    let place = NSTemporaryDirectory() + "oneup-till-\(ProcessInfo.processInfo.processIdentifier)"
-    try FileManager.default.createDirectory(atPath: place + "/till/Sources", withIntermediateDirectories: true)
-    try Data(#"{"name":"till","version":"1.0.0","room":"Till"}"#.utf8).write(
-      to: URL(fileURLWithPath: place + "/till/module.json"))
-    try Data(source.utf8).write(to: URL(fileURLWithPath: place + "/till/Sources/Till.swift"))
-    let build = Process()
-    build.executableURL = RunningServer.program
-    build.arguments = ["build", place + "/till", "--output", place + "/modules"]
-    let errors = Pipe()
-    build.standardError = errors
-    build.standardOutput = Pipe()
-    try build.run()
-    let text = errors.fileHandleForReading.readDataToEndOfFile()
-    build.waitUntilExit()
-    guard build.terminationStatus == 0 else {
-      throw RunningServer.Failure(description: String(decoding: text, as: UTF8.self))
-    }
-    return place + "/modules"
+    try MadeModule.build("till", "Till", in: MadeModule.place("till"), source)
   }
 }
 
@@ -87,7 +71,7 @@ enum TillModule {
 
   @Test func whatWasAnsweredOutlivesTheWorker() throws {
     let server = try RunningServer(["--modules", try TillModule.directory.get()])
-    _ = server.wait("/v1/processes", ControlTests.Processes.self) { $0.isWhole }
+    server.waitUntilWhole()
     let id = try make(server)
     for n in 1...12 {
       if n % 4 == 0 {

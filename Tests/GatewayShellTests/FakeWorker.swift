@@ -1,6 +1,7 @@
 // A worker without rooms: owns shard 0, accepts every join, echoes every input as a numbered output and its
 // acknowledgement, and answers some payloads in ways of their own.
 import Core
+import ServerHarness
 import Testing
 import Wire
 
@@ -24,7 +25,7 @@ final class FakeWorker: Sendable {
       while true {
         let s = accept(worker.listener, nil, nil)
         guard s >= 0 else { return }
-        let stream = Stream(s)
+        let stream = Socket(s)
         worker.run { $0.serve(stream) }
       }
     }
@@ -47,7 +48,7 @@ final class FakeWorker: Sendable {
     pthread_detach(thread)
   }
 
-  private func serve(_ stream: Stream) {
+  private func serve(_ stream: Socket) {
     var out: [UInt8] = []
     var outputs: [UInt32: UInt64] = [:]
     out.putServing(ShardID(0), epoch)

@@ -3,6 +3,7 @@ import ClientMessages
 import Core
 import Foundation
 import GatewayShell
+import ServerHarness
 import SwiftProtobuf
 import Testing
 
@@ -36,10 +37,10 @@ final class Gateway: Sendable {
 
 /// A client over TCP frames, with the generated messages.
 struct TCPClient {
-  let stream: Stream
+  let stream: Socket
 
   init(_ gateway: Gateway, receiveBytes: CInt? = nil) throws {
-    stream = try Stream.connect(port: gateway.port, receiveBytes: receiveBytes)
+    stream = try Socket(port: gateway.port, receiveBytes: receiveBytes)
   }
 
   static func framed(_ message: [UInt8]) -> [UInt8] {

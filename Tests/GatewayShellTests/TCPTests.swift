@@ -3,6 +3,7 @@ import ClientMessages
 import Core
 import Foundation
 import GatewayShell
+import ServerHarness
 import Testing
 
 @Suite(.serialized) struct TCPTests {

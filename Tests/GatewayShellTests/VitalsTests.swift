@@ -2,6 +2,7 @@
 import Core
 import Foundation
 import GatewayShell
+import ServerHarness
 import Synchronization
 import Testing
 import Wire

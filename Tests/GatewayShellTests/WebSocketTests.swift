@@ -3,15 +3,16 @@ import ClientMessages
 import Core
 import Foundation
 import GatewayShell
+import ServerHarness
 import SwiftProtobuf
 import Testing
 
 /// A WebSocket client by hand (RFC 6455), so that nothing is shared with the gateway's side.
 struct WebSocketClient {
-  let stream: Stream
+  let stream: Socket
 
   init(_ gateway: Gateway, path: String = "/any", receiveBytes: CInt? = nil) throws {
-    stream = try Stream.connect(port: gateway.port, receiveBytes: receiveBytes)
+    stream = try Socket(port: gateway.port, receiveBytes: receiveBytes)
     let request = """
       GET \(path) HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r
       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n
@@ -135,7 +136,7 @@ struct WebSocketClient {
 
   @Test func plainHTTPIsToldWhatThisIs() throws {
     let gateway = try Gateway()
-    let stream = try Stream.connect(port: gateway.port)
+    let stream = try Socket(port: gateway.port)
     stream.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
     #expect(try #require(stream.receive(upTo: "\r\n\r\n")).hasPrefix("HTTP/1.1 426"))
   }
@@ -144,7 +145,7 @@ struct WebSocketClient {
     let gateway = try Gateway { configuration, _ in configuration.handshakeMilliseconds = 50 }
     let upgraded = try WebSocketClient(gateway)
     #expect(try upgraded.frame().error.code == .tooSlow)
-    let half = try Stream.connect(port: gateway.port)
+    let half = try Socket(port: gateway.port)
     half.send(Array("GET /half HTTP/1.1\r\n".utf8))
     #expect(half.isEnded)
   }

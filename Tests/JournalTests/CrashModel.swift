@@ -51,8 +51,8 @@ final class CrashModel {
     var ioFailure = false
     do throws(JournalError) { try live(steps: life.steps) } catch {
       switch error {
-      case .poisoned(let file) where file.code != FileError.simulatedDeath: ioFailure = true
-      case .file, .noSpace: mayDoubt = true
+      case .poisoned(let file) where file.code != FileError.simulatedDeath: ioFailure = leavesDoubt(file)
+      case .file(let file), .noSpace(let file): if leavesDoubt(file) { mayDoubt = true }
       case .poisoned: break
       default: problems.append("unexpected: \(error)")
       }
@@ -68,6 +68,11 @@ final class CrashModel {
       mayHaveCut = true
       written = min(written, durable)
     }
+  }
+
+  /// Where there was no space, nothing was changed; after a failed sync nobody knows.
+  private func leavesDoubt(_ error: FileError) -> Bool {
+    error.code != FileError.noSpace || error.operation == .sync || error.operation == .syncDirectory
   }
 
   private func live(steps: Int) throws(JournalError) {

@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// A crash that was exported is run again where nothing of its server is: in an empty directory.
@@ -17,7 +18,7 @@ import Testing
     let scratch = try Scratch()
     let data = scratch.path + "/data"
     do {
-      let server = try Server(data: data, ["--shards", "1"])
+      let server = try RunningServer(data: data, ["--shards", "1"])
       let player = try Player(server)
       _ = try player.enter("room", of: "faulty")
       for seq in 1...5 { player.input(UInt64(seq), [9, UInt8(seq)]) }

@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Processes killed by hand under a conversation: whatever dies, each number is in the list once.
@@ -11,7 +12,7 @@ import Testing
     private let attach: [UInt8]
     /// Of each number.
     private let payload: (UInt64) -> [UInt8]
-    init(_ server: Server, _ payload: @escaping (UInt64) -> [UInt8] = { [1] + little(1_000 + $0) }) throws {
+    init(_ server: RunningServer, _ payload: @escaping (UInt64) -> [UInt8] = { [1] + little(1_000 + $0) }) throws {
       player = try Player(server)
       self.payload = payload
       token = player.token
@@ -19,7 +20,7 @@ import Testing
       attach = frame(3, number(1, 1) + fixed(2, player.room))
     }
     /// Adds until `last` is acknowledged; `server` is asked for anew after a break.
-    func add(upTo last: UInt64, _ server: () -> Server) throws {
+    func add(upTo last: UInt64, _ server: () -> RunningServer) throws {
       let deadline = Date(timeIntervalSinceNow: 40)
       var sent = acknowledged
       while acknowledged < last, Date() < deadline {
@@ -50,7 +51,7 @@ import Testing
   }
 
   /// The list of a tally's room, as the room tells it.
-  private func list(_ server: Server, _ key: String = "kept") throws -> [UInt64] {
+  private func list(_ server: RunningServer, _ key: String = "kept") throws -> [UInt64] {
     let player = try Player(server)
     _ = try player.enter(key)
     player.input(1, [2, 0, 0, 0, 0, 0, 4, 0, 0])
@@ -65,7 +66,7 @@ import Testing
 
   @Test func everyProcessInTurn() throws {
     let scratch = try Scratch()
-    var server = try Server(data: scratch.path + "/data", ["--shards", "2"])
+    var server = try RunningServer(data: scratch.path + "/data", ["--shards", "2"])
     let adder = try Adder(server)
     var last: UInt64 = 0
     for role in ["worker", "spare", "gateway", "control"] {
@@ -78,19 +79,19 @@ import Testing
       #expect(try server.processID(role, not: victim) != victim)
     }
     server.end(SIGKILL)
-    server = try Server(data: server.data, listen: server.ready.listen)
+    server = try RunningServer(data: server.data, listen: server.ready.listen)
     try adder.add(upTo: last + 10) { server }
     let expected = (1...last + 10).map { 1_000 + $0 }
     #expect(try list(server) == expected)
     server.end(SIGTERM)
-    server = try Server(data: server.data)
+    server = try RunningServer(data: server.data)
     #expect(try list(server) == expected, "a second start serves the old rooms")
   }
 
   /// Each number is passed on by one room to another, and whoever may know of it is killed at once.
   @Test func whatRoomsAskOfRooms() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "8", "--workers", "2"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "8", "--workers", "2"])
     let others = ["other", "second", "third"]
     let adder = try Adder(server) { number in
       let other = Array(others[Int(number) % others.count].utf8)
@@ -131,7 +132,7 @@ import Testing
   /// As systemd and others stop a service: every process of it is told at once.
   @Test func aStopForAllIsTheSupervisorsToPassOn() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "2"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "2"])
     let adder = try Adder(server)
     let children = try ["worker", "spare", "gateway", "control"].map { try server.processID($0) }
     for pid in children { for number in [SIGTERM, SIGINT, SIGHUP] { #expect(kill(pid, number) == 0) } }
@@ -143,7 +144,7 @@ import Testing
 
   @Test func aWorkerThatStandsStill() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "2", "--hang-milliseconds", "400"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "2", "--hang-milliseconds", "400"])
     let adder = try Adder(server)
     try adder.add(upTo: 10) { server }
     let victim = try server.processID("worker")

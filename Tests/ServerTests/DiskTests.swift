@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Damage and a full disk below a real server.
@@ -6,7 +7,7 @@ import Testing
   @Test func aFlippedByteCostsOnlyTheRoomsThatMayHaveBeenThere() throws {
     let scratch = try Scratch()
     let data = scratch.path + "/data"
-    var server = try Server(data: data, ["--shards", "1", "--durability", "disk"])
+    var server = try RunningServer(data: data, ["--shards", "1", "--durability", "disk"])
     for (seq, key) in ["early", "late"].enumerated() {
       let player = try Player(server)
       _ = try player.enter(key)
@@ -29,7 +30,7 @@ import Testing
     #expect(try [UInt8](Data(contentsOf: URL(fileURLWithPath: segment))) == bytes, "said, not done")
 
     for isRepaired in [false, true] {
-      server = try Server(data: data)
+      server = try RunningServer(data: data)
       let locked = try Program.run(["journal", "repair", data, "--apply"])
       #expect(locked.status == 1 && !locked.errors.isEmpty, "a living server's journal is not repaired")
       // A room after the damage, in the same shard, is served with all it had, and new ones can be made.
@@ -64,7 +65,7 @@ import Testing
     try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: true)
     #expect(mount("none", data, "tmpfs", 0, "size=96m") == 0)
     defer { umount2(data, Int32(MNT_DETACH)) }
-    let server = try Server(data: data, ["--shards", "1"])
+    let server = try RunningServer(data: data, ["--shards", "1"])
     defer { server.end(SIGKILL) }
     let player = try Player(server)
     _ = try player.enter("r")

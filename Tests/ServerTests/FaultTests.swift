@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Game code that fails in every way, over a real socket: undone, reported, and nobody else's business.
@@ -15,7 +16,7 @@ import Testing
 
   @Test func everyFaultIsUndoneAndReported() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "2"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "2"])
     let neighbour = try Player(server)
     _ = try neighbour.enter("room", of: "faulty")
     let other = try Player(server)
@@ -48,7 +49,7 @@ import Testing
   }
 
   /// Bundles are written by another thread: they come soon after the verdict.
-  private func crashes(_ server: Server, atLeast least: Int) throws {
+  private func crashes(_ server: RunningServer, atLeast least: Int) throws {
     let deadline = Date(timeIntervalSinceNow: 20)
     var listed: [Crash] = []
     while listed.count < least, Date() < deadline {

@@ -1,9 +1,10 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// Frames that no good client sends: a named answer to their sender, and nothing to anybody else.
 @Suite struct FrameTests {
-  private func answer(_ server: Server, hello: Bool = true, _ bytes: [UInt8]) throws -> Answer? {
+  private func answer(_ server: RunningServer, hello: Bool = true, _ bytes: [UInt8]) throws -> Answer? {
     let player = try Player(server, hello: hello)
     player.stream.send(bytes)
     let answer = player.receive()
@@ -13,7 +14,7 @@ import Testing
 
   @Test func hostileFrames() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "2"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "2"])
     let neighbour = try Player(server)
     _ = try neighbour.enter("r")
     neighbour.add(1, 5)
@@ -63,7 +64,7 @@ import Testing
 
   @Test func numbersOutOfOrder() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "2"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "2"])
     let player = try Player(server)
     _ = try player.enter("r")
     player.add(1 << 63, 1)
@@ -85,7 +86,7 @@ import Testing
 
   @Test func tooManyMemberships() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "2"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "2"])
     let player = try Player(server)
     for id in 1...65 { player.join(UInt64(id), "tally", "m\(id)") }
     let error = player.next(Kind.error)

@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// A native module is not confined: when it crashes its worker dies. The event that did it is found and put aside, and
@@ -31,7 +32,7 @@ import Testing
   @Test func aCrashTakesTheWorkerTwiceAndThenTheEventIsPutAside() throws {
     let scratch = try Scratch()
     let (modules, key) = try modules(in: scratch)
-    let server = try Server(
+    let server = try RunningServer(
       data: scratch.path + "/data", modules: modules, ["--shards", "1", "--trust", key, "--trust-native", key])
     let neighbour = try Player(server)
     _ = try neighbour.enter("tally room")
@@ -55,7 +56,7 @@ import Testing
   }
 
   /// Comes back by the protocol's one way until all of it is acknowledged.
-  private func send(_ first: Player, _ inputs: [UInt64: [UInt8]], _ server: Server) throws -> Player {
+  private func send(_ first: Player, _ inputs: [UInt64: [UInt8]], _ server: RunningServer) throws -> Player {
     var player = first
     let attach = frame(3, number(1, 1) + fixed(2, first.room))
     let last = inputs.keys.max() ?? 0
@@ -86,7 +87,7 @@ import Testing
     throw Failure(description: "not acknowledged: \(server.log)")
   }
 
-  private func putAside(_ server: Server) throws {
+  private func putAside(_ server: RunningServer) throws {
     let deadline = Date(timeIntervalSinceNow: 20)
     var found: Report?
     while found == nil, Date() < deadline {
@@ -114,7 +115,7 @@ import Testing
   @Test func nothingNativeIsTakenFromWhoIsNotTrustedWithIt() throws {
     let scratch = try Scratch()
     let (modules, key) = try modules(in: scratch)
-    let server = try Server(data: scratch.path + "/data", modules: modules, ["--trust", key])
+    let server = try RunningServer(data: scratch.path + "/data", modules: modules, ["--trust", key])
     let player = try Player(server)
     player.join(1, "faulty", "room")
     #expect(player.next(Kind.state, Kind.error)?.kind == Kind.error)

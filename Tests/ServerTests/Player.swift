@@ -1,51 +1,5 @@
 // The client protocol by hand, frame by frame: nothing here is shared with the server.
-import Foundation
-
-/// A blocking TCP stream whose reads end with nil after ten seconds.
-final class Stream {
-  private let descriptor: Int32
-  init(port: UInt16) throws {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var timeout = timeval(tv_sec: 10, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    let descriptor = descriptor
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    guard result == 0 else { throw Failure(description: "cannot connect to port \(port)") }
-  }
-  deinit { close(descriptor) }
-
-  func send(_ bytes: [UInt8]) {
-    var sent = 0
-    while sent < bytes.count {
-      let n = bytes[sent...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-      guard n > 0 else { return }
-      sent += n
-    }
-  }
-  func receive(_ count: Int) -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: count)
-    var got = 0
-    while got < count {
-      let n = bytes[got...].withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-      guard n > 0 else { return nil }
-      got += n
-    }
-    return bytes
-  }
-  func receiveSome() -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: 16_384)
-    let n = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-    return n > 0 ? Array(bytes[..<n]) : nil
-  }
-}
+import ServerHarness
 
 func varint(_ value: UInt64) -> [UInt8] {
   value < 128 ? [UInt8(value)] : [UInt8(value & 127 | 128)] + varint(value >> 7)
@@ -118,13 +72,13 @@ struct Answer {
 
 /// One connection of a client.
 final class Player {
-  let stream: Stream
+  let stream: Socket
   private(set) var token: [UInt8] = []
   /// Of the last Attached.
   private(set) var room: UInt64 = 0
 
-  init(_ server: Server, resume: [UInt8] = [], hello: Bool = true) throws {
-    stream = try Stream(port: server.port)
+  init(_ server: RunningServer, resume: [UInt8] = [], hello: Bool = true) throws {
+    stream = try Socket(port: server.port)
     guard hello else { return }
     stream.send(frame(1, number(1, 1) + blob(2, Array("ann".utf8)) + (resume.isEmpty ? [] : blob(3, resume))))
     guard let welcome = receive(), welcome.kind == Kind.welcome else { throw Failure(description: "no Welcome") }

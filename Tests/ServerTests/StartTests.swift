@@ -1,4 +1,5 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// What keeps a server from starting is one sentence with a command, exit status 78, and data that nobody has touched.
@@ -13,7 +14,7 @@ import Testing
 
   @Test func occupiedPorts() throws {
     let scratch = try Scratch()
-    let other = try Server(data: scratch.path + "/other")
+    let other = try RunningServer(data: scratch.path + "/other")
     let data = ["--data", scratch.path + "/data"]
     let port = String(other.port)
     try refused(data + ["--listen", other.ready.listen, "--http", "127.0.0.1:0"], [port, "ss -ltnp", "--listen"])
@@ -39,7 +40,7 @@ import Testing
   @Test func anotherNumberOfShards() throws {
     let scratch = try Scratch()
     let data = scratch.path + "/data"
-    try Server(data: data, ["--shards", "2"]).end(SIGTERM)
+    try RunningServer(data: data, ["--shards", "2"]).end(SIGTERM)
     let identity = try String(contentsOfFile: data + "/identity", encoding: .utf8)
     try refused(
       ["--data", data, "--shards", "3", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"],
@@ -69,7 +70,7 @@ import Testing
     let file = scratch.path + "/config.yaml"
     try "---\n# ours\nshards: 3\n\"restart-intensity\": 9\ndev: true\n".write(
       toFile: file, atomically: true, encoding: .utf8)
-    let server = try Server(data: scratch.path + "/data", ["--config", file])
+    let server = try RunningServer(data: scratch.path + "/data", ["--config", file])
     #expect(try String(contentsOfFile: server.data + "/identity", encoding: .utf8).contains("shards=3\n"))
     _ = try Player(server).enter("dev is true", of: "faulty")
   }
@@ -84,7 +85,7 @@ import Testing
       ("torn.wasm", ""), ("torn.json", "{"),
     ]
     for (name, text) in files { try text.write(toFile: "\(modules)/\(name)", atomically: true, encoding: .utf8) }
-    let server = try Server(data: scratch.path + "/data", modules: modules)
+    let server = try RunningServer(data: scratch.path + "/data", modules: modules)
     // Workers say it by way of the supervisor, which may be a moment after the server is ready.
     let said = [
       "garbage.json is not taken in: the wasm file beside it", "torn.json is not taken in: it is no manifest",

@@ -1,10 +1,11 @@
 import Foundation
+import ServerHarness
 import Testing
 
 /// The same conversation over WebSocket, in both kinds of messages.
 @Suite struct WebSocketTests {
-  private func open(_ server: Server) throws -> Stream {
-    let stream = try Stream(port: server.port)
+  private func open(_ server: RunningServer) throws -> Socket {
+    let stream = try Socket(port: server.port)
     stream.send(
       Array(
         ("GET /play HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -14,14 +15,14 @@ import Testing
     #expect(String(decoding: head, as: UTF8.self).hasPrefix("HTTP/1.1 101"))
     return stream
   }
-  private func send(_ stream: Stream, _ opcode: UInt8, _ payload: [UInt8]) {
+  private func send(_ stream: Socket, _ opcode: UInt8, _ payload: [UInt8]) {
     // A client masks; with a mask of zeros the payload stays readable.
     let length: [UInt8] =
       payload.count < 126 ? [128 | UInt8(payload.count)] : [128 | 126] + big(UInt32(payload.count)).suffix(2)
     stream.send([128 | opcode] + length + [0, 0, 0, 0] + payload)
   }
   /// Opcode and payload of the next message.
-  private func receive(_ stream: Stream) -> (UInt8, [UInt8])? {
+  private func receive(_ stream: Socket) -> (UInt8, [UInt8])? {
     guard let head = stream.receive(2) else { return nil }
     var length = Int(head[1] & 127)
     if length == 126 {
@@ -33,7 +34,7 @@ import Testing
 
   @Test func binaryAndText() throws {
     let scratch = try Scratch()
-    let server = try Server(data: scratch.path + "/data", ["--shards", "1"])
+    let server = try RunningServer(data: scratch.path + "/data", ["--shards", "1"])
     let binary = try open(server)
     send(binary, 2, blob(1, number(1, 1)))
     send(binary, 2, blob(2, number(1, 1) + blob(2, Array("tally".utf8)) + blob(3, Array("r".utf8))))

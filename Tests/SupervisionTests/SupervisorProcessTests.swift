@@ -131,10 +131,48 @@ import Testing
   @Test func socketsOfALongPathLiveElsewhere() throws {
     let path = temporary() + "/" + String(repeating: "x", count: 100)
     defer { try? FileManager.default.removeItem(atPath: path) }
-    let directory = try DataDirectory(path, shards: nil)
-    defer { try? FileManager.default.removeItem(atPath: directory.run) }
-    #expect(directory.socket(ofWorker: .max).utf8.count < 108)
-    #expect(try String(contentsOfFile: path + "/run.path", encoding: .utf8) == directory.run + "\n")
+    var directory: DataDirectory? = try DataDirectory(path, shards: nil)
+    let run = try #require(directory?.run)
+    defer { try? FileManager.default.removeItem(atPath: run) }
+    #expect(try #require(directory?.socket(ofWorker: .max)).utf8.count < 108)
+    #expect(try String(contentsOfFile: path + "/run.path", encoding: .utf8) == run + "\n")
+    // As after a kill: the next server takes the same directory, without what is in it.
+    try "".write(toFile: run + "/worker-1.sock", atomically: false, encoding: .utf8)
+    directory = nil
+    directory = try DataDirectory(path, shards: nil)
+    #expect(directory?.run == run)
+    #expect(!FileManager.default.fileExists(atPath: run + "/worker-1.sock"))
+    // A copy of the data is another server's, which has sockets of its own.
+    let copy = path + "-copy"
+    defer { try? FileManager.default.removeItem(atPath: copy) }
+    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    let other = try DataDirectory(copy, shards: nil)
+    #expect(other.run != run)
+    other.tidy()
+    #expect(FileManager.default.fileExists(atPath: run))
+    // A stop in order leaves nothing.
+    try "".write(toFile: run + "/worker-2.sock", atomically: false, encoding: .utf8)
+    directory?.tidy()
+    #expect(!FileManager.default.fileExists(atPath: run))
+    #expect(!FileManager.default.fileExists(atPath: path + "/run.path"))
+  }
+
+  /// Where anybody can make directories, a name alone says nothing.
+  @Test func aStrangersRunDirectoryIsNotTaken() throws {
+    let path = temporary() + "/" + String(repeating: "x", count: 100)
+    let open = NSTemporaryDirectory() + "oneup-open-\(UUID().uuidString)"
+    defer { for each in [path, open] { try? FileManager.default.removeItem(atPath: each) } }
+    try FileManager.default.createDirectory(
+      atPath: open, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o777])
+    try "".write(toFile: open + "/precious.sock", atomically: false, encoding: .utf8)
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    for pointer in [open, "/", "", "relative/oneup-x", "/nonexistent/oneup-x"] {
+      try pointer.write(toFile: path + "/run.path", atomically: false, encoding: .utf8)
+      let directory = try DataDirectory(path, shards: nil)
+      #expect(directory.run != pointer)
+      directory.tidy()
+    }
+    #expect(FileManager.default.fileExists(atPath: open + "/precious.sock"))
   }
 
   @Test func aTakenPortIsSaidInASentence() throws {

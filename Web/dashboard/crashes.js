@@ -50,7 +50,8 @@ function row({ id, at }) {
     try {
       told = await get(`/v1/crashes/${encodeURIComponent(id)}`);
       if (!told.module) return;
-      say(title, plain(told));
+      const fault = plain(told);
+      say(title, fault[0].toUpperCase() + fault.slice(1));
       say(where, `${told.module}/${told.key}, event ${told.event}`);
     } catch { /* it went away: the next look takes the row */ }
   };

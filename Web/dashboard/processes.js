@@ -42,6 +42,7 @@ function fill(row, p, now) {
   say(row.cpu, p.cpu == null ? "–" : Math.round(p.cpu * 100) + " %");
   say(row.memory, bytes(p.memory_bytes));
   say(row.rooms, p.role === "worker" ? count(p.rooms) : "");
+  row.rooms.dataset.unit = p.rooms === 1 ? "room" : "rooms";
   const list = p.shards.join(" ");
   if (row.list !== list) {
     row.list = list;
@@ -62,6 +63,13 @@ export function show(vitals) {
   const now = performance.now();
   const here = new Set(vitals.processes.map((p) => p.instance));
   for (const p of vitals.processes) {
+    // A server that was started anew counts anew.
+    const before = rows.get(p.instance);
+    if (before && (before.diedAt || (before.process.pid && p.pid && before.process.pid !== p.pid))) {
+      before.element.remove();
+      rows.delete(p.instance);
+      order = order.filter((instance) => instance !== p.instance);
+    }
     if (!rows.has(p.instance)) rows.set(p.instance, make(p));
     const row = rows.get(p.instance);
     row.process = p;

@@ -402,10 +402,17 @@ class Game {
     element("badge").hidden = false;
     element("badge-module").textContent = `${room.module.name} ${room.module.version}`;
     element("badge-room").textContent = `room ${room.key}`;
-    const about = (await ask("/v1/rooms?module=arena"))?.find?.((one) => one.room === room.id || one.id === room.id);
-    if (!about) return;
+    const { worker, epoch } = await this.place();
+    if (epoch === undefined) return;
+    element("badge-place").textContent = [worker !== undefined && `worker ${worker}`, `epoch ${epoch}`].filter(Boolean).join(", ");
+  }
+  /** @returns {Promise<{worker?: number, epoch?: number}>} where the room runs; nothing where nobody says */
+  async place() {
+    const id = this.room?.id;
+    const about = (await ask("/v1/rooms?module=arena"))?.find?.((one) => one.room === id || one.id === id);
+    if (!about) return {};
     const worker = about.worker ?? (await ask("/v1/processes"))?.shards?.find((one) => one.shard === about.shard)?.instance;
-    element("badge-place").textContent = [worker !== undefined && `worker ${worker}`, `epoch ${about.epoch}`].filter(Boolean).join(", ");
+    return { worker, epoch: about.epoch };
   }
   watchBadge() { setInterval(() => { if (document.visibilityState === "visible") this.#badge(); }, 5000); }
 }

@@ -5,7 +5,7 @@ const element = (id) => document.getElementById(id);
 
 export class Breaker {
   #token; #game;
-  /** What was asked for last, so that the strip can name what is felt. @type {{kind: string, at: number} | null} */
+  /** What was asked for last, so that the strip can name what is felt. @type {{kind: string, at: number, feltAt?: number} | null} */
   asked = null;
 
   constructor(game) {
@@ -56,7 +56,9 @@ export class Breaker {
   async #fault(kind, button) {
     this.asked = { kind, at: performance.now() };
     button.blur(); // space is for dashing
-    const { error } = await order("/v1/faults", { kind });
+    // The others' death is not felt here.
+    const instance = kind === "worker-kill" ? (await this.#game.place()).worker : undefined;
+    const { error } = await order("/v1/faults", { kind, instance });
     if (error && !(kind === "all-kill" && error === SILENT)) this.#game.toast(error);
   }
 
@@ -91,7 +93,10 @@ export class Breaker {
   }
   /** A label for what was just felt, from this side alone. @param {"worker" | "connection"} kind */
   nameFor(kind) {
-    const recent = this.asked && performance.now() - this.asked.at < 15_000 ? this.asked.kind : "";
+    const now = performance.now(), asked = this.asked;
+    // Once: what breaks next was somebody else's doing.
+    const recent = asked && now - asked.at < 15_000 && now - (asked.feltAt ?? now) < 1_000 ? asked.kind : "";
+    if (recent) asked.feltAt ??= now;
     if (recent === "all-kill") return "everything killed";
     if (kind === "worker") return recent === "worker-kill" ? "worker killed" : "worker replaced";
     return recent === "gateway-kill" ? "gateway killed" : "connection lost";

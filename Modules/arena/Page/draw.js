@@ -301,8 +301,16 @@ export class Scene {
     const label = this.#label(ship.name || (ship.isBot ? "bot" : "anybody"), String(ship.score), ship.isOwn);
     context.globalAlpha *= ship.isOwn ? 1 : 0.85;
     const wide = label.width / 2 / this.#camera.scale, high = label.height / 2 / this.#camera.scale;
-    context.drawImage(label, -wide / 2, 29, wide, high);
+    const place = this.#labelPlace(pos, wide, high);
+    context.drawImage(label, place.x, place.y, wide, high);
     context.restore();
+  }
+  /** Below the ship, and within the window as long as the ship is. */
+  #labelPlace(pos, wide, high) {
+    const low = this.toWorld(0, 0), most = this.toWorld(this.#canvas.clientWidth, this.#canvas.clientHeight - this.inset);
+    const isSeen = pos.x >= low.x && pos.x <= most.x;
+    const left = isSeen ? Math.min(Math.max(pos.x - wide / 2, low.x + 4), most.x - wide - 4) : pos.x - wide / 2;
+    return { x: left - pos.x, y: pos.y + 29 + high > most.y ? -29 - high : 29 };
   }
   #label(name, score, isOwn) {
     const id = `${isOwn} ${score} ${name}`;

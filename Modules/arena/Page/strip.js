@@ -2,6 +2,7 @@
 // each state that came, so that silence is a gap, and marks for faults.
 
 const SPAN_MS = 60_000, LOW_MS = 1, HIGH_MS = 2000;
+const ROW = 14; // of labels
 const MOST = 8192; // of each list: nothing is drawn, nor forgotten, in a hidden tab
 
 /** Forgets the oldest in one go, so that a list of `MOST` is not moved for each that comes. */
@@ -83,26 +84,31 @@ export class Strip {
     context.fillStyle = "#ffffff24";
     context.fillRect(0, base, width, 1);
   }
-  /** Labels of faults that lie close together stand below each other. */
   #marks(context, width, base, x) {
-    context.font = "600 11px system-ui, sans-serif";
-    const rows = [];
     for (const fault of this.#faults) {
       const at = x(fault.at), wide = (fault.ms / SPAN_MS) * width;
       context.fillStyle = fault.isNews ? "#ffd47930" : "#ff7b8538";
       context.fillRect(at - wide, 14, Math.max(wide, 1.5), base - 14);
       context.fillStyle = fault.isNews ? "#ffd479" : "#ff7b85";
       context.fillRect(at - 0.75, 4, 1.5, base - 4);
-      const label = this.#label(fault), room = context.measureText(label).width;
-      const isLeft = at + room + 8 > width, left = isLeft ? at - room - 6 : at + 6;
-      let row = 0;
-      while (rows[row] > left) row++;
-      rows[row] = left + room + 10;
-      context.textAlign = "left";
-      context.fillStyle = "#060912cc";
-      context.fillRect(left - 3, 3 + row * 14, room + 6, 14);
+    }
+    this.#words(context, width, base, x);
+  }
+  /** The newest first; labels that lie close together stand below each other, and what has no room is left out. */
+  #words(context, width, base, x) {
+    context.font = "600 11px system-ui, sans-serif";
+    context.textAlign = "left";
+    const rows = Math.floor((base - 3) / ROW), taken = Array.from({ length: rows }, () => []);
+    for (const fault of this.#faults.toReversed()) {
+      const at = x(fault.at), label = this.#label(fault), room = context.measureText(label).width;
+      const left = at + room + 8 > width ? at - room - 6 : at + 6, right = left + room;
+      const row = taken.findIndex((spans) => spans.every((span) => right + 10 < span.left || left > span.right + 10));
+      if (row < 0) continue;
+      taken[row].push({ left, right });
+      context.fillStyle = "#060912e6";
+      context.fillRect(left - 3, 3 + row * ROW, room + 6, ROW);
       context.fillStyle = fault.isNews ? "#ffe2a8" : "#ffb4ba";
-      context.fillText(label, left, 10 + row * 14);
+      context.fillText(label, left, 10 + row * ROW);
     }
   }
 }

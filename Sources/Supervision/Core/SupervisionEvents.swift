@@ -50,7 +50,7 @@ package enum LogLevel: String, Sendable, Hashable {
     switch kind {
     case "disk-failed": self = .error
     case "disk-full", "module-refused", "quarantined", "version-failed", "twin-failed", "frozen", "room-failed",
-      "member-removed", "link-broken", "differs":
+      "member-removed", "link-broken", "differs", "no-descriptors":
       self = .warning
     default: self = .info
     }

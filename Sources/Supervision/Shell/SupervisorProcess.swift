@@ -59,7 +59,7 @@ package final class SupervisorProcess {
       _ = child.reap()
     }
     children = []
-    data.forgetServing()
+    data.tidy()
     for fd in listeners + [httpPort, signals] { close(fd) }
     if let exit { Log.write(exit.status == 0 ? .info : .error, exit.text) }
     return exit?.status ?? 1
