@@ -153,7 +153,7 @@ enum ScaffoldText {
       const canvas = document.getElementById("meadow"), draw = canvas.getContext("2d");
       const name = new URLSearchParams(location.search).get("name") || "Walker " + Math.floor(Math.random() * 100);
       const oneup = await connect({ name });
-      oneup.on("connection", (event) => say(event.state === "open" ? hint : "Connecting again …"));
+      oneup.on("connection", (event) => say(event.state === "up" ? hint : "Connecting again …"));
       const room = await oneup.join("«name»/lobby");
       say(hint);
 

@@ -1,11 +1,15 @@
 """The developer's loop in a browser: saves go live, and what is wrong with one stands on the page until the next good one."""
+import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
 import unittest
+import urllib.request
 
 from support import BrowserTest, program, until
 
@@ -121,6 +125,17 @@ class DevTest(BrowserTest):
         self.plays_on(desk)
         loop.save(*[(new, old) for old, new in changes])
         self.until(phone, "the complaint is gone", "document.getElementById('oneup-build') === null")
+
+        # The process that holds the connections dies: the page says so, and takes it back.
+        desk.evaluate("""() => {
+          const word = document.getElementById("word");
+          globalThis.said = [];
+          new MutationObserver(() => said.push(word.textContent)).observe(word, { childList: true });
+        }""")
+        with urllib.request.urlopen(loop.http + "/v1/processes", timeout=10) as answer:
+            [gateway] = [one for one in json.load(answer)["processes"] if one["role"] == "gateway"]
+        os.kill(gateway["pid"], signal.SIGKILL)
+        self.until(desk, "it connects again, and says so", "said.includes('Connecting again …') && said.at(-1).startsWith('Arrows')")
 
         # Another page.
         page = loop.folder / "Page/index.html"

@@ -73,4 +73,31 @@ import Testing
     try FileManager.default.removeItem(atPath: place + "/Tests")
     #expect(throws: BuildError.self) { try ModuleTests(directory: place, sdk: sdk) }
   }
+
+  @Test("Of a good run its author hears each test and the result; of a compilation that fails, everything") func talk()
+  {
+    var talk = TestTalk()
+    var words: [TestTalk.Word] = []
+    let compilation = ["warning: a file is not handled", "[3/9] Compiling Meadow", "Build complete! (9.81s)"]
+    let announcements = [
+      "◇ Test run started.", "↳ Testing Library Version: 6.3.1", "◇ Suite \"meadow\" started.",
+      "◇ Test \"A flower grows\" started.",
+    ]
+    let result = [
+      "what a test printed", "✘ Test \"A flower grows\" recorded an issue at MeadowTests.swift:9:7: Expectation failed",
+      "↳ // why", "✔ Test \"A room that is moved\" passed after 0.9 seconds.",
+      "✘ Test run with 2 tests in 1 suite failed after 0.9 seconds with 1 issue.",
+    ]
+    for line in compilation + announcements + result + ["✔ Suite \"meadow\" passed after 0.9 seconds."] {
+      if let word = talk.take(line) { words.append(word) }
+    }
+    #expect(words == [.progress("[3/9] Compiling Meadow")] + result.map { .line($0) })
+    #expect(talk.rest.isEmpty)
+
+    var failed = TestTalk()
+    let complaint =
+      compilation.dropLast() + ["Meadow.swift:7:9: error: cannot find 'wrong' in scope", "   |         `- error"]
+    #expect(complaint.compactMap { failed.take($0) } == [.progress("[3/9] Compiling Meadow")])
+    #expect(failed.rest == Array(complaint))
+  }
 }
