@@ -75,7 +75,7 @@ struct CrashCommand: ParsableCommand {
       try crashing {
         let (found, crash) = try place.find(name)
         let text = place.text(found, crash)
-        if place.json { printJSON(text.json) } else { print(text.lines.joined(separator: "\n")) }
+        if place.json { printJSON(text.json) } else { print(text.lines.map(\.forTerminal).joined(separator: "\n")) }
       }
     }
   }
@@ -134,7 +134,7 @@ struct CrashCommand: ParsableCommand {
     }
 
     private func say(_ replay: CrashReplay) throws {
-      if place.json { printJSON(replay.json) } else { print(replay.lines.joined(separator: "\n")) }
+      if place.json { printJSON(replay.json) } else { print(replay.lines.map(\.forTerminal).joined(separator: "\n")) }
       if !(replay.isOtherBuild ? replay.survives : replay.isSame) { throw ExitCode(1) }
     }
 

@@ -5,14 +5,15 @@ import Foundation
 enum Columns {
   /// Rows under a heading, each column as wide as its widest cell; `right`: the columns of numbers.
   static func table(_ heading: [String], _ rows: [[String]], right: Set<Int>) -> [String] {
-    var widths = heading.map(\.count)
+    let rows = rows.map { $0.map(\.forTerminal) }
+    var widths = heading.map(\.cells)
     for row in rows {
-      for (i, cell) in row.enumerated() { widths[i] = max(widths[i], cell.count) }
+      for (i, cell) in row.enumerated() { widths[i] = max(widths[i], cell.cells) }
     }
     func line(_ cells: [String]) -> String {
       var text = ""
       for (i, cell) in cells.enumerated() {
-        let gap = String(repeating: " ", count: widths[i] - cell.count)
+        let gap = String(repeating: " ", count: widths[i] - cell.cells)
         text += right.contains(i) ? gap + cell : cell + gap
         text += "  "
       }

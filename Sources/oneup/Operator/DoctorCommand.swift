@@ -62,6 +62,6 @@ struct Finding: Encodable {
   var line: String {
     let mark = grade == .bad ? "BAD " : grade == .warn ? "warn" : "ok  "
     let name = subject.padding(toLength: max(14, subject.count), withPad: " ", startingAt: 0)
-    return "\(mark)  \(name)  \(text)" + (advice.map { "\n                      → \($0)" } ?? "")
+    return "\(mark)  \(name)  \(text.forTerminal)" + (advice.map { "\n                      → \($0)" } ?? "")
   }
 }

@@ -92,7 +92,7 @@ final class Terminal {
     var size = winsize()
     let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0
     let (height, width) = isKnown ? (Int(size.ws_row), Int(size.ws_col)) : (24, 80)
-    let shown = lines(height).prefix(height).map { String($0.prefix(width)) + "\u{1b}[K" }
+    let shown = lines(height).prefix(height).map { String($0.prefix(cells: width)) + "\u{1b}[K" }
     put("\u{1b}[H" + shown.joined(separator: "\r\n") + "\u{1b}[J")
   }
 

@@ -48,6 +48,8 @@ struct TopScreen {
     before = (time, events)
   }
 
+  /// A room's name has up to 193 bytes, and the numbers after it are to be seen, too.
+  private static let nameCellsMax = 40
   private static let quiet: Set<String> = ["shard-served", "gateway"]
 
   func lines(height: Int) -> [String] {
@@ -64,7 +66,7 @@ struct TopScreen {
       for each in news.reversed() {
         lines.append(
           "\(Columns.clock(microseconds: each.atMicroseconds))  \(each.role) \(each.instance)  \(each.kind): "
-            + RoomNames(rooms).put(into: each.text))
+            + RoomNames(rooms).put(into: each.text).forTerminal)
       }
     }
     return lines
@@ -79,7 +81,8 @@ struct TopScreen {
     let heading = ["ROOM", "VERSION", "MEMBERS", "EVENTS/S", "QUEUE", "EVENTS", "SHARD", "STATE"]
     let rows = sorted.prefix(count).map { r in
       [
-        r.name, r.version, Columns.count(r.members), rates[r.id].map { Columns.rounded($0, 1) } ?? "–",
+        r.name.shortened(cells: Self.nameCellsMax), r.version, Columns.count(r.members),
+        rates[r.id].map { Columns.rounded($0, 1) } ?? "–",
         r.queue.map { Columns.count($0) } ?? "–", Columns.count(r.events), String(r.shard),
         r.frozen == nil ? r.phase : "frozen",
       ]

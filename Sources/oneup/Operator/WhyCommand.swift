@@ -48,7 +48,7 @@ struct WhyCommand: ParsableCommand {
       let list = String(decoding: try encoder.encode(sentences), as: UTF8.self)
       print("{\"good\":\(isGood),\"sentences\":\(list),\(String(decoding: body.dropFirst(), as: UTF8.self))")
     } else {
-      print(sentences.joined(separator: "\n"))
+      print(sentences.map(\.forTerminal).joined(separator: "\n"))
     }
     if !isGood { throw ExitCode(1) }
   }
