@@ -33,9 +33,9 @@ extension Worker {
         pendingKicks.append(
           PendingKick(
             room: room, slot: slot, membership: membership,
-            reason: Array(effects.bytes[reason].prefix(Limits.reasonBytesMax))))
+            reason: [UInt8](text: effects.bytes[reason], most: Limits.reasonBytesMax)))
       case .count(let name, let amount): count(room, effects.bytes[name], amount)
-      case .label(let range): room.awake.label = Array(effects.bytes[range].prefix(Limits.labelBytesMax))
+      case .label(let range): room.awake.label = [UInt8](text: effects.bytes[range], most: Limits.labelBytesMax)
       case .property(let range): room.awake.setProperty(effects.bytes[range])
       case .lock(let isLocked): room.awake.isLocked = isLocked
       case .end(let reason):
@@ -43,7 +43,7 @@ extension Worker {
         room.isEnding = true
         room.ordersPending += 1
         pendingEnds.append(
-          PendingEnd(room: room, reason: Array(effects.bytes[reason].prefix(Limits.reasonBytesMax))))
+          PendingEnd(room: room, reason: [UInt8](text: effects.bytes[reason], most: Limits.reasonBytesMax)))
       case .ask: asks = true
       case .refuse, .log: break
       }
