@@ -198,7 +198,7 @@ enum ScaffoldText {
         if (!view?.walkers) return;
         draw.fillStyle = "#2f6b3f"; draw.fillRect(0, 0, 1600, 1000);
         for (const each of view.flowers.values()) flower(each);
-        draw.font = "28px system-ui"; draw.textAlign = "center";
+        draw.font = `${Math.max(28, 12 * 1600 / canvas.clientWidth)}px system-ui`; draw.textAlign = "center";
         for (const [slot, { pos, name, planted }] of view.walkers) {
           draw.fillStyle = slot === room.slot ? "#fff" : "#c9e4ff";
           draw.beginPath(); draw.arc(pos.x * 2, pos.y * 2, 22, 0, 7); draw.fill();
