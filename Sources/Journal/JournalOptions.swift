@@ -11,6 +11,8 @@ package struct JournalOptions: Sendable, Hashable {
   package var reserveBytes = 1 << 20
   /// A checkpoint is asked for after so many bytes.
   package var checkpointBytes = 4 << 20
+  /// So much of the log stays although it was released, as long as there is space for the next segment.
+  package var historyBytes = 0
   /// Files of cut-off tails that are kept; older ones go.
   package var cutFilesMax = 8
   /// The supervisor saw the last owner exit on an I/O error.
@@ -25,7 +27,9 @@ package struct JournalOptions: Sendable, Hashable {
     precondition(
       reserveBytes < segmentBytes - SegmentHeader.regionBytes - SegmentHeader.tailBytes,
       "the reserve must leave room for ordinary records")
-    precondition(recordBytesMax > Record.frameBytes && checkpointBytes > 0 && cutFilesMax >= 0, "limits are positive")
+    precondition(
+      recordBytesMax > Record.frameBytes && checkpointBytes > 0 && cutFilesMax >= 0 && historyBytes >= 0,
+      "limits are positive")
   }
 }
 

@@ -88,30 +88,40 @@ extension ShardJournal {
   package mutating func notePreparationFailed(_ error: FileError) {
     isPreparing = false
     preparationFailure = error
+    hasRunShort = true
   }
 
   // MARK: Cleaning
 
   /// From now on nothing below `position` is needed: what was, has been copied forward and written. Whole segments go,
   /// from the oldest end, never the one that holds the last durable checkpoint or is written to, and not before all that
-  /// is written by now is durable; `removalWork` hands them out.
+  /// is written by now is durable; of them, those within the last `historyBytes` of the log stay as long as there is
+  /// space. `removalWork` hands them out.
   package mutating func release(upTo position: LogPosition) {
-    releaseTo = max(releaseTo, position)
-    releaseAfter = written.position
+    let release = Release(upTo: max(position, releasing.last?.upTo ?? released), after: written.position)
+    if releasing.count < 2 { releasing.append(release) } else { releasing[1] = release }
   }
 
   /// Segments that can be removed by now, let go of by this call; nil if there are none.
   package mutating func removalWork() -> RemovalWork<FS>? {
-    guard failure == nil, void.isEmpty, mark.position >= releaseAfter, let checkpoint = durableCheckpoint else {
-      return nil
+    while let first = releasing.first, mark.position >= first.after {
+      released = first.upTo
+      releasing.removeFirst()
     }
-    let limit = min(releaseTo, checkpoint)
+    guard failure == nil, void.isEmpty, let checkpoint = durableCheckpoint else { return nil }
+    let limit = min(released, checkpoint, hasRunShort ? released : historyStart)
     var count = 0
     while count + 1 < segments.count && segments[count + 1].start <= limit { count += 1 }
     guard count > 0 else { return nil }
     let numbers = segments[..<count].map(\.number)
     segments.removeFirst(count)
     return RemovalWork(fileSystem: fileSystem, directory: directory, numbers: numbers, markFile: markHolder.file)
+  }
+
+  /// What is kept for whoever wants to know what happened.
+  private var historyStart: LogPosition {
+    let end = written.position.rawValue
+    return LogPosition(end - min(end, UInt64(options.historyBytes)))
   }
 
   /// `release`, a sync, and the removal, now.

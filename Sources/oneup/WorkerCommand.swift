@@ -29,6 +29,8 @@ struct WorkerCommand: ParsableCommand {
     do throws(ArtifactError) {
       configuration.trustedNative = try KeyFile.trusted(role.values[Setting.trustNative.name] ?? "")
     } catch { throw StartError(error.description) }
+    let history: Int = try role.number(Setting.history.name)
+    configuration.historyBytes = history << 20
     return configuration
   }
 }

@@ -6,6 +6,8 @@ import ReleaseCore
 struct DirectoryScan: Sendable {
   /// Manifests that were brought, or need not be. Their hashes: one that was refused may be signed and come again.
   var seen: Set<ModuleHash> = []
+  /// Manifests whose module is as long as they say and another one: said once.
+  var mismatched: Set<ModuleHash> = []
 }
 
 extension ReleaseRunner {
@@ -20,7 +22,13 @@ extension ReleaseRunner {
         scan.seen.insert(mark)
         continue
       }
-      guard let artifact = OfferedArtifact(pair: pair) else { continue }
+      guard let artifact = OfferedArtifact(pair: pair) else {
+        // It may still be on its way; then it is looked at again when it has come.
+        if OfferedArtifact.isWhole(pair, manifest), scan.mismatched.insert(mark).inserted {
+          note("\(pair).json is not released: the module beside it is not the one it names: build or copy it again")
+        }
+        continue
+      }
       scan.seen.insert(mark)
       if let why = stillRefused(artifact) {
         note("\(pair).json is still refused: \(why)")

@@ -18,14 +18,20 @@ package struct OfferedArtifact: Sendable {
   /// `path` without the end: NAME.json and NAME.wasm or NAME.so. nil: it is not there, or not whole yet. What is written
   /// file by file is whole when the module is as long as the manifest says and has its hash.
   package init?(pair path: String) {
-    guard let manifest = Self.manifest(at: path) else { return nil }
+    guard let manifest = Self.manifest(at: path), Self.isWhole(path, manifest) else { return nil }
     let file = "\(path).\(manifest.format.fileExtension)"
-    guard let size = (try? FileManager.default.attributesOfItem(atPath: file))?[.size] as? Int,
-      size == manifest.bytes, size <= ArtifactLimits.moduleBytesMax,
+    guard
       let module = FileManager.default.contents(atPath: file).map(Array.init), ModuleHash(of: module) == manifest.hash
     else { return nil }
     let lines = FileManager.default.contents(atPath: "\(path).\(Self.linesExtension)").map(Array.init)
     self.init(manifest: manifest, module: module, lines: lines.flatMap { $0.count <= Self.linesBytesMax ? $0 : nil })
+  }
+
+  /// The module beside a manifest is as long as that says.
+  static func isWhole(_ path: String, _ manifest: Manifest) -> Bool {
+    let file = "\(path).\(manifest.format.fileExtension)"
+    let size = (try? FileManager.default.attributesOfItem(atPath: file))?[.size] as? Int
+    return size == manifest.bytes && manifest.bytes <= ArtifactLimits.moduleBytesMax
   }
 
   /// The member `manifest` of a JSON object, as it stands.

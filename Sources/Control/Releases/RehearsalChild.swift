@@ -13,12 +13,13 @@ struct RehearsalChild: Sendable {
   var to: Build
   var prepareOnly: Bool
   var seconds: Int
+  var judgedBy: [String]
 
   /// What came of it.
   func hold(_ id: RolloutID) async -> ReleaseEvent {
     var arguments = ["rehearse", "--data", data, "--module", module, "--to", to.hash.description]
     if let from { arguments += ["--from", from.hash.description] }
-    arguments += prepareOnly ? ["--prepare-only"] : ["--seconds", String(seconds)]
+    arguments += prepareOnly ? ["--prepare-only"] : ["--seconds", String(seconds)] + judgedBy
     let outcome = await OwnProgram.run(arguments, seconds: seconds + Self.graceSeconds)
     let lines = outcome.output.split(separator: UInt8(ascii: "\n"))
     if case .exited(0) = outcome.end, let last = lines.last,

@@ -133,7 +133,7 @@ extension ReleaseRunner {
       rehearsals[id] = Task {
         let event = await RehearsalChild(
           data: options.files.data, module: module, from: from, to: to, prepareOnly: prepareOnly,
-          seconds: options.rehearseSeconds
+          seconds: options.rehearseSeconds, judgedBy: options.rehearsalArguments
         ).hold(id)
         guard !Task.isCancelled else { return }
         rehearsals[id] = nil

@@ -21,18 +21,31 @@ package struct LogHistories {
   private var logs: [ShardID: Log] = [:]
   /// What cannot be read, in words.
   package private(set) var complaints: [String] = []
+  /// Shards whose logs were read, and those of them for which there was not enough time.
+  private var readShards = 0
+  private var partlyReadShards = 0
 
   package init(data: String) { self.data = data }
 
-  package mutating func read(_ rooms: [(room: RoomID, shard: ShardID)], breathe: () -> Void) {
+  /// `goesOn`: as a rehearsal's source of rooms is given it. What was read until it says no is what there is.
+  package mutating func read(_ rooms: [(room: RoomID, shard: ShardID)], goesOn: (Double) -> Bool) {
     let most = min(Self.roomBytesMax, Self.bytesMax / max(1, rooms.count))
-    for shard in Set(rooms.map(\.shard)).sorted() {
+    let shards = Set(rooms.map(\.shard)).sorted()
+    for (index, shard) in shards.enumerated() {
+      let share = Double(index + 1) / Double(shards.count)
       do throws(RehearsalError) {
-        logs[shard] = try read(shard, rooms.filter { $0.shard == shard }.map(\.room), most, breathe)
+        logs[shard] = try read(shard, rooms.filter { $0.shard == shard }.map(\.room), most) { goesOn(share) }
       } catch {
         complaints.append(error.description)
       }
     }
+  }
+
+  /// nil: all was read that was wanted. A sentence without a full stop.
+  package var remark: String? {
+    guard partlyReadShards > 0 else { return nil }
+    let shards = readShards == 1 ? "1 shard" : "\(readShards) shards"
+    return "of the logs of \(shards), \(partlyReadShards) could not be read to their ends in time"
   }
 
   /// Nil: the log does not have the room, or not enough of it.
@@ -51,23 +64,31 @@ package struct LogHistories {
 
   // MARK: One shard
 
-  private func read(
-    _ shard: ShardID, _ rooms: [RoomID], _ bytesMax: Int, _ breathe: () -> Void
+  private mutating func read(
+    _ shard: ShardID, _ rooms: [RoomID], _ bytesMax: Int, _ goesOn: () -> Bool
   ) throws(RehearsalError) -> Log? {
     let digits = String(shard.rawValue)
     let directory = "\(data)/shards/" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
     do {
       guard let reader = try LogReader.beside(PosixFileSystem(), directory) else { return nil }
-      breathe()
+      _ = goesOn()
       guard let end = try Self.lastTime(reader) else { return nil }
       var history = ShardHistory(of: rooms, since: end - Self.seconds * 1_000_000, bytesMax: bytesMax)
       let start = try Self.start(&history, reader, before: end - Self.seconds * 1_000_000)
       var records = 0
-      try reader.scan(from: start, damage: { _ in history.lose() }) { position, kind, payload in
-        try history.add(position, kind, payload)
-        records += 1
-        if records % Self.recordsPerBreath == 0 { breathe() }
-      }
+      readShards += 1
+      do {
+        try reader.scan(from: start, damage: { _ in history.lose() }) { position, kind, payload in
+          try history.add(position, kind, payload)
+          records += 1
+          guard records % Self.recordsPerBreath == 0 else { return }
+          if history.isFull { throw Enough() }
+          guard goesOn() else {
+            partlyReadShards += 1
+            throw Enough()
+          }
+        }
+      } catch is Enough {}
       return Log(reader: reader, history: history)
     } catch { throw RehearsalError("the log of shard \(shard) cannot be read: \(error)") }
   }

@@ -15,8 +15,11 @@ package struct RehearsalProgress: Sendable {
 
 /// Where rooms come from.
 package protocol RoomSource {
-  /// Rooms that run the build, those that say most first; at most `most`. `breathe` is called after each piece of work.
-  mutating func rooms(of module: ModuleHash, most: Int, breathe: () -> Void) throws(RehearsalError) -> [RoomID]
+  /// Rooms that run the build, those that say most first; at most `most`. `goesOn` is called after each piece of work,
+  /// with the part of all of it that should be done then; false: there is no time for more of that part.
+  mutating func rooms(
+    of module: ModuleHash, most: Int, goesOn: (Double) -> Bool
+  ) throws(RehearsalError) -> [RoomID]
   /// A room as it is, without a culprit; nil: it is asleep or gone. `asking` is called before somebody is asked who has
   /// better things to do.
   mutating func bundle(_ room: RoomID, before asking: () -> Void) throws(RehearsalError) -> CrashBundle?
@@ -32,6 +35,8 @@ package struct Rehearsal {
   static let roomEveryMilliseconds: Int64 = 100
   /// Of the time, left for the kept crashes.
   private static let partOfCrashes = 0.2
+  /// Of the time, at most, for finding out what live rooms went through.
+  private static let partOfReading = 0.3
   /// Fewer events than these say little.
   package static let eventsMin = 20
 
@@ -71,10 +76,14 @@ package struct Rehearsal {
     _ from: ModuleHash, _ to: ModuleHash, _ source: inout some RoomSource, hasCrashes: Bool,
     _ findings: inout Findings
   ) throws(RehearsalError) {
-    let rooms = try source.rooms(of: from, most: Self.roomsMax, breathe: throttle.breathe)
+    let rooms = try source.rooms(
+      of: from, most: Self.roomsMax, goesOn: throttle.allowance(of: Self.partOfReading))
     let part = hasCrashes ? 1 - Self.partOfCrashes : 1
     for (index, room) in rooms.enumerated() {
-      if throttle.isOver { break }
+      if throttle.isOver {
+        findings.remarks.append("there was no time for \(rooms.count - index) of \(rooms.count) rooms")
+        break
+      }
       // A worker that goes away takes its rooms elsewhere; the others are worth rehearsing.
       let bundle: CrashBundle?
       do throws(RehearsalError) {

@@ -15,6 +15,8 @@ package struct RehearsalRun {
   package var from: ModuleHash?
   package var to: ModuleHash
   package var seconds = Rehearsal.secondsMax
+  /// By what the build is judged.
+  package var settings = ReleaseSettings()
   /// Nil: those that the data directory's server has.
   package var sockets: [String]?
   /// Instead of live rooms.
@@ -45,7 +47,7 @@ package struct RehearsalRun {
     let builds = try prepare()
     progress(RehearsalProgress(phase: .prepare, done: 1, of: 1, events: 0))
     throttle.breathe()
-    let rehearsal = Rehearsal(builds, throttle, progress: progress)
+    let rehearsal = Rehearsal(builds, throttle, settings: settings, progress: progress)
     guard files.isEmpty else {
       var kept: [CrashCase] = []
       for file in files { kept.append(try CrashStore.read(file)) }

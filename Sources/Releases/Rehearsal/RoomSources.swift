@@ -34,7 +34,7 @@ package struct LiveRooms: RoomSource {
 
   /// Those with most members first, and among them some of the longest lives: their states are the oldest.
   package mutating func rooms(
-    of module: ModuleHash, most: Int, breathe: () -> Void
+    of module: ModuleHash, most: Int, goesOn: (Double) -> Bool
   ) throws(RehearsalError) -> [RoomID] {
     let found = look(module)
     let byMembers = found.sorted { ($1.members, $1.events, $0.room) < ($0.members, $0.events, $1.room) }
@@ -45,7 +45,7 @@ package struct LiveRooms: RoomSource {
     }
     self.module = module
     entries = Dictionary(chosen.map { ($0.room, $0) }) { first, _ in first }
-    histories?.read(chosen.map { ($0.room, $0.shard) }, breathe: breathe)
+    histories?.read(chosen.map { ($0.room, $0.shard) }, goesOn: goesOn)
     complaints += histories?.complaints ?? []
     return chosen.map(\.room)
   }
@@ -96,10 +96,11 @@ package struct LiveRooms: RoomSource {
   }
 
   package var remarks: [String] {
-    guard askedRooms > 0 else { return [] }
+    let partly = histories?.remark.map { [$0] } ?? []
+    guard askedRooms > 0 else { return partly }
     let rooms = askedRooms == 1 ? "1 room was" : "\(askedRooms) rooms were"
     let why = complaints.first.map { ": \($0)" } ?? ", for which the log holds nothing older"
-    return ["\(rooms) given only what came since the last snapshot\(why)"]
+    return partly + ["\(rooms) given only what came since the last snapshot\(why)"]
   }
 }
 
@@ -109,7 +110,7 @@ package struct KeptRooms: RoomSource {
   private let bundles: [CrashBundle]
   package init(_ bundles: [CrashBundle]) { self.bundles = bundles }
 
-  package func rooms(of module: ModuleHash, most: Int, breathe: () -> Void) -> [RoomID] {
+  package func rooms(of module: ModuleHash, most: Int, goesOn: (Double) -> Bool) -> [RoomID] {
     var seen: Set<RoomID> = []
     return bundles.map(\.room).filter { seen.insert($0).inserted }.prefix(most).map { $0 }
   }

@@ -117,6 +117,8 @@ package struct ShardHistory: Sendable {
   }
 
   package subscript(room: RoomID) -> RoomHistory? { places[room].map { rooms[$0] } }
+  /// Nothing that comes later is taken in any more.
+  package var isFull: Bool { time > since && rooms.allSatisfy { $0.isFull && !$0.isDivided } }
 
   /// What was known before: an older checkpoint, at its position, of a log that begins at `oldest`. Returns from where on
   /// to feed records.

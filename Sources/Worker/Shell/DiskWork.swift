@@ -113,11 +113,12 @@ extension WorkerProcess {
   }
 
   /// Two segments of each shard stand ready from the start, so they are small: 256 MiB for eight shards.
-  private static var journalOptions: JournalOptions {
+  private var journalOptions: JournalOptions {
     var options = JournalOptions()
     options.segmentBytes = 16 << 20
     options.recordBytesMax = 12 << 20
     options.checkpointBytes = Limits.checkpointEveryBytes
+    options.historyBytes = configuration.historyBytes
     return options
   }
 
@@ -137,7 +138,7 @@ extension WorkerProcess {
         fileSystem, directory: directory,
         identity: JournalIdentity(
           shard: assignment.shard, boot: boot, durability: configuration.durability, engine: engine.identity),
-        assigned: assignment.epoch, box: box, options: Self.journalOptions)
+        assigned: assignment.epoch, box: box, options: journalOptions)
     } catch {
       if case .file(let file) = error, file.code == ENOSPC { return nil }
       throw StoreError("shard \(assignment.shard) cannot be taken over: \(error)")

@@ -15,6 +15,8 @@ package struct WorkerConfiguration: Sendable {
   static let developmentModules: Set<String> = ["faulty"]
   /// Whose native modules are loaded into this process; nothing confines them.
   package var trustedNative = TrustedKeys()
+  /// Of each shard's log, so much stays beyond what a takeover needs, while the disk has space.
+  package var historyBytes = 0
 
   package init(
     data: String, socket: String, instance: UInt32, shards: ShardMap, durability: Durability,

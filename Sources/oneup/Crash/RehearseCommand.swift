@@ -33,6 +33,7 @@ struct RehearseCommand: ParsableCommand {
   @Option(help: ArgumentHelp("A crash bundle or a room's bundle, instead of live rooms.", valueName: "path"))
   var bundle: [String] = []
   @Option(help: ArgumentHelp("Write the report here too.", valueName: "path")) var report: String?
+  @OptionGroup(title: "By what it is judged") var rollback: RollbackArguments
 
   func run() throws {
     do {
@@ -47,15 +48,20 @@ struct RehearseCommand: ParsableCommand {
   }
 
   private func rehearsed() throws -> Report {
-    oneup_run_last()
-    // What only compiles is waited for by somebody, and is short.
-    if !prepareOnly { _ = oneup_run_in_parts(Int32(Throttle.partOfCore)) }
+    if prepareOnly {
+      // Somebody waits for it, and it is short: behind the players, but not only when nobody plays.
+      _ = nice(10)
+    } else {
+      oneup_run_last()
+      _ = oneup_run_in_parts(Int32(Throttle.partOfCore))
+    }
     var run = RehearsalRun(data: data, module: module, from: try from.map(Self.hash), to: try Self.hash(to))
     guard !prepareOnly else {
       _ = try run.prepare()
       return Report(verdict: .thin)
     }
     run.seconds = seconds
+    run.settings = try rollback.settings()
     run.files = bundle
     if !worker.isEmpty { run.sockets = worker }
     return try run.run { step in

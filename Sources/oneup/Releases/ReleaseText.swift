@@ -38,8 +38,9 @@ enum ReleaseText {
       lines.append("rehearsal: skipped, because \(why)")
     } else if let report = rollout.rehearsal {
       lines.append(
-        "rehearsal: \(report.verdict.rawValue); \(report.rooms) rooms, \(report.events) events, \(report.crashes) crashes "
-          + "(\(report.crashesFixed) fixed, \(report.crashesLeft) left) in \(Columns.rounded(report.seconds, 1)) s")
+        "rehearsal: \(report.verdict.rawValue); \(Columns.count(report.rooms, "room")), "
+          + "\(Columns.count(report.events, "event")), \(crashes(report)) in "
+          + "\(Columns.rounded(report.seconds, 1)) s")
       for sentence in report.problems + (report.notes ?? []) { lines.append("  \(sentence)") }
       lines += compared(report.old, report.new)
       for difference in report.stateDifferences.prefix(20) {
@@ -54,6 +55,12 @@ enum ReleaseText {
     }
     for note in rollout.history { lines.append("\(clock(note.at))  \(note.gate.rawValue)  \(note.text)") }
     return lines
+  }
+
+  private static func crashes(_ report: Report) -> String {
+    guard report.crashes > 0 else { return "no crashes" }
+    let crashes = report.crashes == 1 ? "1 kept crash" : "\(report.crashes) kept crashes"
+    return "\(crashes) (\(report.crashesFixed) fixed, \(report.crashesLeft) left)"
   }
 
   private static func compared(_ old: Stats, _ new: Stats) -> [String] {

@@ -12,22 +12,16 @@ struct ReleaseArguments: ParsableArguments {
   @Option(help: Setting.stepEvents.help) var stepEvents: String?
   @Option(help: Setting.stepDeadline.help) var stepDeadlineSeconds: String?
   @Option(help: Setting.rehearsal.help) var rehearseSeconds: String?
-  @Option(help: Setting.rollbackErrors.help) var rollbackErrorsPercent: String?
-  @Option(help: Setting.rollbackFuel.help) var rollbackFuelPercent: String?
-  @Option(help: Setting.rollbackTime.help) var rollbackTimePercent: String?
-  @Option(help: Setting.rollbackMemory.help) var rollbackMemoryPercent: String?
-  @Option(help: Setting.rollbackRefusals.help) var rollbackRefusalsPercent: String?
-  @Option(help: Setting.rollbackDifferences.help) var rollbackDifferencesPercent: String?
+  @Option(help: Setting.history.help) var historyMib: String?
+  @OptionGroup var rollback: RollbackArguments
   @Option(help: Setting.pauseCPU.help) var pauseCpuPercent: String?
 
   var given: [(Setting, String?)] {
     [
       (.trust, trust), (.trustNative, trustNative), (.bake, bakeSeconds), (.stepEvents, stepEvents),
-      (.stepDeadline, stepDeadlineSeconds), (.rehearsal, rehearseSeconds), (.rollbackErrors, rollbackErrorsPercent),
-      (.rollbackFuel, rollbackFuelPercent), (.rollbackTime, rollbackTimePercent),
-      (.rollbackMemory, rollbackMemoryPercent), (.rollbackRefusals, rollbackRefusalsPercent),
-      (.rollbackDifferences, rollbackDifferencesPercent), (.pauseCPU, pauseCpuPercent),
-    ]
+      (.stepDeadline, stepDeadlineSeconds), (.rehearsal, rehearseSeconds), (.history, historyMib),
+      (.pauseCPU, pauseCpuPercent),
+    ] + rollback.given
   }
 }
 
@@ -78,21 +72,10 @@ extension ReleaseValues {
       }
     }
     func number(_ setting: Setting) throws -> Int { try role.number(setting.name) }
-    func percent(_ setting: Setting) throws -> Double? {
-      let percent = try number(setting)
-      return percent == 0 ? nil : Double(percent)
-    }
-    func ratio(_ setting: Setting) throws -> Double? { try percent(setting).map { 1 + $0 / 100 } }
-    var settings = ReleaseSettings()
+    var settings = try ReleaseSettings(rollbacks: number)
     settings.bakeSeconds = try number(.bake)
     settings.eventsPerStep = UInt64(try number(.stepEvents))
     settings.stepSecondsMax = try number(.stepDeadline)
-    settings.errorPercentMax = try percent(.rollbackErrors)
-    settings.fuelRatioMax = try ratio(.rollbackFuel)
-    settings.timeRatioMax = try ratio(.rollbackTime)
-    settings.memoryRatioMax = try ratio(.rollbackMemory)
-    settings.refusalPercentMax = try percent(.rollbackRefusals)
-    settings.outcomePercentMax = try percent(.rollbackDifferences)
     settings.loadPercentMax = try number(.pauseCPU)
     let files = try files(try role.text("data"))
     return ReleaseOptions(
@@ -100,7 +83,9 @@ extension ReleaseValues {
       trust: try trust(
         trusted: try keys(.trust), trustedNative: try keys(.trustNative), isDevelopment: try role.text("dev") == "true",
         files),
-      settings: settings, rehearseSeconds: try number(.rehearsal), shards: try role.number("shards"))
+      settings: settings, rehearseSeconds: try number(.rehearsal),
+      rehearsalArguments: try Setting.rollbacks.flatMap { ["--\($0.name)", "\(try number($0))"] },
+      shards: try role.number("shards"))
   }
 
   private static func files(_ data: String) throws(StartError) -> ReleaseFiles {

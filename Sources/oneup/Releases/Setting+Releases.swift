@@ -22,6 +22,20 @@ extension Setting {
   static let rehearsal = Setting(
     name: "rehearse-seconds", kind: .integer(1...600), unit: "seconds", fallback: "30",
     text: "How long a rehearsal on copies of live rooms may take.")
+  static let history = Setting(
+    name: "history-mib", kind: .integer(0...4_096), unit: "MiB", fallback: "32",
+    text:
+      "So much of each shard's log is kept although no takeover needs it: rehearsals play rooms' last two minutes from "
+      + "it. It gives way where the disk is full.")
+  static let rollbackFailures = Setting(
+    name: "rollback-failures", kind: .integer(0...1_000_000), unit: "events", fallback: "1",
+    text:
+      "A new version goes back where it failed at so many events that the old one did not fail at. Each of them sends "
+      + "its own room back at once, whatever this says. 0: the other rooms stay.")
+  static let rollbackChecks = Setting(
+    name: "rollback-checks", kind: .integer(0...1_000_000), unit: "looks", fallback: "1",
+    text: "A new version goes back where its check() found rooms wrong so many times more than the old one's. 0: not "
+      + "because of that.")
   static let rollbackErrors = percent(
     "rollback-errors-percent", "5", "so many of its events failed over 10 s (of at least 20)")
   static let rollbackFuel = percent(
@@ -45,8 +59,11 @@ extension Setting {
     name: "pause-cpu-percent", kind: .integer(1...100), unit: "percent", fallback: "90",
     text: "A rollout pauses, and asks, where the machine's processors are so busy for 60 s.")
 
-  static let releases = [
-    trust, trustNative, bake, stepEvents, stepDeadline, rehearsal, rollbackErrors, rollbackFuel, rollbackTime,
-    rollbackMemory, rollbackRefusals, rollbackDifferences, pauseCPU,
+  /// What takes a release back, out of rooms and out of its rehearsal.
+  static let rollbacks = [
+    rollbackFailures, rollbackChecks, rollbackErrors, rollbackFuel, rollbackTime, rollbackMemory, rollbackRefusals,
+    rollbackDifferences,
   ]
+  static let releases =
+    [trust, trustNative, bake, stepEvents, stepDeadline, rehearsal, history] + rollbacks + [pauseCPU]
 }
