@@ -1,5 +1,7 @@
 // Rooms that fail, disks that fail, power that fails.
 import Core
+import Journal
+import WorkerCore
 import SimulatedFiles
 
 extension Scenario {
@@ -131,6 +133,7 @@ extension Scenario {
       s.world.powerLoss(downtime: 1_000_000)
       s.world.flipLastByte(0)
       s.settle()
+      s.expect("a torn tail was cut", (s.world.adoption(of: 0)?.cutBytes ?? 0) > 0)
       s.expect("the timeline rose", s.timeline() > before)
     },
     Scenario(
@@ -190,17 +193,43 @@ extension Scenario {
         s.wait(200)
       }
       s.expect("nobody died", s.deaths == 0)
+      s.expect("everybody was told to come again for it", s.world.clients.allSatisfy { $0.lacksSpace })
       s.settle()
       s.expect("2400 operations", s.operations().count == 2_400)
     },
-    Scenario("no-space-while-leaves-arrive", "leaves use the reserve", { $0.fuelPerCall = 40_000_000 }) { s in
+    Scenario("a-full-disk-in-mid-batch", "stops the owner; no player is told of a cut, for nothing is in doubt") { s in
       s.everybodyJoins()
+      s.everybodySends(10)
+      s.settle()
+      for round in 1...3 {
+        let before = s.deaths
+        s.world.strike(0, .error(FileError.noSpace)) { $0.kind == .write && $0.path.hasSuffix(".segment") }
+        s.everybodySends(10)
+        s.until("the owner ends") { s.deaths == before + 1 }
+        s.settle()
+        s.expect("\(10 + 10 * round) operations each", s.operations().count == 2 * (10 + 10 * round))
+        s.expect("one timeline", s.timeline() == 1)
+      }
+    },
+    Scenario(
+      "no-space-while-leaves-arrive", "leaves use the reserve",
+      { o in
+        o.fuelPerCall = 40_000_000
+        o.clients = 4
+      }
+    ) { s in
+      s.everybodyJoins()
+      let (senders, leavers) = (s.world.clients.prefix(2), s.world.clients.suffix(2))
       s.world.fillDisk(0, for: 30_000_000)
-      for _ in 0..<60 {
-        s.everybodySends(20)
+      while !senders.allSatisfy(\.lacksSpace), s.world.violation == nil {
+        for client in senders { for _ in 0..<20 { client.send(.append, to: 0) } }
         s.wait(200)
       }
-      for client in s.world.clients { client.leave(0) }
+      for client in leavers { client.leave(0) }
+      s.until("who has nothing open has left", within: 5_000_000) { leavers.allSatisfy { $0.joined == 0 } }
+      s.expect("the others still wait", senders.allSatisfy { !$0.isSettled })
+      s.expect("nobody died", s.deaths == 0)
+      for client in senders { client.leave(0) }
       s.settle()
       s.expect("all have left", s.world.clients.allSatisfy { $0.joined == 0 })
     },
@@ -225,21 +254,23 @@ extension Scenario {
       "a-room-rebuilt-in-slices", "while its neighbours' batches are written",
       { o in
         o.rooms = 2
-        o.fuelPerCall = 10_000_000
+        o.fuelPerCall = 12_000_000
       }
     ) { s in
       s.everybodyJoins(0)
       s.everybodyJoins(1)
       s.everybodySends(20, to: 0)
       s.settle()
+      let control = SimulatedControl(s.world)
       s.client(0).send(.trap, to: 0)
-      for _ in 0..<20 {
-        s.everybodySends(1, to: 1)
-        s.wait(1)
+      s.until("it is being rebuilt") { s.world.room(0)?.phase == .repairing }
+      for n: UInt64 in 1...3 {
+        let answer = s.signal(control, n, key: "\(n)", room: 1)
+        s.expect("what comes next door is written, applied and answered", answer == s.done(1, n))
+        s.expect("while it is being rebuilt", s.world.room(0)?.phase == .repairing)
       }
       s.settle()
       s.expect("40 operations", s.operations(0).count == 40)
-      s.expect("40 next door", s.operations(1).count == 40)
     },
     Scenario(
       "another-number-of-workers", "shards are spread anew; journals stay",
@@ -269,6 +300,18 @@ extension Scenario {
       s.everybodySends(5)
       s.settle()
       s.expect("30 operations", s.operations().count == 30)
+      s.expect("one timeline", s.timeline() == 1)
+      // Its spare has yet another one, and adopts what the owner had written and not decided.
+      s.world.engineIdentity = "scripted-3"
+      s.world.killSpare()
+      s.wait(2_000)
+      s.killOwner(at: .written) {
+        s.client(1).send(.trap, to: 0)
+        s.client(1).send(.append, to: 0)
+      }
+      s.settle()
+      s.expect("31 operations", s.operations().count == 31)
+      s.expect("the timeline rose: under the old engine it might have come out otherwise", s.timeline() > 1)
     },
   ]
 

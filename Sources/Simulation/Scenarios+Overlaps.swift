@@ -151,13 +151,18 @@ extension Scenario {
 
 extension Stage {
   /// Each player comes to a gateway loop of its own.
-  fileprivate func spreadOverLoops() {
+  func spreadOverLoops() {
     for client in world.clients {
       client.loopChoice = client.index % world.options.loops
       if client.loop != client.loopChoice { client.drop() }
     }
     until("each is at its own loop") { world.clients.allSatisfy { $0.isUp && $0.loop == $0.loopChoice } }
   }
+}
+
+extension SimulatedClient {
+  /// It was told to come again since the journal had no space.
+  var lacksSpace: Bool { busyReasons.contains { $0.contains("space") } }
 }
 
 extension World {

@@ -1,5 +1,6 @@
 // Players who come, go and come back.
 import Core
+import WorkerCore
 
 extension Scenario {
   package static let players: [Scenario] = [
@@ -68,9 +69,11 @@ extension Scenario {
     Scenario(
       "a-client-attaches-while-its-room-replays", "it waits for the room, and gets what it has not",
       { o in
-        o.fuelPerCall = 1_000_000
+        o.loops = 2
+        o.fuelPerCall = 12_000_000
       }
     ) { s in
+      s.spreadOverLoops()
       s.everybodyJoins()
       s.everybodySends(200)
       s.settle()
@@ -79,6 +82,30 @@ extension Scenario {
       s.everybodySends(5)
       s.settle()
       s.expect("410 operations", s.operations().count == 410)
+      // Beside a living worker's other work a replay takes many turns. One attach comes into its midst.
+      var hasWaited = false
+      for round in 0..<16 where !hasWaited {
+        s.world.delayLinks(ofLoop: 0, by: 20_000)
+        s.client(0).drop()
+        s.until("the attach is on its way") { s.client(0).isUp && s.world.bytesToWorkers(ofLoop: 0) > 0 }
+        let attached = s.client(0).heardCount.attached
+        s.wait(Int64(8 + round))
+        s.client(1).send(.trap, to: 0)
+        _ = s.world.run(atMost: 100_000) {
+          hasWaited =
+            s.world.room(0)?.phase == .repairing && s.world.bytesToWorkers(ofLoop: 0) == 0
+            && s.client(0).heardCount.attached == attached
+          return hasWaited
+        }
+        s.world.delayLinks(ofLoop: 0, by: 100)
+        s.settle()
+        // Who fails too often in a minute is removed.
+        s.wait(30_000)
+      }
+      s.expect("an attach waited for the replay", hasWaited)
+      s.everybodySends(5)
+      s.settle()
+      s.expect("420 operations", s.operations().count == 420)
     },
     Scenario("settled-by-its-own-last-output", "the room's last output was for somebody else") { s in
       s.everybodyJoins()
@@ -104,9 +131,12 @@ extension Scenario {
       s.everybodyJoins()
       s.everybodySends(5)
       s.wait(3)
-      s.world.stallGateway(for: 5_000_000)
+      s.world.stallGateway(for: 20_000_000)
       s.everybodySends(5)
       s.world.killOwner(of: 0)
+      s.until("both are suspended", within: 18_000_000) {
+        s.world.room(0)?.host?.members.compactMap { $0 }.allSatisfy(\.suspended) == true
+      }
       s.settle()
       s.expect("20 operations", s.operations().count == 20)
       s.expect("both are members", s.world.members(0) == 2)
