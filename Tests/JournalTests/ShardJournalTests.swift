@@ -235,6 +235,47 @@ import Testing
     #expect(try adopt(disk).cutCounter == 1)
   }
 
+  /// It stops the owner, but nothing that was written is in doubt: no player is told of a cut.
+  @Test func noSpaceForAWriteIsNoDoubtAboutTheOnesBefore() throws {
+    let disk = try disk()
+    do {
+      var journal = try adopt(disk)
+      journal.append(batchKind, payload(1))
+      try journal.write()
+      journal.append(batchKind, payload(2))
+      disk.fail(at: disk.operations + 1, with: .error(FileError.noSpace))
+      guard case .poisoned = thrown({ try journal.write() }) else {
+        Issue.record("a failed write must poison")
+        return
+      }
+    }
+    let journal = try adopt(disk)
+    #expect(journal.cutCounter == 0)
+    #expect(try workersRecords(journal.reader()).map(\.payload) == [payload(1)])
+  }
+
+  /// A new owner that finds no space tries again, each time from where the dead one stood.
+  @Test func anAdoptionWithoutSpaceCutsNothing() throws {
+    let disk = try disk()
+    do {
+      var journal = try adopt(disk)
+      journal.append(batchKind, payload(1))
+      try journal.write()
+    }
+    disk.processDeath()
+    disk.capacity = 26 << 10
+    for _ in 0..<3 {
+      guard case .file(let error) = thrown({ _ = try adopt(disk) }), error.code == FileError.noSpace else {
+        Issue.record("the disk is full")
+        return
+      }
+    }
+    disk.capacity = .max
+    let journal = try adopt(disk)
+    #expect(journal.cutCounter == 0)
+    #expect(try workersRecords(journal.reader()).map(\.payload) == [payload(1)])
+  }
+
   @Test func aFailedSyncIsNeverRetriedAndItsRecordsAreCopied() throws {
     let disk = try disk()
     do {
