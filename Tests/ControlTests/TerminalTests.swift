@@ -13,7 +13,7 @@ struct TerminalTests {
         "POST", "/v1/rooms", token: server.token, body: String(decoding: body, as: UTF8.self))
       #expect(made.status == 201, "\(made.body)")
     }
-    let top = try oneup(["top", "--data", server.ready.data])
+    let top = try Program.run(["top", "--data", server.data]).output
     #expect(steering(top).isEmpty, "\(top)")
     let lines = top.split(separator: "\n")
     /// Blanks after the name.
@@ -27,22 +27,10 @@ struct TerminalTests {
     #expect(gap("a\u{301}b") == usual)
     #expect(lines.contains { $0.hasPrefix("tally/ww") && $0.contains("w…  ") && $0.count < 120 })
 
-    let why = try oneup(["why", "tally/\u{1b}[2J\nroot#", "--data", server.ready.data])
+    let why = try Program.run(["why", "tally/\u{1b}[2J\nroot#", "--data", server.data]).output
     #expect(steering(why).isEmpty && why.contains("root#"), "\(why)")
   }
 
-  private func oneup(_ arguments: [String]) throws -> String {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = Program.oneup
-    process.arguments = arguments
-    process.standardOutput = output
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return text
-  }
   private func steering(_ text: String) -> [Unicode.Scalar] {
     text.unicodeScalars.filter { $0 != "\n" && ($0.value < 32 || (0x202A...0x202E).contains($0.value)) }
   }
