@@ -98,7 +98,7 @@ var targets: [Target] = [
     "Control",
     [
       "CHost", "Core", "Wire", "Journal", "Artifacts", "ReleaseCore", hummingbird, hummingbirdCore, nio, nioPosix,
-      logging,
+      nioHTTP1, logging,
     ]),
   library("ClientCore", path: "Sources/OneUpClient/Core", ["Core"]),
   library(
@@ -127,7 +127,7 @@ var targets: [Target] = [
     "Fuzzing", path: "Fuzz/Sources/Fuzzing",
     [
       "Core", "Wire", "Journal", "Artifacts", "SimulatedFiles", "WorkerCore", "GatewayCore", "GatewayShell",
-      "ClientMessages", "Sandbox", "SupervisionShell", "Simulation", protobuf,
+      "ClientMessages", "Sandbox", "SupervisionShell", "Simulation", "Rehearsal", "Control", protobuf,
     ]),
   program("oneup-fuzz", path: "Fuzz/Sources/oneup-fuzz", ["Fuzzing"]),
 

@@ -136,7 +136,10 @@ package struct ControlServer: Sendable {
       }
     }
     router.get("v1/live") { request, context in
-      await guarded(.read, request) { LiveRoutes.stream(gatherer.watchers, first: builds.failing, to: context.channel) }
+      await guarded(.read, request) {
+        request.method == .head
+          ? LiveRoutes.head : LiveRoutes.stream(gatherer.watchers, first: builds.failing, to: context.channel)
+      }
     }
     router.get("v1/history") { request, _ in
       await guarded(.read, request) { Answer.json(.ok, await gatherer.history) }

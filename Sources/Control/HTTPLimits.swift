@@ -10,5 +10,12 @@ enum HTTPLimits {
   /// Beyond, connections wait until another ends, so that there are descriptors left for files and workers.
   static let connectionsMax = 512
 
-  static var server: HTTPServerBuilder { .http1(configuration: .init(idleTimeout: .seconds(idleSeconds))) }
+  /// For a request's head; what is left of the body of the one before, which was answered without it, counts in.
+  static let headSeconds: Int64 = 10
+
+  static var server: HTTPServerBuilder {
+    .http1(
+      configuration: .init(
+        additionalChannelHandlers: [HeadDeadlineSetter(.seconds(headSeconds))], idleTimeout: .seconds(idleSeconds)))
+  }
 }

@@ -1,9 +1,9 @@
 // What a module says of its rooms, as it stands in its memory.
-internal import Core
+package import Core
 
 extension ModuleSettings {
   /// Reads the structure that `oneup_settings` points to; docs/room-abi.md describes it.
-  mutating func read(_ bytes: UnsafeRawBufferPointer) throws(EngineError) {
+  package mutating func read(_ bytes: UnsafeRawBufferPointer) throws(EngineError) {
     do throws(DecodingError) {
       var reader = ByteReader(bytes)
       let size: UInt32 = try reader.take()

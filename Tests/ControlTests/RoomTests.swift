@@ -72,7 +72,10 @@ import Testing
     #expect(try count("module=tally") == 7 && count("module=other") == 0)
     #expect(try count("state=ready") == 7 && count("state=locked") == 0)
     #expect(try count("label=x") == 0 && count("property=map%3Ddust") == 0)
-    for wrong in ["limit=0", "limit=x", "limit=20001", "colour=red", "module=%zz", "property=x"] {
+    for state in ["asleep", "repairing", "stopped", "frozen", "ended"] { #expect(try count("state=\(state)") == 0) }
+    let nonsense = try server.request("GET", "/v1/rooms?state=NONSENSE")
+    #expect(nonsense.status == 400 && nonsense.body.contains("NONSENSE") && nonsense.body.contains("asleep, ready"))
+    for wrong in ["limit=0", "limit=x", "limit=20001", "colour=red", "module=%zz", "property=x", "state="] {
       let answer = try server.request("GET", "/v1/rooms?\(wrong)")
       #expect(answer.status == 400 && answer.body.contains("error"), "\(wrong)")
     }

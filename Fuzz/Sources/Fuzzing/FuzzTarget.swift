@@ -28,7 +28,7 @@ package struct FuzzTarget: Sendable {
     .clientFrame, .clientMessage, .sessionToken, .serverFrame, .linkRecords, .supervisorChannel, .crashBundle,
     .snapshot, .checkpoint, .settingsFiles, .moduleCheck, .moduleManifest, .auditLog, .roomImage, .gateway, .worker,
     .adoption,
-    .journal,
+    .journal, .sourceLines, .crashFile, .roomQuery, .roomJSON, .moduleSettings,
   ]
   package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }

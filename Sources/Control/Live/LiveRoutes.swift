@@ -3,6 +3,13 @@ import Hummingbird
 import NIOCore
 
 enum LiveRoutes {
+  private static let headers: HTTPFields = [
+    .contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+  ]
+
+  /// To HEAD: nobody watches.
+  static var head: Response { Response(status: .ok, headers: headers) }
+
   /// Ends when the watcher goes or is too slow, or the server stops.
   /// `first`: builds that do not compile, told at once.
   static func stream(_ watchers: Watchers, first: [BuildWord], to channel: any Channel) -> Response {
@@ -11,8 +18,7 @@ enum LiveRoutes {
       return Answer.error(.serviceUnavailable, "too many watch this server, or it is stopping; try again later")
     }
     return Response(
-      status: .ok,
-      headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff"],
+      status: .ok, headers: headers,
       body: ResponseBody { writer in
         try await writer.write(ByteBuffer(string: "retry: 1000\n\n"))
         for word in first { try await writer.write(Watchers.message("build", Answer.encode(word))) }

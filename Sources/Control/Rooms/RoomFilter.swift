@@ -1,20 +1,21 @@
 // Which rooms a request asks for.
 import Hummingbird
 
-struct RoomFilter: Sendable {
+package struct RoomFilter: Sendable {
   static let limitDefault = 1_000
   static let limitMax = 20_000
   var module: String?
   var label: String?
-  /// The room's phase, or `frozen`, `locked`, `ended`.
+  /// The room's phase, or one of the others.
+  static let states = ["asleep", "ready", "repairing", "stopped", "frozen", "locked", "ended"]
   var state: String?
   var properties: [(name: String, value: String)] = []
   /// Rooms behind this one, in the order of their ids.
   var after = ""
-  var limit = limitDefault
+  package private(set) var limit = limitDefault
 
   /// Of a request's query; throws a sentence for what is no filter.
-  init(_ query: String?) throws(FilterError) {
+  package init(_ query: String?) throws(FilterError) {
     for part in (query ?? "").split(separator: "&") {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let text = String(pair.count > 1 ? pair[1] : "").replacing("+", with: " ")
@@ -24,7 +25,11 @@ struct RoomFilter: Sendable {
       switch pair[0] {
       case "module": module = value
       case "label": label = value
-      case "state": state = value
+      case "state":
+        guard Self.states.contains(value) else {
+          throw FilterError("there is no state \"\(value)\"; a room is \(Self.states.joined(separator: ", "))")
+        }
+        state = value
       case "property": properties.append(try Self.property(value))
       case "after": after = value.lowercased()
       case "limit":
@@ -45,7 +50,7 @@ struct RoomFilter: Sendable {
     return (String(text[..<equals]), String(text[text.index(after: equals)...]))
   }
 
-  func accepts(_ room: RoomEntry) -> Bool {
+  package func accepts(_ room: RoomEntry) -> Bool {
     if let module, room.module != module { return false }
     if let label, room.label != label { return false }
     if let state, !room.states.contains(state) { return false }
@@ -53,13 +58,13 @@ struct RoomFilter: Sendable {
   }
 }
 
-struct FilterError: Error {
-  var sentence: String
+package struct FilterError: Error {
+  package var sentence: String
   init(_ sentence: String) { self.sentence = sentence }
 }
 
 /// What a filter looks at of one room; `json` is what is passed on.
-struct RoomEntry {
+package struct RoomEntry {
   let json: ArraySlice<UInt8>
   private(set) var id = ""
   private(set) var module = ""
@@ -67,7 +72,7 @@ struct RoomEntry {
   private(set) var states: Set<String> = []
   private(set) var properties: [String: String] = [:]
 
-  init(_ json: ArraySlice<UInt8>) {
+  package init(_ json: ArraySlice<UInt8>) {
     self.json = json
     JSONPieces.members(json) { name, value in
       switch String(decoding: name, as: UTF8.self) {

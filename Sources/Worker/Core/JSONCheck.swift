@@ -1,13 +1,14 @@
 // Whether a room's readable state is JSON: what goes into an answer unquoted must be.
 
-struct JSONCheck {
+package struct JSONCheck {
   private static let depthMax = 64
   private let bytes: [UInt8]
   private var i = 0
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  static func isJSON(_ bytes: [UInt8]) -> Bool {
+  /// Never traps, whatever the bytes are.
+  package static func isJSON(_ bytes: [UInt8]) -> Bool {
     guard String(validating: bytes, as: UTF8.self) != nil else { return false }
     var check = JSONCheck(bytes)
     guard check.value(depth: 0) else { return false }
