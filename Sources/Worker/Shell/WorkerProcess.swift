@@ -55,6 +55,10 @@ package final class WorkerProcess {
   private var waitingForSpace: [ShardAssignment] = []
   private var adoptAgainAt = Int64.max
   private static let adoptAgainMicroseconds: Int64 = 1_000_000
+  /// While there is no descriptor for a link that waits: when the listener is looked at again. It would be ready all the time.
+  private var acceptAgainAt = Int64.max
+  private static let acceptAgainMicroseconds: Int64 = 100_000
+  private var lacksDescriptors = false
   /// The shard whose next segment is being made.
   var preparing: ShardID?
   var preparesFrom: Int64 = 0
@@ -137,7 +141,7 @@ package final class WorkerProcess {
     var now = clocks()
     var wait = min(nextBeat, nextDiskWork)
     if let due = worker.nextDue { wait = min(wait, due) }
-    wait = min(wait, adoptAgainAt)
+    wait = min(wait, adoptAgainAt, acceptAgainAt)
     ready.removeAll(keepingCapacity: true)
     poll.wait(microseconds: hasBacklog ? 0 : max(0, wait - now.monotonic)) { ready.append($0) }
     now = clocks()
@@ -145,6 +149,7 @@ package final class WorkerProcess {
     hasBacklog = false
     for each in ready { try handle(each, now) }
     if now.monotonic >= adoptAgainAt { try adoptAgain() }
+    if now.monotonic >= acceptAgainAt { listenAgain() }
     receive()
     worker.stage()
     try worker.write()
@@ -167,7 +172,7 @@ package final class WorkerProcess {
   private func handle(_ ready: Poll.Ready, _ now: Now) throws(StoreError) {
     switch ready.token {
     case Token.supervisor: try obey(now)
-    case Token.listener: accept()
+    case Token.listener: accept(now)
     case Token.background: try collectDiskWork()
     default:
       let link = Int(ready.token - Token.links)
@@ -238,15 +243,35 @@ package final class WorkerProcess {
 
   // MARK: Links
 
-  private func accept() {
+  private func accept(_ now: Now) {
     while true {
       let fd = oneup_accept(listener)
+      if fd == -EMFILE || fd == -ENFILE || fd == -ENOBUFS || fd == -ENOMEM { return waitForDescriptors(-fd, now) }
       guard fd >= 0 else { return }
+      if lacksDescriptors {
+        lacksDescriptors = false
+        log("descriptors-back", "links are taken again")
+      }
       let link = worker.openLink()
       while peers.count <= link { peers.append(nil) }
       peers[link] = Peer(fd: fd)
       poll.add(fd, token: Token.links + UInt64(link))
     }
+  }
+
+  private func waitForDescriptors(_ error: Int32, _ now: Now) {
+    poll.remove(listener)
+    acceptAgainAt = now.monotonic + Self.acceptAgainMicroseconds
+    guard !lacksDescriptors else { return }
+    lacksDescriptors = true
+    log(
+      "no-descriptors",
+      "a link waits and cannot be taken: \(String(cString: strerror(error))). It is tried again; raise the limit of open "
+        + "files (ulimit -n) if this stays")
+  }
+  private func listenAgain() {
+    acceptAgainAt = Int64.max
+    poll.add(listener, token: Token.listener)
   }
 
   private func receive() {
