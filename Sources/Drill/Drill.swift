@@ -17,6 +17,7 @@ package func runDrill(_ options: DrillOptions) async throws -> DrillReport {
       report = try await Drill(options, server, control, nil, group).run()
     case .own(let program, let durability):
       let own = try OwnServer(program: program, durability: durability, arguments: options.serverArguments)
+      if options.endsWithSignals { try onInterruption { own.abandon() } }
       report = try await holdWithOwnServer(options, own, group)
     }
     try await group.shutdownGracefully()
@@ -104,9 +105,10 @@ struct Drill {
     }
     try await wait(until: start + length, start, progress)
     try await releases.finish(&marks, fleet)
-    await drain(start, progress)
+    try await drain(start, progress)
     let end = Fleet.now()
     try await readLists(progress)
+    try own?.checkIsUp()
     progress.clear()
     let report = try await judge(marks, releases.courses, start: start, end: end)
     try await fleet.on { $0.stop() }
@@ -133,6 +135,7 @@ struct Drill {
     while true {
       let left = time - Fleet.now()
       if left <= 0 { return }
+      try own?.checkIsUp()
       try await Task.sleep(for: .microseconds(min(left, 200_000)))
       if progress.isDue { try await show(start, progress) }
     }
@@ -149,7 +152,7 @@ struct Drill {
   }
 
   /// Until every player and probe has seen all, or nothing more comes, or no longer than the drain may last.
-  private func drain(_ start: Int64, _ progress: Progress) async {
+  private func drain(_ start: Int64, _ progress: Progress) async throws(DrillError) {
     let deadline = Fleet.now() + Self.drainSeconds * 1_000_000
     var (seen, seenAt) = (-1, Fleet.now())
     while Fleet.now() < deadline {
@@ -160,6 +163,7 @@ struct Drill {
       else { return }
       if outputs != seen { (seen, seenAt) = (outputs, Fleet.now()) }
       if open == 0, isCaughtUp || Fleet.now() - seenAt > Self.quietMicroseconds { return }
+      try own?.checkIsUp()
       try? await Task.sleep(for: .milliseconds(20))
       if progress.isDue { try? await show(start, progress) }
     }
@@ -263,6 +267,7 @@ struct Drill {
         reply = try await fleet.on { $0.bots[$0.players + room].replies.first }
         if reply == nil {
           if Fleet.now() >= deadline { return nil }
+          try own?.checkIsUp()
           try await Task.sleep(for: .milliseconds(1))
         }
       }

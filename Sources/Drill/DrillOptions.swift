@@ -26,6 +26,9 @@ package struct DrillOptions: Sendable {
   package var usesGates = false
   /// Where one updating line of progress goes, if anywhere.
   package var showsProgress = false
+  /// SIGINT, SIGTERM and SIGHUP end the process and take a server of the drill's own along. For a program whose only work
+  /// this is.
+  package var endsWithSignals = false
 
   /// What a server of the drill's own is told besides where it lives.
   var serverArguments: [String] {

@@ -21,7 +21,12 @@ final class OwnServer: Sendable {
   let durability: Durability
   let directory: String
   private let arguments: [String]
-  private let running = Mutex<Running?>(nil)
+  private struct State {
+    var running: Running?
+    /// No other one is started.
+    var isAbandoned = false
+  }
+  private let state = Mutex(State())
   static let readySeconds: Int64 = 90
 
   /// `arguments`: for `serve`, besides where it lives.
@@ -34,7 +39,7 @@ final class OwnServer: Sendable {
     guard mkdtemp(&template) != nil else {
       throw DrillError("no temporary directory could be made in \(base): \(text(of: errno)); set TMPDIR")
     }
-    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    directory = String(decoding: template.dropLast().map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
   }
 
   var logPath: String { directory + "/server.log" }
@@ -71,7 +76,7 @@ final class OwnServer: Sendable {
 
   /// Waits for its end; false: still running at the deadline.
   func exited(until deadline: Int64) async throws -> Bool {
-    while let pid = running.withLock({ $0?.pid }) {
+    while let pid = state.withLock({ $0.running?.pid }) {
       var status: Int32 = 0
       if waitpid(pid, &status, WNOHANG) != 0 {
         forget()
@@ -85,7 +90,7 @@ final class OwnServer: Sendable {
 
   /// How it ended by itself, if it has: nobody asked it to.
   func unexpectedEnd() -> String? {
-    guard let it = running.withLock({ $0 }) else { return nil }
+    guard let it = state.withLock({ $0.running }) else { return nil }
     var status: Int32 = 0
     guard waitpid(it.pid, &status, WNOHANG) == it.pid else { return nil }
     let words = Self.lastError(in: it.log).map { " (\($0))" } ?? ""
@@ -106,9 +111,33 @@ final class OwnServer: Sendable {
       .flatMap { line in line.firstRange(of: mark).map { String(line[$0.upperBound...]) } }
   }
 
+  /// Ends the server for good and removes its directory, at once: the drill is interrupted, and has no verdict.
+  func abandon() {
+    let pid = state.withLock { state in
+      state.isAbandoned = true
+      defer { state.running = nil }
+      return state.running?.pid
+    }
+    if let pid {
+      kill(pid, SIGKILL)
+      _ = waitpid(pid, nil, 0)
+    }
+    // Its processes die with it, but one may just be making a file.
+    let deadline = Fleet.now() + 5_000_000
+    while access(directory, F_OK) == 0, Fleet.now() < deadline {
+      try? FileManager.default.removeItem(atPath: directory)
+      usleep(10_000)
+    }
+  }
+
+  /// Throws where it has ended by itself: what a drill would find then says only that.
+  func checkIsUp() throws(DrillError) {
+    if let end = unexpectedEnd() { throw DrillError("\(end), which the drill did not ask for: there is no verdict") }
+  }
+
   /// Asks it to end; kills it after 15 s. With `keeping` the directory stays for a look at it.
   func stop(keeping: Bool) async {
-    if let pid = running.withLock({ $0?.pid }) {
+    if let pid = state.withLock({ $0.running?.pid }) {
       kill(pid, SIGTERM)
       if (try? await exited(until: Fleet.now() + 15_000_000)) != true {
         kill(pid, SIGKILL)
@@ -144,19 +173,23 @@ final class OwnServer: Sendable {
     var argv: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
     argv.append(nil)
     defer { for word in argv { free(word) } }
-    var pid: pid_t = 0
-    let error = posix_spawn(&pid, program, &actions, nil, argv, environ)
+    let error = state.withLock { state in
+      guard !state.isAbandoned else { return ECANCELED }
+      var pid: pid_t = 0
+      let error = posix_spawn(&pid, program, &actions, nil, argv, environ)
+      if error == 0 { state.running = Running(pid: pid, output: pipe[0], log: log) }
+      return error
+    }
     guard error == 0 else {
       close(pipe[0])
       close(log)
       throw DrillError("\(program) serve could not be started: \(text(of: error))")
     }
-    running.withLock { $0 = Running(pid: pid, output: pipe[0], log: log) }
   }
 
   /// The first line of its output; nil: it ended without one.
   private func firstLine(until deadline: Int64) async throws -> [UInt8]? {
-    guard let output = running.withLock({ $0?.output }) else { return nil }
+    guard let output = state.withLock({ $0.running?.output }) else { return nil }
     var line: [UInt8] = []
     var byte: UInt8 = 0
     while Fleet.now() < deadline {
@@ -174,12 +207,12 @@ final class OwnServer: Sendable {
   }
 
   private func forget() {
-    running.withLock {
-      if let it = $0 {
+    state.withLock { state in
+      if let it = state.running {
         close(it.output)
         close(it.log)
       }
-      $0 = nil
+      state.running = nil
     }
   }
 }

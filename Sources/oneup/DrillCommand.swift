@@ -62,6 +62,7 @@ struct DrillCommand: ParsableCommand {
       options.usesGates = gates
       for path in [json, html] { try path.map(Self.check) }
       options.showsProgress = !quiet && isatty(STDERR_FILENO) == 1
+      options.endsWithSignals = true
       let chosen = options
       report = try waiting { try await runDrill(chosen) }
     } catch {
@@ -87,7 +88,8 @@ struct DrillCommand: ParsableCommand {
         throw ValidationError("--durability must be process or disk")
       }
       // The server is a child of this process and takes it from the environment.
-      setenv(Setting.modules.environmentName, try Settings.modules(modules), 1)
+      let variable = Setting.modules.environmentName
+      setenv(variable, try Settings.modules(modules ?? ProcessInfo.processInfo.environment[variable]), 1)
       let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
       return .own(program: program, durability: level)
     }
