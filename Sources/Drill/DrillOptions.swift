@@ -35,7 +35,7 @@ package struct DrillOptions: Sendable {
     var words: [String] = []
     // A drill is no place to wait, but a room's `check()` is asked once a second.
     if faults.contains(where: { $0.kind.build != nil }) {
-      words += ["--bake-seconds", usesGates ? "1" : "3", "--rehearse-seconds", "5"]
+      words += ["--bake-seconds", usesGates ? "1" : "3", "--rehearse-seconds", "10"]
     }
     // Two uninvited deaths each time are no reason to give up.
     if faults.contains(where: { $0.kind == .nativeCrash }) { words += ["--restart-intensity", "1000"] }

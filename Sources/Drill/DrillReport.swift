@@ -28,8 +28,9 @@ package struct DrillReport: Sendable {
     /// From the push to the first room that ran it, and from there to all of them.
     package var firstRoomMilliseconds: Double?
     package var allRoomsMilliseconds: Double?
-    /// From its first trap, or else from the first room that ran it, to the last room back.
+    /// To the last room back, from what `backSince` says: its first trap, or else the first room that ran it.
     package var backMilliseconds: Double?
+    package var backSince = ""
     package var traps: Int
     package var backs: Int
     package var disconnects: Int
@@ -107,6 +108,7 @@ private struct JSON: Encodable {
     var ended, why: String
     var rooms, rooms_reached: Int
     var first_room_ms, all_rooms_ms, back_ms: Double?
+    var back_since: String?
     var traps, backs, disconnects: Int
     var as_expected: Bool
     var rehearsal: [String]
@@ -114,6 +116,7 @@ private struct JSON: Encodable {
       (version, at_s, ended, why) = (r.version, rounded(r.atSeconds), r.ended, r.why)
       (rooms, rooms_reached) = (r.rooms, r.roomsReached)
       (first_room_ms, all_rooms_ms) = (r.firstRoomMilliseconds.map(rounded), r.allRoomsMilliseconds.map(rounded))
+      back_since = r.backMilliseconds == nil ? nil : r.backSince
       (back_ms, traps, backs) = (r.backMilliseconds.map(rounded), r.traps, r.backs)
       (disconnects, as_expected, rehearsal) = (r.disconnects, r.isAsExpected, r.rehearsal)
     }

@@ -41,10 +41,13 @@ extension Fleet {
       backMilliseconds: course.backMicroseconds.map { Double($0) / 1_000 },
       traps: course.traps, backs: course.backs, disconnects: disconnects,
       isAsExpected: course.isAsExpected && (disconnects == 0 || !isBlameless))
-    if let rehearsal = course.rehearsal, rehearsal.events > 0 || !rehearsal.problems.isEmpty {
+    release.backSince = course.backSince
+    if let rehearsal = course.rehearsal, rehearsal.skipped == nil {
+      let rooms = rehearsal.rooms == 1 ? "1 room" : "\(rehearsal.rooms) rooms"
+      let time = rehearsal.seconds.map { " in \(fixed($0, 1)) s" } ?? ""
       release.rehearsal =
-        ["rehearsed as \(rehearsal.verdict) on copies of \(rehearsal.rooms) rooms with \(rehearsal.events) events"]
-        + rehearsal.problems
+        ["rehearsed as \(rehearsal.verdict) on copies of \(rooms) with \(rehearsal.events) events\(time)"]
+        + rehearsal.problems.filter { $0 != course.why } + (rehearsal.notes ?? [])
     }
     return release
   }

@@ -12,6 +12,11 @@ struct RolloutView: Decodable, Sendable {
     var events: UInt64
     var verdict: String
     var problems: [String]
+    /// What else is worth saying of it, and how long it took.
+    var notes: [String]?
+    var seconds: Double?
+    /// Why there was none: the build was only compiled.
+    var skipped: String?
   }
   var id: String
   var to: Build

@@ -18,8 +18,11 @@ struct ReleaseCourse: Sendable {
   /// All of them did.
   var allRoomsAt: Int64?
   var endedAt: Int64
-  /// Where it was taken back: from its first trap, or else from the first room that ran it, to the last room back.
+  /// Where it was taken back: from its first trap, or else from the first room that ran it, to the last room back; from the
+  /// push, where no look has seen that room.
   var backMicroseconds: Int64?
+  /// What that is counted from.
+  var backSince = ""
   var traps = 0
   var backs = 0
   /// It went the whole way, so that it may end before any room had it.
@@ -40,7 +43,7 @@ struct ReleaseWatch: Sendable {
   let control: ControlClient
   let build: ReleasedBuild
   let usesGates: Bool
-  private static let everyMicroseconds: Int64 = 20_000
+  static let everyMicroseconds: Int64 = 20_000
 
   /// Throws where the release is not taken. `deadline`: when the watch ends, whatever has come of it.
   func follow(until deadline: Int64) async throws -> ReleaseCourse {
@@ -96,10 +99,12 @@ struct ReleaseWatch: Sendable {
     // A room can go back before any look at the rollout has seen it.
     course.roomsReached = max(course.roomsReached, min(course.backs, course.rooms))
     guard course.state == "rolledBack" else { return }
+    let since = version.firstTrapAt == nil ? "its first room" : "its first trap"
     if let first = version.firstTrapAt ?? course.firstRoomWall, let last = version.lastBackAt, last >= first {
-      course.backMicroseconds = last - first
+      (course.backMicroseconds, course.backSince) = (last - first, since)
     } else {
       course.backMicroseconds = course.endedAt - (course.firstRoomAt ?? course.pushedAt)
+      course.backSince = course.firstRoomAt == nil ? "the push" : "its first room"
     }
   }
 }

@@ -33,14 +33,25 @@ extension DrillReport {
   }
 
   private func text(of release: Release) -> String {
+    let rooms = "\(release.roomsReached) of \(release.rooms) rooms ran it"
     let reach =
-      release.ended == "refused"
-      ? "refused by the gates, no room ran it"
-      : "\(release.ended), \(release.roomsReached) of \(release.rooms) rooms ran it"
+      switch release.ended {
+      case "refused": "refused by the gates, no room ran it"
+      case "running", "paused":
+        "still \(release.ended) \(ReleaseRuns.patienceMicroseconds / 1_000_000) s after the load, "
+          + "for which more --seconds may help; \(rooms)"
+      default: "\(release.ended), \(rooms)"
+      }
     var parts = ["at \(fixed(release.atSeconds, 1)) s: \(reach)"]
     if let first = release.firstRoomMilliseconds { parts.append("first room after \(ms(first))") }
-    if let all = release.allRoomsMilliseconds { parts.append("all rooms \(ms(all)) later") }
-    if let back = release.backMilliseconds { parts.append("\(release.traps) traps, last room back after \(ms(back))") }
+    if let all = release.allRoomsMilliseconds {
+      let look = Double(ReleaseWatch.everyMicroseconds) / 1_000
+      parts.append(all < look ? "all rooms within \(fixed(look, 0)) ms of it" : "all rooms \(ms(all)) later")
+    }
+    if release.traps > 0 { parts.append(release.traps == 1 ? "1 trap" : "\(release.traps) traps") }
+    if let back = release.backMilliseconds {
+      parts.append("last room back \(ms(back))\(release.backSince.isEmpty ? "" : " after \(release.backSince)")")
+    }
     parts.append("\(release.disconnects) disconnects")
     parts.append(release.isAsExpected ? "as expected" : "NOT AS EXPECTED")
     return parts.joined(separator: ", ") + (release.why.isEmpty ? "" : " (\(release.why))")
