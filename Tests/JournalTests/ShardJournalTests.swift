@@ -163,6 +163,67 @@ import Testing
     #expect(thrown { _ = try journal.read(at: LogPosition(0)) } == .notInLog(LogPosition(0)))
   }
 
+  /// A segment's worth of records, a checkpoint, and the release of what is before it, again and again.
+  private func churn(
+    _ journal: inout ShardJournal<SimulatedDisk>, rounds: Int, sync: (inout ShardJournal<SimulatedDisk>) throws -> Void
+  ) throws {
+    for round in 0..<rounds {
+      for n in 0..<5 as Range<UInt64> {
+        journal.append(batchKind, payload(UInt64(round) * 5 + n, bytes: 4_000))
+        try journal.write()
+      }
+      let needed = journal.writtenPosition
+      journal.append(RecordKind.checkpoint, [])
+      try journal.write()
+      journal.release(upTo: needed)
+      try sync(&journal)
+    }
+  }
+
+  @Test func whatIsReleasedMeanwhilePutsOffNothing() throws {
+    let disk = try disk()
+    var journal = try adopt(disk)
+    // Each sync ends when more was written, and released, since it began.
+    var under: SyncWork<SimulatedDisk>?
+    try churn(&journal, rounds: 40) { journal in
+      if let work = under {
+        try work.run()
+        try journal.noteSynced(work)
+      }
+      if let work = journal.removalWork() { try work.run() }
+      under = try journal.syncWork()
+    }
+    let kept = journal.keptBytes
+    #expect(kept <= 6 * (24 << 10))
+  }
+
+  @Test func historyStaysWhileThereIsSpace() throws {
+    let disk = try disk()
+    var options = smallOptions()
+    options.historyBytes = 100 << 10
+    var journal = try adopt(disk, options: options)
+    func clean(_ journal: inout ShardJournal<SimulatedDisk>) throws {
+      try journal.sync()
+      if let work = journal.removalWork() { try work.run() }
+    }
+    try churn(&journal, rounds: 40, sync: clean)
+    func history(_ journal: borrowing ShardJournal<SimulatedDisk>) -> Int {
+      Int(journal.writtenPosition.rawValue - journal.oldestPosition.rawValue)
+    }
+    let kept = history(journal)
+    #expect(kept >= 100 << 10 && kept <= (100 << 10) + 2 * (24 << 10))
+    // No next segment: nobody who plays shall wait for the sake of what is over.
+    disk.capacity = 0
+    #expect(thrown { try journal.prepareNextSegment() } != nil)
+    disk.capacity = .max
+    try clean(&journal)
+    let left = history(journal)
+    #expect(left < 60 << 10)
+    try churn(&journal, rounds: 10, sync: clean)
+    let later = history(journal)
+    #expect(later < 60 << 10)
+  }
+
   @Test func nothingIsReleasedWithoutADurableCheckpoint() throws {
     let disk = try disk()
     var journal = try adopt(disk)

@@ -273,4 +273,22 @@ import Testing
     }
     #expect(stage.saved == stage.rollouts.state)
   }
+
+  @Test(arguments: [Gate.verify, .rehearse, .canary, .permanent])
+  func `whoever starts again at a gate goes on from it`(gate: Gate) throws {
+    let stage = Stage(rooms: 20)
+    stage.answersAtOnce = gate == .canary || gate == .permanent
+    try stage.push()
+    let id = try #require(stage.rollout?.id)
+    if gate == .rehearse { stage.send(.verified(id)) }
+    stage.run(seconds: 60) { $0.rollout?.gate == gate }
+    #expect(stage.rollout?.gate == gate && stage.rollout?.state == .running)
+    // What was asked before is asked again: whoever was to answer may have died, too.
+    stage.answersAtOnce = true
+    stage.controlDies()
+    #expect(stage.rollout?.id == id)
+    stage.run(seconds: 60) { $0.rollout == nil }
+    #expect(stage.last?.id == id && stage.last?.state == .done)
+    #expect(stage.rooms(on: v2) == 20 && stage.twins == 0 && stage.server.offered == v2)
+  }
 }
