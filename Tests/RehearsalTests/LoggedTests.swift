@@ -50,8 +50,8 @@ private struct LoggedRooms: RoomSource {
   let module: ModuleHash
   var remarks: [String] { histories.complaints }
 
-  mutating func rooms(of module: ModuleHash, most: Int, breathe: () -> Void) -> [RoomID] {
-    histories.read([(room, ShardID(0))], breathe: breathe)
+  mutating func rooms(of module: ModuleHash, most: Int, goesOn: (Double) -> Bool) -> [RoomID] {
+    histories.read([(room, ShardID(0))], goesOn: goesOn)
     return [room]
   }
   func bundle(_ room: RoomID, before asking: () -> Void) throws(RehearsalError) -> CrashBundle? {
@@ -113,9 +113,29 @@ private struct LoggedRooms: RoomSource {
     #expect(report.verdict == .bad && report.new.traps == 1, "\(report.problems)")
   }
 
+  @Test("What there is no time to read is left out, and that is said") func partly() throws {
+    let logged = try LoggedRoom(Modules.tally)
+    for slot in 0..<3 as Range<UInt32> { try logged.live.join(slot, "player \(slot)") }
+    try play(logged, seconds: 300)
+    func events(_ goesOn: (Double) -> Bool) throws -> (count: Int, remark: String?) {
+      var histories = LogHistories(data: logged.data)
+      histories.read([(logged.live.room, ShardID(0))], goesOn: goesOn)
+      let found = try histories.bundle(
+        logged.live.room, ShardID(0), module: Modules.tally.manifest.hash, name: "tally", key: "lobby")
+      return (try ReplayEvent.all(of: try #require(found)).count, histories.remark)
+    }
+    let whole = try events { share in
+      #expect(share == 1)
+      return true
+    }
+    #expect((200...260).contains(whole.count) && whole.remark == nil, "\(whole)")
+    let part = try events { _ in false }
+    #expect(part.count > 0 && part.remark?.contains("1 could not be read to their ends") == true, "\(part)")
+  }
+
   @Test("A log that is not there, or is none, is said; a living owner is no hindrance") func unreadable() throws {
     var none = LogHistories(data: Modules.output + "/no such directory")
-    none.read([(RoomID(1), ShardID(0))]) {}
+    none.read([(RoomID(1), ShardID(0))]) { _ in true }
     #expect(none.complaints.count == 1)
     #expect(try none.bundle(RoomID(1), ShardID(0), module: Modules.tally.manifest.hash, name: "", key: "") == nil)
     let logged = try LoggedRoom(Modules.tally)
@@ -124,12 +144,12 @@ private struct LoggedRooms: RoomSource {
       FileManager.default.contentsOfDirectory(atPath: logged.data + "/shards/000").filter { $0.hasSuffix(".segment") }
         .sorted().first)
     var histories = LogHistories(data: logged.data)
-    histories.read([(logged.live.room, ShardID(0))]) {}
+    histories.read([(logged.live.room, ShardID(0))]) { _ in true }
     #expect(histories.complaints.isEmpty)
     // A segment of another format.
     try Data(repeating: 7, count: 100_000).write(to: URL(fileURLWithPath: logged.data + "/shards/000/" + segment))
     var broken = LogHistories(data: logged.data)
-    broken.read([(logged.live.room, ShardID(0))]) {}
+    broken.read([(logged.live.room, ShardID(0))]) { _ in true }
     let found = try broken.bundle(
       logged.live.room, ShardID(0), module: Modules.tally.manifest.hash, name: "", key: "")
     #expect(found == nil)
@@ -159,5 +179,24 @@ private struct LoggedRooms: RoomSource {
     let report2 = try rehearse(logged, from: Modules.nativeTally, to: slow)
     #expect(
       report2.verdict == .bad && report2.problems.contains { $0.contains("processor time") }, "\(report2.problems)")
+  }
+
+  @Test("A build that does something else each time is found out") func chance() throws {
+    let directory = try Modules.data([]) + "/modules"
+    let logged = try LoggedRoom(Modules.nativeTally, native: directory)
+    for slot in 0..<3 as Range<UInt32> { try logged.live.join(slot, "player \(slot)") }
+    try play(logged, seconds: 30)
+    let counting = try Modules.tally(
+      "1.0.9",
+      [
+        (
+          RehearsalTests.tally, "import OneUpRoom\n",
+          "import OneUpRoom\n\n/// No part of the room's state.\nnonisolated(unsafe) var calls: UInt64 = 0\n"
+        ),
+        (RehearsalTests.tally, "output.u64(operation)", "calls += 1\n    output.u64(operation &+ calls)"),
+      ], format: .native)
+    let report = try rehearse(logged, from: Modules.nativeTally, to: counting)
+    #expect(
+      report.verdict == .bad && report.problems.contains { $0.contains("not deterministic") }, "\(report.problems)")
   }
 }

@@ -20,7 +20,8 @@ import WorkerCore
   }
 
   static func rehearse(
-    _ to: CrashCase.Build, crashes: [CrashCase] = [], _ change: (inout CrashBundle) -> Void = { _ in }
+    _ to: CrashCase.Build, crashes: [CrashCase] = [], settings: ReleaseSettings = ReleaseSettings(), seconds: Int = 300,
+    _ change: (inout CrashBundle) -> Void = { _ in }
   ) throws -> Report {
     let builds = try Builds(data: nil, roomsMax: 12)
     try builds.load(Modules.tally)
@@ -28,7 +29,7 @@ import WorkerCore
     var bundle = try room(builds)
     change(&bundle)
     var rooms = KeptRooms([bundle])
-    let rehearsal = Rehearsal(builds, Throttle(seconds: 300)) { _ in }
+    let rehearsal = Rehearsal(builds, Throttle(seconds: seconds), settings: settings) { _ in }
     return try rehearsal.run(
       from: Modules.tally.manifest.hash, to: to.manifest.hash, rooms: &rooms, crashes: crashes)
   }
@@ -82,6 +83,37 @@ import WorkerCore
       ])
     let second = try Self.rehearse(refusing)
     #expect(second.verdict == .bad && second.problems.contains { $0.contains("refuses 12 of") }, "\(second.problems)")
+    // A release may mean to: whoever releases it says so.
+    var settings = ReleaseSettings()
+    (settings.refusalPercentMax, settings.outcomePercentMax) = (nil, nil)
+    #expect(try Self.rehearse(refusing, settings: settings).verdict == .good)
+  }
+
+  @Test("A record that its own build does not follow any more is no evidence against the new one") func diverges()
+    throws
+  {
+    let broken = try Modules.tally(
+      "1.0.10",
+      [(Self.tally, "let position = list.count", "precondition(operation != 17)\n    let position = list.count")])
+    let builds = try Builds(data: nil, roomsMax: 12)
+    try builds.load(Modules.tally)
+    try builds.load(broken)
+    // As if the room had been made with the broken build, and its event 17 had been applied.
+    var record = try Record(broken, builds.engine)
+    record.join(0, "Ada")
+    for operation in 0..<60 as Range<UInt64> { record.message(add(operation)) }
+    var rooms = KeptRooms([record.bundle])
+    let report = try Rehearsal(builds, Throttle(seconds: 300)) { _ in }.run(
+      from: broken.manifest.hash, to: Modules.tally.manifest.hash, rooms: &rooms, crashes: [])
+    #expect(report.verdict != .bad && report.problems.isEmpty, "\(report.problems)")
+    let notes = report.notes ?? []
+    #expect(notes.contains { $0.contains("1 record left out") && $0.contains("fails here") }, "\(notes)")
+  }
+
+  @Test("Rooms for which there is no time are said") func late() throws {
+    let report = try Self.rehearse(Modules.tally, seconds: 0)
+    #expect(report.verdict == .thin && report.rooms == 0)
+    #expect(report.notes?.contains("there was no time for 1 of 1 rooms") == true, "\(report.notes ?? [])")
   }
 
   @Test("A build that forgets a field when it saves loses state") func forgets() throws {
