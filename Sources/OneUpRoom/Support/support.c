@@ -22,6 +22,23 @@ void arc4random_buf(void *buffer, size_t count) {
   for (size_t i = 0; i < count; i++) bytes[i] = (unsigned char)(0x9E + 0x37 * i);
 }
 
+// A product of 128 bits, by halves: builds that are not optimised check 64-bit products by it. The compiler's own library
+// of such functions is not there for WebAssembly.
+typedef union {
+  __int128 whole;
+  struct { uint64_t low, high; } half;
+} Wide;
+__int128 __multi3(__int128 a, __int128 b) {
+  const Wide x = {.whole = a}, y = {.whole = b};
+  const uint64_t mask = 0xFFFFFFFF;
+  const uint64_t xl = x.half.low & mask, xh = x.half.low >> 32, yl = y.half.low & mask, yh = y.half.low >> 32;
+  const uint64_t low = xl * yl, one = xh * yl + (low >> 32), other = xl * yh + (one & mask);
+  Wide product;
+  product.half.low = other << 32 | (low & mask);
+  product.half.high = xh * yh + (one >> 32) + (other >> 32) + x.half.high * y.half.low + x.half.low * y.half.high;
+  return product.whole;
+}
+
 // The allocator's only source. Where the room's memory ends the host hears of it by name, not by a trap at some `nil`.
 extern unsigned char __heap_base;
 static uintptr_t brk_now;
