@@ -94,6 +94,16 @@ import Testing
   @Test func aPairInTheDirectoryIsBroughtToTheGates() throws {
     let place = try Place()
     let server = try RunningServer(["--modules", place.modules])
+    // Of the right length, and another one.
+    let shelf = try PurseModule.directory.get() + "/shelf"
+    var module = try Data(contentsOf: URL(fileURLWithPath: "\(shelf)/\(PurseModule.good).wasm"))
+    module[100] ^= 1
+    try module.write(to: URL(fileURLWithPath: place.modules + "/purse-other.wasm"))
+    try FileManager.default.copyItem(
+      atPath: "\(shelf)/\(PurseModule.good).json", toPath: place.modules + "/purse-other.json")
+    let deadline = Date(timeIntervalSinceNow: 30)
+    while !server.log.contains("is not the one it names"), Date() < deadline { usleep(10_000) }
+    #expect(server.log.contains("purse-other.json is not released: the module beside it is not the one it names"))
     try place.put(PurseModule.good, as: "purse-fix", in: place.modules, isSigned: false)
     // Without any room nobody can be hurt.
     let done = server.wait("/v1/releases", ReleaseTests.Releases.self) {

@@ -223,7 +223,9 @@ import Testing
       return ended.contains { $0.id == id && $0.isOver }
     }
     let history = try server.request("GET", "/v1/releases/purse/history").decode([Rollout].self)
-    #expect(done && history.first?.state == "done" && !died.isEmpty, "\(history) \(server.log)")
+    #expect(done && history.first?.state == "done", "\(history) \(server.log)")
+    // The first and the last may be over before anybody looks.
+    #expect(died.isSuperset(of: ["rehearse", "canary"]), "\(died)")
     let all = try Self.wait(server) { module, _ in (try? Self.versions(server)) == ["hotfix-1.0.0-v1"] }
     let versions = try Self.versions(server)
     #expect(all, "\(versions)")
