@@ -123,6 +123,7 @@ struct Drill {
       let (ready, all, notes) = try await fleet.on { ($0.readyCount, $0.bots.count, $0.oracle.notes) }
       progress.show("joining: \(ready) of \(all)")
       if ready == all { return }
+      try own?.checkIsUp()
       guard Fleet.now() < deadline else {
         let why = notes.isEmpty ? "" : "; first of all: \(notes[0])"
         throw DrillError("only \(ready) of \(all) bots could join on \(server) within \(Self.joinSeconds) s\(why)")

@@ -137,6 +137,8 @@ final class OwnServer: Sendable {
 
   /// Asks it to end; kills it after 15 s. With `keeping` the directory stays for a look at it.
   func stop(keeping: Bool) async {
+    // The process ends by the signal that it was abandoned for, and says nothing more.
+    while state.withLock({ $0.isAbandoned }) { try? await Task.sleep(for: .seconds(1)) }
     if let pid = state.withLock({ $0.running?.pid }) {
       kill(pid, SIGTERM)
       if (try? await exited(until: Fleet.now() + 15_000_000)) != true {
