@@ -24,9 +24,13 @@ package enum Limits {
   package static let liveRoomsMax = 5_000
   /// Of one shard, asleep ones too: a checkpoint names them all, and must not be due again by its own size.
   package static let roomsPerShardMax = 16_384
-  package static let checkpointBytesPerRoom = 29
+  package static let checkpointBytesPerRoom = 31
+  /// Builds of its rooms that a checkpoint names; rooms of further ones say theirs when they wake.
+  package static let checkpointBuildsMax = 256
   /// What bringing a room back costs a turn, besides its events, counted in events.
   package static let wakeCostsEvents: UInt64 = 50
+  /// So many bytes of their snapshots cost as much as one event.
+  package static let wakeBytesPerEvent: UInt64 = 512
   /// Of rooms that are brought back in one turn, what they cost in events; one room is always taken. Beyond, they wait.
   package static let wakeEventsPerTurn: UInt64 = 2_000
   /// Rooms that one checkpoint brings forward: more wait for the next.
@@ -94,6 +98,8 @@ package enum Limits {
   package static let pendingUpgradesMax = 8_192
   /// Of `liveRoomsMax`, what silent versions leave to new rooms and to those that wake; beyond, upgrades are `busy`.
   package static let placesKeptFromTwins = 500
+  /// Of `liveRoomsMax`, what rooms that wake by themselves leave to those that somebody asks for; beyond, they wait.
+  package static let placesKeptFromSleepers = 500
   package static let retryWithoutPlaceMilliseconds: UInt32 = 1_000
   /// Inputs of one room that are remembered as decided otherwise by its silent version; the oldest are forgotten.
   package static let twinDifferencesMax = 64
@@ -209,8 +215,10 @@ package enum Limits {
       confirmEveryOutputs * 2 <= unconfirmedMax, "confirmations must come well before a room is busy for them")
     precondition(ringBytesMax >= 2 * outputBytesPerEventMax, "the ring must hold what an event can send")
     precondition(
-      roomsPerShardMax * checkpointBytesPerRoom < checkpointEveryBytes, "a checkpoint must not make the next one due")
+      roomsPerShardMax * checkpointBytesPerRoom + checkpointBuildsMax * 32 + 256 < checkpointEveryBytes,
+      "a checkpoint must not make the next one due")
     precondition(placesKeptFromTwins < liveRoomsMax, "some rooms must be able to have two versions")
+    precondition(placesKeptFromSleepers < liveRoomsMax, "some rooms must be able to wake by themselves")
     precondition(propertiesMax < 256 && requestsPerRoomMax < 256, "their counts are bytes in snapshots")
     precondition(2 * signalAnswersMax < 65_536, "their count is 16 bits in snapshots")
     precondition(requestPendingBytesMax < linkOutputBytesMax / 2, "requests must not cost a gateway loop its link")

@@ -76,6 +76,29 @@ extension Scenario {
       s.expect("it is undone", s.operations().count == 6)
       s.expect("a new timeline: its outputs might have left", s.timeline() > 1)
     },
+    Scenario(
+      "events-that-kill-in-one-batch", "each costs two deaths, which count against nobody, and no more",
+      { o in
+        o.rooms = 4
+        o.shards = 2
+        o.deathsMax = 5
+      }
+    ) { s in
+      for room in 0..<4 { s.everybodyJoins(room) }
+      for room in 0..<4 { s.everybodySends(3, to: room) }
+      s.settle()
+      s.world.deathChance = 256
+      let before = s.deaths
+      s.world.stallGateway(for: 300_000)
+      for room in 0..<4 { s.client(0).send(.crash, to: room) }
+      s.until("eight deaths") { s.deaths >= before + 8 }
+      s.settle()
+      s.expect("eight deaths, no more", s.deaths == before + 8)
+      s.expect("all are undone", (0..<4).allSatisfy { s.operations($0).count == 6 })
+      for room in 0..<4 { s.everybodySends(2, to: room) }
+      s.settle()
+      s.expect("the rooms go on", (0..<4).allSatisfy { s.operations($0).count == 10 })
+    },
     Scenario("an-undecided-event-quarantined-by-two-outside-kills", "its outputs had left: the timeline rises") { s in
       s.everybodyJoins()
       s.client(0).send(.append, to: 0)

@@ -100,6 +100,9 @@ final class SimulatedSupervisor {
   func waits(_ process: WorkerProcess) {
     handle(.message(Instance(process.instance), .event(kind: SupervisorChannel.adoptionWaits, text: "")))
   }
+  func putAside(_ process: WorkerProcess) {
+    handle(.message(Instance(process.instance), .event(kind: SupervisorChannel.putAside, text: "")))
+  }
 
   // MARK: What it wants
 

@@ -143,6 +143,7 @@ final class WorkerProcess {
       tellAdopted(s, store.adoption)
       world.log.adopted(s, store)
       let watched = WatchedStore(store, world.log)
+      beginTurn()
       do throws(StoreError) { try worker.adopt(ShardID(UInt16(s)), watched, adoption) } catch {
         storeFailed(error.description)
         return
@@ -151,6 +152,7 @@ final class WorkerProcess {
       supervisor.adopted(self, s, store.epoch)
       store.prepareAndRemove()
       if isDying { return die("died adopting") }
+      report()
       wake(after: 10)
     } catch {
       if world.disks[s].isDead {
@@ -252,12 +254,16 @@ final class WorkerProcess {
     return true
   }
 
-  private func turn() {
-    batches = worker.counters.batches
-    world.counters.turns += 1
+  private func beginTurn() {
     environment.watchdogChance = world.watchdogChance
     environment.deathChance = world.deathChance
     worker.beginTurn(world.now)
+  }
+
+  private func turn() {
+    batches = worker.counters.batches
+    world.counters.turns += 1
+    beginTurn()
     if passes(.began) { return }
     for (link, socket) in sockets.sorted(by: { $0.key < $1.key }) {
       receive(link, socket)
@@ -321,6 +327,7 @@ final class WorkerProcess {
       switch report {
       case .quarantined(let room, let event, let fault, _, let verdict):
         if verdict == .quarantined { world.counters.quarantines += 1 }
+        if verdict == .quarantined, fault.kind == .death { supervisor.putAside(self) }
         world.trace.note(world.time, "quarantined", room.rawValue, event.rawValue, UInt64(fault.kind.rawValue))
         let words =
           switch verdict {

@@ -142,7 +142,7 @@ struct ModelServer {
 
   // MARK: What control asks
 
-  /// As workers list them: of one that sleeps, the build alone, and after a worker's death not even that.
+  /// As workers list them: of one that sleeps, the build alone.
   var sights: [RoomSight] {
     rooms.sorted { $0.key < $1.key }.map { id, room in
       var sight = RoomSight(

@@ -199,6 +199,47 @@ import Wire
     #expect(encoded.count < SupervisorChannel.recordBytesMax)
   }
 
+  /// The owner of the shard dies, and another worker takes it over; nil: the supervisor has given up.
+  private func replaceOwner(_ s: inout SupervisorScript, of shard: UInt16 = 0) -> UInt32? {
+    func owner() -> Instance? { s.owned.first { $0.value[ShardID(shard)] != nil }?.key }
+    guard let old = owner() else { return nil }
+    s.die(old.rawValue, .killed(signal: 11))
+    for _ in 0..<200 where s.exited == nil && owner() == nil {
+      s.pass(milliseconds: 10)
+      for (instance, role) in s.living where role == .worker { s.ready(instance.rawValue) }
+    }
+    if let new = owner() { s.serve(new.rawValue) }
+    return s.exited == nil ? owner()?.rawValue : nil
+  }
+
+  @Test func deathsAtAnEventThatIsPutAsideDoNotCount() {
+    var s = SupervisorScript.started()
+    let begun = s.time
+    for culprit in 1...20 {
+      _ = replaceOwner(&s)
+      guard let third = replaceOwner(&s) else {
+        Issue.record("given up at the event \(culprit): \(s.lastWords)")
+        return
+      }
+      s.handle(.message(Instance(third), .event(kind: SupervisorChannel.putAside, text: "")))
+    }
+    #expect(s.time - begun < 30_000_000, "all of them within the period that counts")
+    // Deaths that no event is to blame for count as ever.
+    for _ in 0..<4 { #expect(replaceOwner(&s) != nil) }
+    #expect(replaceOwner(&s) == nil && s.exited == 70)
+  }
+
+  @Test func eachPlacesDeathsAreCountedApart() {
+    var s = SupervisorScript.started()
+    for _ in 0..<4 {
+      for shard: UInt16 in [0, 1] {
+        #expect(replaceOwner(&s, of: shard) != nil)
+      }
+    }
+    #expect(s.exited == nil)
+    #expect(replaceOwner(&s) == nil && s.exited == 70)
+  }
+
   @Test func aMinuteOfHealthForgivesEarlierDeaths() {
     var s = SupervisorScript.started()
     var gateway: UInt32 = 5

@@ -1,5 +1,6 @@
 // Rooms are played again to see that they come out the same.
 import Core
+import Foundation
 import Simulation
 import Testing
 import Wire
@@ -47,6 +48,35 @@ struct SamplerTests {
     for _ in 0..<300 { try script.turn(after: 50) }
     #expect(script.faults.placesMissing == 0 && script.worker.counters.samples > 0)
     #expect(script.worker.counters.differences == 0 && script.operations() == 200)
+  }
+
+  /// What a release's gates compare are the rooms' images, also where one is played again just then.
+  @Test func aRoomIsNoLargerForBeingPlayedAgain() throws {
+    let (script, route) = try started()
+    try script.upgraded(to: .odd)
+    for seq: UInt64 in 201...230 {
+      script.send(route, seq)
+      try script.turn(after: 50)
+      let room = try #require(script.worker.room(script.room()))
+      let largest = script.worker.encodeSnapshot(room).withUnsafeBytes { bytes in
+        (try? RoomSnapshot(bytes)).map { max($0.image.count, $0.twinImage?.count ?? 0) } ?? 0
+      }
+      let told = String(decoding: script.worker.inspect("versions"), as: UTF8.self)
+      let sizes = told.components(separatedBy: "\"memoryBytes\":").dropFirst().compactMap {
+        Int($0.prefix { $0.isNumber })
+      }
+      #expect(sizes.count == 2 && sizes.allSatisfy { $0 <= largest }, "\(sizes), and the larger image has \(largest)")
+    }
+    #expect(script.worker.counters.samples > 0)
+  }
+
+  /// What it did before with the usual stack it can do again.
+  @Test func goingDeeperThanBeforeIsADifference() throws {
+    let (script, _) = try started()
+    script.faults.isDeep = true
+    for _ in 0..<100 { try script.turn(after: 50) }
+    #expect(script.worker.counters.differences == 1 && script.faults.largerStacks == 0)
+    #expect(script.operations() == 200, "it goes on")
   }
 
   /// Nor does anybody turn for it.

@@ -4,6 +4,7 @@ import Simulation
 import Testing
 import Wire
 import WorkerCore
+import WorkerStore
 
 extension WorkerScript {
   /// A room whose only member set a timer and left.
@@ -88,6 +89,77 @@ struct SleepingTests {
     for n in 0..<count { #expect(script.operations("r\(n)") == 1) }
   }
 
+  /// A timer in the far future, and something near again and again: the queue must not remember each time.
+  @Test func whatIsDueMuchLaterStandsInTheQueueOnce() throws {
+    let script = try WorkerScript()
+    let route = script.join(1)
+    try script.turn()
+    func later(_ seq: UInt64, _ milliseconds: UInt16) {
+      var payload = [ScriptedCommand.later.rawValue]
+      payload.put(seq)
+      payload.put(milliseconds)
+      payload.withUnsafeBytes { script.say(.input(route, InputSeq(seq), stamp: 0, payload: $0)) }
+    }
+    later(1, 65_000)
+    for seq: UInt64 in 2...4_000 {
+      later(seq, 2)
+      for _ in 0..<4 { try script.turn(after: 2) }
+      script.store.prepareAndRemove()
+      _ = script.heard()
+      script.say(.confirm(records: script.outputs))
+    }
+    #expect(script.operations().map { $0 > 3_990 } == true)
+    #expect(script.worker.dueCount <= 1_100, "\(script.worker.dueCount)")
+    try script.live(70_000)
+    #expect(script.operations() == 4_000, "and what is due is not forgotten")
+  }
+
+  // MARK: How many there may be
+
+  @Test func roomsThatAreOverDoNotCount() throws {
+    let script = try WorkerScript()
+    script.worker.passivateSeconds = 1
+    script.faults.roomsMax = 3
+    for n: UInt32 in 1...3 { script.create(n, room: "r\(n)") }
+    try script.turn()
+    for n: UInt32 in 1...3 { script.end(10 + n, script.room("r\(n)")) }
+    try script.live(5_000)
+    script.worker.count("tally")
+    #expect(script.phase("r1") == .asleep)
+    #expect(script.worker.roomCounts == [RoomCount("tally", rooms: 0, most: 3)])
+    script.create(20, room: "b")
+    script.create(21, room: "c")
+    script.create(22, room: "d")
+    script.create(23, room: "e")
+    try script.turn()
+    let answers = script.answers()
+    #expect(answers.contains(script.done(20, room: "b")) && answers.contains(script.done(22, room: "d")))
+    #expect(answers.contains { $0.hasPrefix("commanded 23") && $0.contains("there are 3 rooms") }, "\(answers)")
+  }
+
+  /// The next owner knows whose rooms sleep before it wakes them.
+  @Test func roomsThatSleepCountForTheNextOwner() throws {
+    let script = try WorkerScript()
+    script.worker.passivateSeconds = 1
+    script.faults.roomsMax = 3
+    for n: UInt32 in 1...3 { script.create(n, room: "r\(n)") }
+    try script.live(5_000)
+    #expect(script.phase("r1") == .asleep)
+    try script.worker.close()
+    try script.nextOwner()
+    script.worker.count("tally")
+    #expect(script.worker.roomCounts == [], "nothing is said before it is known")
+    script.create(10, room: "x")
+    #expect(script.answers().contains { $0.hasPrefix("commanded 10 busy") })
+    for _ in 0..<3 { try script.turn() }
+    #expect(script.phase("r1") == .asleep)
+    #expect(script.worker.roomCounts == [RoomCount("tally", rooms: 3, most: 3)])
+    script.create(11, room: "x")
+    #expect(script.answers().contains { $0.hasPrefix("commanded 11") && $0.contains("there are 3 rooms") })
+    let list = String(decoding: script.worker.inspect("rooms"), as: UTF8.self)
+    #expect(list.contains("\"sha256\":\"01") && !list.contains("\"sha256\":null"), "\(list)")
+  }
+
   // MARK: The checkpoint
 
   private static let example = Checkpoint(
@@ -96,34 +168,61 @@ struct SleepingTests {
       .init(room: RoomID(1), snapshot: LogPosition(0x20), tailStart: nil, isActive: true),
       .init(room: RoomID(2), snapshot: nil, tailStart: LogPosition(0x30), isActive: true),
       .init(
-        room: RoomID(3), snapshot: LogPosition(0x40), tailStart: nil, isActive: false, wakesAtSecond: 1_700_000_060),
+        room: RoomID(3), snapshot: LogPosition(0x40), tailStart: nil, isActive: false, wakesAtSecond: 1_700_000_060,
+        build: ModuleHash(Array(repeating: 0xab, count: 32))),
+      .init(
+        room: RoomID(4), snapshot: LogPosition(0x50), tailStart: nil, isActive: false,
+        build: ModuleHash(Array(repeating: 0xab, count: 32))),
     ])
 
   /// Never made anew.
+  private static let head = "09000000000000000010000000000000"
   private static let first =
-    "0900000000000000001000000000000003000000" + "01000000000000000520000000000000000000000000000000"
-    + "02000000000000000600000000000000003000000000000000"
-  private static let sleeping = "030000000000000009400000000000000000000000000000003cf15365"
+    "01000000000000000520000000000000000000000000000000" + "02000000000000000600000000000000003000000000000000"
+  private static let sleeping = "030000000000000019400000000000000000000000000000003cf153650000"
+  private static let sleepingInFormat2 = "030000000000000009400000000000000000000000000000003cf15365"
   private static let sleepingInFormat1 = "03000000000000000140000000000000000000000000000000"
+  private static let second = "040000000000000011500000000000000000000000000000000000"
+  private static let builds = "0100" + String(repeating: "ab", count: 32)
 
   @Test func aCheckpointIsReadAsItWasWritten() throws {
     var bytes: [UInt8] = []
     Self.example.encode(into: &bytes)
-    #expect(FormatTests.hex(bytes) == "02" + Self.first + Self.sleeping)
+    #expect(
+      FormatTests.hex(bytes) == "03" + Self.head + "04000000" + Self.first + Self.sleeping + Self.second + Self.builds)
     #expect(try Checkpoint(bytes: bytes) == Self.example)
-    #expect(bytes.count <= 21 + 3 * Limits.checkpointBytesPerRoom)
+    #expect(bytes.count <= Checkpoint.bytesMax(rooms: 4))
     for count in 0..<bytes.count {
       #expect(throws: DecodingError.self) { try Checkpoint(bytes: Array(bytes[..<count])) }
     }
   }
 
-  /// Rooms with timers were active.
-  @Test func theFirstFormatIsRead() throws {
+  @Test func olderFormatsAreRead() throws {
     var old = Self.example
-    old.rooms[2].wakesAtSecond = nil
-    let bytes = Self.bytes("01" + Self.first + Self.sleepingInFormat1)
+    old.rooms.removeLast()
+    old.rooms[2].build = nil
+    var bytes = Self.bytes("02" + Self.head + "03000000" + Self.first + Self.sleepingInFormat2)
     #expect(try Checkpoint(bytes: bytes) == old)
-    #expect(throws: DecodingError.self) { try Checkpoint(bytes: [3] + bytes.dropFirst()) }
+    // Rooms with timers were active.
+    old.rooms[2].wakesAtSecond = nil
+    bytes = Self.bytes("01" + Self.head + "03000000" + Self.first + Self.sleepingInFormat1)
+    #expect(try Checkpoint(bytes: bytes) == old)
+    #expect(throws: DecodingError.self) { try Checkpoint(bytes: [4] + bytes.dropFirst()) }
+  }
+
+  /// More builds than are named: their rooms say theirs when they wake.
+  @Test func aCheckpointNamesSoManyBuildsAndNoMore() throws {
+    let rooms = (1...400).map { n in
+      Checkpoint.Entry(
+        room: RoomID(UInt64(n)), snapshot: LogPosition(0x40), tailStart: nil, isActive: false,
+        build: ModuleHash([UInt8(n & 0xff), UInt8(n >> 8)] + Array(repeating: 0, count: 30)))
+    }
+    var bytes: [UInt8] = []
+    Checkpoint(lastBatch: BatchNumber(1), scanFrom: LogPosition(0), rooms: rooms).encode(into: &bytes)
+    #expect(bytes.count <= Checkpoint.bytesMax(rooms: rooms.count))
+    let read = try Checkpoint(bytes: bytes).rooms
+    #expect(read.count { $0.build != nil } == Limits.checkpointBuildsMax)
+    #expect(zip(read, rooms).allSatisfy { $0.build == nil || $0.build == $1.build })
   }
 
   private static func bytes(_ hex: String) -> [UInt8] {

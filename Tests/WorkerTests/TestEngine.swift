@@ -19,6 +19,8 @@ final class Faults {
   /// The room's members' appends go too deep for a usual stack; then how many instances had a larger one.
   var isDeep = false
   var largerStacks = 0
+  /// How many rooms of each module there may be; 0: as many as like.
+  var roomsMax: UInt32 = 0
   /// Before each call.
   var atCall: () -> Void = {}
 }
@@ -44,8 +46,15 @@ final class TestEngine: RoomEngine {
     get { inner.context }
     set { inner.context = newValue }
   }
-  func module(named name: String) -> ModuleSettings? { inner.module(named: name) }
-  func module(_ hash: ModuleHash) -> ModuleSettings? { faults.missing.contains(hash) ? nil : inner.module(hash) }
+  func module(named name: String) -> ModuleSettings? { inner.module(named: name).map(bounded) }
+  func module(_ hash: ModuleHash) -> ModuleSettings? {
+    faults.missing.contains(hash) ? nil : inner.module(hash).map(bounded)
+  }
+  private func bounded(_ settings: ModuleSettings) -> ModuleSettings {
+    var settings = settings
+    settings.roomsMax = faults.roomsMax
+    return settings
+  }
 
   func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
     try place()

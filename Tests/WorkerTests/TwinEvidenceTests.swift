@@ -27,12 +27,14 @@ struct TwinEvidenceTests {
     try script.worker.write()
     let last = try #require(script.worker.room(script.room())?.host?.eventSeq)
     #expect(!versions(script).contains(#""traps":1"#))
-    // Two owners die at the event that comes now.
-    for _ in 0..<2 {
-      BlackBoxView(script.box).enter(script.room(), EventSeq(last.rawValue + 1))
-      script.box.isFrozen = true
-      try script.nextOwner()
-    }
+    // Two owners die at the event that comes now, the second one as it decides it anew, before anything else.
+    BlackBoxView(script.box).enter(script.room(), EventSeq(last.rawValue + 1))
+    script.box.isFrozen = true
+    let box = script.box
+    script.faults.atCall = { if box[4] != 0 { box.isFrozen = true } }
+    try script.nextOwner()
+    script.faults.atCall = {}
+    try script.nextOwner()
     try script.turns(4)
     #expect(script.build == .odd && script.hasTwin && script.worker.counters.quarantines == 1)
     let counted = versions(script)

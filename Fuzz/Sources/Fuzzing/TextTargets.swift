@@ -40,7 +40,8 @@ extension FuzzTarget {
         rooms: [
           .init(room: RoomID(1), snapshot: LogPosition(64), tailStart: LogPosition(128), isActive: true),
           .init(
-            room: RoomID(2), snapshot: LogPosition(96), tailStart: nil, isActive: false, wakesAtSecond: 1_700_000_060),
+            room: RoomID(2), snapshot: LogPosition(96), tailStart: nil, isActive: false, wakesAtSecond: 1_700_000_060,
+            build: ModuleHash(Array(repeating: 7, count: 32))),
         ])
       let none = Checkpoint(lastBatch: BatchNumber(1), scanFrom: LogPosition(0), rooms: [])
       return [some, none].map { checkpoint in Array(made: checkpoint.encode) }

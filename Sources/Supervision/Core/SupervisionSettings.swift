@@ -16,7 +16,7 @@ package struct SupervisionSettings: Sendable, Hashable {
   package var dumpMilliseconds: Int64 = 300
   /// What each stage of a stop gets before the rest is killed.
   package var graceMilliseconds: Int64 = 5_000
-  /// So many uninvited deaths of one role …
+  /// So many uninvited deaths of one role, of workers those of one place's owners …
   package var intensity = 5
   /// … within so long make the supervisor give up.
   package var periodMilliseconds: Int64 = 30_000

@@ -27,7 +27,7 @@ package struct Supervisor: Sendable {
   var places: [Place]
   var shards: [Shard]
   var starts: [PendingStart] = []
-  var restarts: [ChildRole: Restarts] = [:]
+  var restarts: [Post: Restarts] = [:]
   var outages: [Outage] = []
   var roomShares: RoomShares
   var repaired = Recent<Recovery>(bound: 256)
@@ -157,6 +157,7 @@ package struct Supervisor: Sendable {
     case .event(SupervisorChannel.adoptionWaits, _):
       // No hang: it adopts when there is space.
       children[i].adoptAt = now.monotonic
+    case .event(SupervisorChannel.putAside, _): restarts[Post(of: children[i])]?.forgiveEvent()
     case .event(let kind, let text):
       note(kind, text, of: children[i], now)
       actions.append(.log(LogLevel(ofEvent: kind), "\(children[i].roleName) \(instance): \(kind): \(text)"))
@@ -203,7 +204,7 @@ package struct Supervisor: Sendable {
       starts.append(PendingStart(role: child.role, at: now.monotonic))
       return
     }
-    if let pause = restarts[child.role, default: Restarts()].died(
+    if let pause = restarts[Post(of: child), default: Restarts()].died(
       of: cause, at: now.monotonic, jitter: jitter, settings)
     {
       starts.append(PendingStart(role: child.role, at: now.monotonic + pause))
@@ -212,11 +213,11 @@ package struct Supervisor: Sendable {
     }
   }
 
-  /// The role died too often.
+  /// It died too often.
   private mutating func giveUp(_ child: Child, _ death: Death, _ now: Now, _ actions: inout [SupervisionAction]) {
     let what =
       "The \(child.role.rawValue) died \(settings.intensity) times within \(settings.periodMilliseconds / 1_000) s: "
-      + "it \(restarts[child.role, default: Restarts()].reasons)."
+      + "it \(restarts[Post(of: child), default: Restarts()].reasons)."
     // Players need none: what was well once goes on without, and tries on.
     if child.role == .control, hasServed {
       starts.append(PendingStart(role: .control, at: now.monotonic + settings.backoffMaxMilliseconds * 1_000))

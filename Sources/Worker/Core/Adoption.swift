@@ -36,6 +36,15 @@ extension Worker {
     if gateway.rawValue > 0 { awaitLists(s) }
     reports.append(.adopted(id, rooms: shard.rooms.count, active: active.count))
     for l in links.indices where links[l].isOpen { links[l].out.putServing(id, store.epoch) }
+    try wakeSuspect(s)
+  }
+
+  /// What the last owner died at comes before everything else, and a verdict on it is durable before any other event is
+  /// decided. Else two such events would take turns: each death at the one lets the one at the other be forgotten.
+  private mutating func wakeSuspect(_ s: Int) throws(StoreError) {
+    guard let suspect = shards[s]!.suspect, let room = shards[s]!.rooms[suspect.room] else { return }
+    wake(room)
+    if shards[s]!.batch.isEmpty { try writeShard(s) }
   }
 
   mutating func awaken(_ room: Room) {
@@ -210,6 +219,8 @@ extension Worker {
         return
       }
       let host = snapshot.host
+      restoredBytes += UInt64(buffer.count)
+      (room.imageBytes, room.twinImageBytes) = (snapshot.image.count, snapshot.twinImage?.count ?? 0)
       let larger = room.needsLargerStack
       room.hasLargerStack = larger
       do throws(WakeError) {
@@ -324,7 +335,10 @@ extension Shard {
           rooms[place.room] = nil
           continue
         }
-        if case .created = event { room.forget() }
+        if case .created(let creation) = event {
+          room.forget()
+          room.build = creation.module
+        }
         if room.tailStart == nil { room.tailStart = position }
         TailItem.put(
           head.number, head.time, UnsafeRawBufferPointer(rebasing: payload[start..<r.offset]), into: &room.found)
@@ -341,6 +355,7 @@ extension Shard {
       guard room.foundFrom <= position else { return }
       // A copy that was made of a sleeping room may stand here without its tail, where the write was cut between them.
       room.forget(through: RoomSnapshot.eventSeq(payload))
+      room.build = (try? r.takeHash()) ?? room.build
       room.snapshot = position
       room.wasActive = true
     case RecordKind.tail:

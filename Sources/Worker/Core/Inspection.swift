@@ -48,7 +48,13 @@ extension Worker {
     out.add(",\"version\":")
     out.addQuoted((room.settings?.version ?? "").utf8)
     out.add(",\"sha256\":")
-    if let counts = room.counts { out.addQuoted(counts.hash) } else { out.add("null") }
+    if let counts = room.counts {
+      out.addQuoted(counts.hash)
+    } else if let build = room.build {
+      out.addQuoted(build.description.utf8)
+    } else {
+      out.add("null")
+    }
     out.add(",\"key\":")
     out.addQuoted(host?.key ?? [])
     out.add(",\"shard\":")
@@ -200,6 +206,8 @@ extension Worker {
   package var ownedShards: [ShardID] {
     shards.indices.filter { shards[$0] != nil }.map { ShardID(UInt16($0)) }
   }
+  /// Entries of the queues of what is due.
+  package var dueCount: Int { due.count + sleepers.count }
   package func store(_ shard: ShardID) -> (any ShardStore)? { shards[Int(shard.rawValue)]?.store }
 }
 

@@ -99,6 +99,10 @@ package final class Room {
   @exclusivity(unchecked) package internal(set) var host: RoomHost?
   @exclusivity(unchecked) var instance: (any RoomInstance)?
   var settings: ModuleSettings?
+  /// What speaks in it, awake or asleep; nil: nothing has said it yet.
+  var build: ModuleHash?
+  /// Asleep: it has ended, and answers for itself until it is dropped.
+  var isOver = false
   /// The silent version, while one is on probation: what the host keeps for it is in `host.twin`.
   @exclusivity(unchecked) var twin: (any RoomInstance)?
   var twinSettings: ModuleSettings?

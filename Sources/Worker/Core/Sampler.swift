@@ -75,21 +75,26 @@ extension Worker {
         bytes = read
       }
       let (check, size) = stateCheck(of: room)
-      room.imageBytes = size
+      pay(RoomCost.fuelPerCopy + UInt64(size + (bytes?.count ?? 0) + room.tail.count) * RoomCost.fuelPerByteCopied)
+      // Of one that was just made nobody knew how large it is.
+      guard hasSmallImage(room) else { return }
       sample = Sample(
         room: room, check: check, event: room.awake.eventSeq, module: room.awake.module, tail: room.tail,
         annotations: room.tailAnnotations, snapshot: bytes)
-      return pay(
-        RoomCost.fuelPerCopy + UInt64(size + (bytes?.count ?? 0) + room.tail.count) * RoomCost.fuelPerByteCopied)
+      return
     }
   }
 
   private func maySample(_ room: Room) -> Bool {
     room.phase == .ready && room.host != nil && room.instance != nil && !room.tail.isEmpty && !room.hasLostTwin
       && !room.needsSnapshot && room.awake.eventSeq != room.sampledAt
-      && room.imageBytes + room.twinImageBytes <= Limits.sampleImageBytesMax
+      && hasSmallImage(room)
       && room.tail.count <= Limits.sampleTailBytesMax && now.monotonic >= room.sampleNotBefore
       && engine.repeats(room.awake.module) && room.awake.twin.map { engine.repeats($0.module) } != false
+  }
+
+  private func hasSmallImage(_ room: Room) -> Bool {
+    room.imageBytes + room.twinImageBytes <= Limits.sampleImageBytesMax
   }
 
   private mutating func stateCheck(of room: Room) -> (StateCheck, bytes: Int) {
@@ -103,7 +108,9 @@ extension Worker {
     }
     let (host, hostBytes) = sum { RoomSnapshot.encodeHost(room.id, room.awake, into: &$0) }
     let (image, imageBytes) = sum { engine.image(of: room.instance!, into: &$0) }
+    room.imageBytes = imageBytes
     let (twinImage, twinBytes) = sum { if let twin = room.twin { engine.image(of: twin, into: &$0) } }
+    room.twinImageBytes = twinBytes
     return (StateCheck(host: host, image: image, twinImage: twinImage), hostBytes + imageBytes + twinBytes)
   }
 
@@ -148,7 +155,9 @@ extension Worker {
     isMuted = false
     pay(used)
     guard let trouble else { return }
-    if trouble.reason == .diverged { tellDifference(trouble.text) }
+    // The usual stack was enough for it in this process.
+    let isTooDeep = ghost.needsLargerStack && !ghost.hasLargerStack
+    if trouble.reason == .diverged || isTooDeep { tellDifference(trouble.text) }
     endSample()
   }
 

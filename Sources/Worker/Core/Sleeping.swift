@@ -39,6 +39,7 @@ extension Worker {
     guard room.tailStart == nil, room.instance != nil else { return }
     room.sleepsUntil = leavesAt(room)
     room.timerDue = room.host?.firstTimerDue
+    room.isOver = room.host?.ended != nil
     // The next owner's clock for its end begins with it, so it has to have it in memory.
     room.wasActive = room.sleepsUntil != nil
     discardInstances(room)
@@ -82,30 +83,37 @@ extension Worker {
 
   /// Wakes a slice of the rooms found by adoptions.
   mutating func wakeSome() {
-    let before = counters.events
+    let before = wakeCost
     var woken: UInt64 = 0
     for s in shards.indices where shards[s] != nil {
       while let room = shards[s]!.waking.popLast() {
         wake(room)
         woken += 1
-        // A slice is counted in events: cheap to know, and bounded by the replay budget as a whole.
-        if counters.events - before + woken * Limits.wakeCostsEvents > Limits.wakeEventsPerTurn { return }
+        if wakeCost - before + woken * Limits.wakeCostsEvents > Limits.wakeEventsPerTurn { return }
       }
     }
   }
 
+  /// Rises with what waking costs. It is counted in events: cheap to know, and bounded by the replay budget as a whole.
+  private var wakeCost: UInt64 { counters.events + restoredBytes / Limits.wakeBytesPerEvent }
+
   /// Wakes a slice of the sleeping rooms in which something is due, in that order.
   mutating func wakeDue() {
-    let before = counters.events
+    let before = wakeCost
     var woken: UInt64 = 0
-    while counters.events - before + woken * Limits.wakeCostsEvents <= Limits.wakeEventsPerTurn,
+    while wakeCost - before + woken * Limits.wakeCostsEvents <= Limits.wakeEventsPerTurn,
       let (due, room) = sleepers.take(upTo: now.monotonic)
     {
       guard room.wakesAt == due else { continue }
       room.wakesAt = Int64.max
       guard room.phase == .asleep else { continue }
-      wake(room)
       woken += 1
+      // Rooms that nobody is in leave some places to those that somebody asks for.
+      guard placesTaken < Limits.liveRoomsMax - Limits.placesKeptFromSleepers else {
+        wakeLater(room)
+        continue
+      }
+      wake(room)
       counters.wakes += room.phase == .asleep ? 0 : 1
     }
   }

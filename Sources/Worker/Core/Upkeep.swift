@@ -170,6 +170,7 @@ extension Worker {
       taken += 1
     }
     for s in shards.indices where shards[s] != nil {
+      if !shards[s]!.knowsBuilds { learnBuilds(s) }
       if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
       if shards[s]!.hasLongTails { try shortenTails(s) }
     }
@@ -255,7 +256,7 @@ extension Worker {
   /// Where each room's snapshot and tail are. Rooms whose tail begins far back, or whose snapshot stands in a segment
   /// that is to go, are brought forward first, so that the log can be let go of from its oldest end.
   private mutating func checkpoint(_ s: Int) throws(StoreError) {
-    let size = 64 + shards[s]!.rooms.count * Limits.checkpointBytesPerRoom
+    let size = Checkpoint.bytesMax(rooms: shards[s]!.rooms.count)
     // On a full disk the reserve is for what must be written; a checkpoint only makes a takeover quicker.
     guard fitsBesideStaged(s, size, reserve: shards[s]!.hasSpace) else { return }
     let end = shards[s]!.store.end

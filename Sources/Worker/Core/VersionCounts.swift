@@ -109,6 +109,7 @@ extension Worker {
     return VersionCounts(settings)
   }
   mutating func learnVersions(_ room: Room) {
+    room.build = room.host?.module ?? room.build
     room.settings = room.host.flatMap { engine.module($0.module) } ?? room.settings
     room.twinSettings = room.host?.twin.flatMap { engine.module($0.module) }
     room.counts = counts(of: room.settings)

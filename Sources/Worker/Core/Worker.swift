@@ -83,6 +83,10 @@ final class Shard {
   var checkpointAt = LogPosition(0)
   /// Rooms to be woken after the adoption.
   var waking: [Room] = []
+  /// Of those that sleep since the adoption, whose rooms they are has been looked up.
+  var knowsBuilds = false
+  /// Of them, those that are not here.
+  var missingBuilds: Set<ModuleHash> = []
 
   init(_ store: any ShardStore, _ adoption: ShardAdoption) {
     self.store = store
@@ -157,13 +161,15 @@ package struct Worker {
   var unjudged: [Room] = []
   /// Something that waits for nothing else found no space in the log in this turn: the next need not come at once.
   var isShortOfSpace = false
-  var due = DueQueue<Room>()
+  var due = DueQueue<Room> { $0.dueAt == $1 }
   /// Rooms that are asleep and wake by themselves.
-  var sleepers = DueQueue<Room>()
+  var sleepers = DueQueue<Room> { $0.wakesAt == $1 }
   /// Of the wall clock against the monotonic one, in microseconds, as `sleepers` and `due` have it.
   var clockOffset: Int64 = 0
   var awakeRooms: [Room] = []
   var tailCost: UInt64 = 0
+  /// Of snapshots from which rooms were brought back.
+  var restoredBytes: UInt64 = 0
   /// Where snapshots are made; kept for its storage.
   var snapshotBytes: [UInt8] = []
   var nextPassivation: Int64 = 0
@@ -214,7 +220,7 @@ package struct Worker {
     }
   }
 
-  private mutating func writeShard(_ s: Int) throws(StoreError) {
+  mutating func writeShard(_ s: Int) throws(StoreError) {
     guard !shards[s]!.annotations.isEmpty || !shards[s]!.batch.isEmpty else { return }
     var hasVerdicts = false
     if !shards[s]!.annotations.isEmpty {

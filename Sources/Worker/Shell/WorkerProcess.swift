@@ -201,6 +201,8 @@ package final class WorkerProcess {
     guard let (store, adoption) = try openStore(assignment) else { return waitForSpace(assignment) }
     stores[assignment.shard] = store
     try worker.adopt(assignment.shard, store, adoption)
+    // What was put aside is told before another event may kill.
+    report(clocks())
     let rooms = worker.roomCount(of: assignment.shard)
     line.say(
       .adopted(
@@ -338,6 +340,7 @@ package final class WorkerProcess {
         openCrashes[OpenCrash(room: room, event: event)] = name
         switch verdict {
         case .quarantined:
+          if undone.kind == .death { line.say(.event(kind: SupervisorChannel.putAside, text: "")) }
           log("quarantined", "event \(event) of room \(room) was undone: \(fault.text) (crash \(name))")
         case .back:
           log(
