@@ -119,6 +119,21 @@ struct OutboxTests {
     #expect(script.answers(of: "a") == [.done])
   }
 
+  /// A flood of them must not cost players their link.
+  @Test func whileMuchWaitsForItsLoopItWaits() throws {
+    let (script, route) = try room()
+    let what = Array("room \(script.room())".utf8)
+    while script.worker.pendingOutput(script.link) < Limits.requestPendingBytesMax {
+      what.withUnsafeBytes { script.say(.inspect(request: 1, what: $0)) }
+    }
+    script.ask(route, 1, ScriptedAsk(1))
+    try script.turn()
+    #expect(script.asks().isEmpty && script.host()?.requests.count == 1)
+    try script.turn(after: Int64(Limits.retryBusyMilliseconds) + 1)
+    try script.turn()
+    #expect(script.asks() == [signalled])
+  }
+
   @Test func withoutALinkOfItsLoopItWaits() throws {
     let (script, _) = try room()
     let (first, second) = (script.link, script.worker.openLink())
