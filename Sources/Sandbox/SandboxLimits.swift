@@ -17,7 +17,7 @@ package enum SandboxLimits {
   package static let developmentFuel: UInt64 = 20
   /// `save`, `restore` and `check` may each burn the fuel of so many events: what many events built up is walked through
   /// as a whole. The watchdog bounds them as it bounds an event.
-  package static let wholeStateEvents: UInt64 = 16
+  package static let wholeStateEvents: UInt64 = 32
   static func fuel(_ fuel: UInt64, times factor: UInt64) -> UInt64 {
     let (product, over) = fuel.multipliedReportingOverflow(by: factor)
     return over ? UInt64.max : product

@@ -20,7 +20,7 @@ import Testing
     func kept() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: data + "/modules").sorted() }
     func libraries() throws -> [String] {
       try FileManager.default.contentsOfDirectory(atPath: FileManager.default.temporaryDirectory.path).filter {
-        $0.hasPrefix("oneup-libraries-\(getpid())-")
+        $0.hasPrefix("oneup-builds-\(getpid())-")
       }
     }
     let before = try kept()

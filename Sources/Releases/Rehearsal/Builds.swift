@@ -11,8 +11,8 @@ package final class Builds {
   /// The server's data directory: its kept builds.
   private let data: String?
   private var builds: [ModuleHash: CrashCase.Build] = [:]
-  /// Source lines that the engine reads when something fails.
-  private var temporary: [String] = []
+  /// For what the engine reads from files: native builds, source lines.
+  private var directory: String?
 
   /// `cache`: where compiled code is taken from and put, so that workers find it; nil: compiled each time. Where
   /// there is one, players are served beside it, and a single thread compiles. A room is made
@@ -27,8 +27,7 @@ package final class Builds {
     if runsNative, data != nil {
       // A library is loaded from a file. What is only tried must not come among the server's builds, so it is no file of
       // theirs.
-      let directory = try Self.directoryForLibraries()
-      temporary.append(directory)
+      directory = try Self.directoryOfItsOwn()
       options.keptDirectory = directory
       options.trustsNative = { _ in true }
     }
@@ -39,8 +38,9 @@ package final class Builds {
 
   @discardableResult
   package func load(_ build: CrashCase.Build) throws(RehearsalError) -> ModuleSettings {
+    let lines = try linesFile(build)
     do throws(EngineError) {
-      let settings = try engine.load(build.module, build.manifest, lines: linesFile(build))
+      let settings = try engine.load(build.module, build.manifest, lines: lines)
       builds[settings.hash] = build
       return settings
     } catch { throw RehearsalError("\(build.manifest.name) \(build.manifest.version) cannot be loaded: \(error)") }
@@ -54,31 +54,32 @@ package final class Builds {
     return try load(try Self.kept(hash, data: data))
   }
 
-  private static let libraries = "oneup-libraries-"
-  /// For this process alone, with what those left behind that died of their libraries put away.
-  private static func directoryForLibraries() throws(RehearsalError) -> String {
+  private static let prefix = "oneup-builds-"
+  /// For this process alone; what those left behind that are dead, of their libraries or in order, is put away.
+  private static func directoryOfItsOwn() throws(RehearsalError) -> String {
     let files = FileManager.default
     let parent = files.temporaryDirectory.path
-    for name in (try? files.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(libraries) {
-      let owner = name.dropFirst(libraries.count).split(separator: "-").first.flatMap { pid_t($0) }
+    for name in (try? files.contentsOfDirectory(atPath: parent)) ?? [] where name.hasPrefix(prefix) {
+      let owner = name.dropFirst(prefix.count).split(separator: "-").first.flatMap { pid_t($0) }
       if let owner, kill(owner, 0) != 0, errno == ESRCH { try? files.removeItem(atPath: "\(parent)/\(name)") }
     }
-    let path = "\(parent)/\(libraries)\(getpid())-\(UUID().uuidString)"
+    let path = "\(parent)/\(prefix)\(getpid())-\(UUID().uuidString)"
     do {
       try files.createDirectory(
         atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    } catch { throw RehearsalError("\(path) cannot be made for the libraries: \(error)") }
+    } catch { throw RehearsalError("\(path) cannot be made for builds: \(error)") }
     return path
   }
 
-  deinit { for path in temporary { try? FileManager.default.removeItem(atPath: path) } }
+  deinit { if let directory { try? FileManager.default.removeItem(atPath: directory) } }
 
-  private func linesFile(_ build: CrashCase.Build) -> String? {
+  private func linesFile(_ build: CrashCase.Build) throws(RehearsalError) -> String? {
     guard let lines = build.lines else { return nil }
-    let path = FileManager.default.temporaryDirectory.path + "/oneup-\(UUID().uuidString).\(SourceLines.fileExtension)"
-    guard FileManager.default.createFile(atPath: path, contents: Data(lines)) else { return nil }
-    temporary.append(path)
-    return path
+    let place: String
+    if let directory { place = directory } else { place = try Self.directoryOfItsOwn() }
+    directory = place
+    let path = "\(place)/\(UUID().uuidString).\(SourceLines.fileExtension)"
+    return FileManager.default.createFile(atPath: path, contents: Data(lines)) ? path : nil
   }
 
   package func build(_ hash: ModuleHash) -> CrashCase.Build? { builds[hash] }
