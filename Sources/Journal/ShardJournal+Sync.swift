@@ -98,14 +98,15 @@ extension ShardJournal {
   /// is written by now is durable; of them, those within the last `historyBytes` of the log stay as long as there is
   /// space. `removalWork` hands them out.
   package mutating func release(upTo position: LogPosition) {
-    let release = Release(upTo: max(position, releasing.last?.upTo ?? released), after: written.position)
+    let before = releasing.isEmpty ? released : releasing[releasing.count - 1].upTo
+    let release = LogRelease(upTo: max(position, before), after: written.position)
     if releasing.count < 2 { releasing.append(release) } else { releasing[1] = release }
   }
 
   /// Segments that can be removed by now, let go of by this call; nil if there are none.
   package mutating func removalWork() -> RemovalWork<FS>? {
-    while let first = releasing.first, mark.position >= first.after {
-      released = first.upTo
+    while !releasing.isEmpty, mark.position >= releasing[0].after {
+      released = releasing[0].upTo
       releasing.removeFirst()
     }
     guard failure == nil, void.isEmpty, let checkpoint = durableCheckpoint else { return nil }

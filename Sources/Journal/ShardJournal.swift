@@ -50,15 +50,9 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   /// What is below is not needed, and that is durable.
   var released = LogPosition(0)
   /// The oldest that waits for the disk, which none that comes later puts off, and the newest.
-  var releasing: [Release] = []
+  var releasing: [LogRelease] = []
   /// Once no next segment could be made, nothing is kept any more that is not needed.
   var hasRunShort = false
-
-  /// Below `upTo` nothing is needed as soon as all before `after` is durable: the copies that were made for it.
-  struct Release {
-    var upTo: LogPosition
-    var after: LogPosition
-  }
 
   /// `closed` is the last record.
   var isClosing = false
@@ -159,4 +153,10 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
     Adopter.note(error, fileSystem, directory)
     return .poisoned(error)
   }
+}
+
+/// Below `upTo` nothing is needed as soon as all before `after` is durable: the copies that were made for it.
+struct LogRelease {
+  var upTo: LogPosition
+  var after: LogPosition
 }

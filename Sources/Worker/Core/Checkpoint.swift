@@ -44,28 +44,22 @@ package struct Checkpoint: Hashable, Sendable {
   package func encode(into out: inout [UInt8]) {
     out.reserveCapacity(out.count + Self.bytesMax(rooms: rooms.count))
     var builds: [ModuleHash] = []
-    var places: [ModuleHash: UInt16] = [:]
-    var last: (build: ModuleHash, place: UInt16)?
+    var last = 0
     out.append(Self.version)
     out.put(lastBatch)
     out.put(scanFrom)
     out.put(UInt32(rooms.count))
     for room in rooms {
       out.put(room.room)
-      var place: UInt16?
+      var place: Int?
       if let build = room.build {
         // Most rooms are of the same few.
-        if let last, last.build == build {
-          place = last.place
-        } else {
-          place = places[build]
-        }
+        place = last < builds.count && builds[last] == build ? last : builds.firstIndex(of: build)
         if place == nil, builds.count < Limits.checkpointBuildsMax {
-          place = UInt16(builds.count)
-          places[build] = place
+          place = builds.count
           builds.append(build)
         }
-        if let place { last = (build, place) }
+        last = place ?? last
       }
       out.append(
         (room.snapshot == nil ? 0 : 1) | (room.tailStart == nil ? 0 : 2) | (room.isActive ? 4 : 0)
@@ -73,7 +67,7 @@ package struct Checkpoint: Hashable, Sendable {
       out.put(room.snapshot ?? LogPosition(0))
       out.put(room.tailStart ?? LogPosition(0))
       if let second = room.wakesAtSecond { out.put(second) }
-      if let place { out.put(place) }
+      if let place { out.put(UInt16(place)) }
     }
     out.put(UInt16(builds.count))
     for build in builds { out.append(contentsOf: build.bytes) }
