@@ -21,7 +21,11 @@ modules = os.environ.get("ONEUP_MODULES", str(root / ".build/modules"))
 screenshots = root / ".build/screenshots"
 
 
-def until(what, condition, seconds=20):
+# Generous: another machine may be much slower, or stand still for a while. Who waits longer waits in vain.
+PATIENCE = 60
+
+
+def until(what, condition, seconds=PATIENCE):
     """Waits until `condition` gives something true, and gives that."""
     end = time.monotonic() + seconds
     while True:
@@ -127,12 +131,13 @@ class BrowserTest(unittest.TestCase):
         """A page in a context of its own: another visitor."""
         context = self.browser.new_context(**({"viewport": {"width": 1280, "height": 760}} | settings))
         self.addCleanup(context.close)
+        context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         page.on("pageerror", lambda error: self.page_errors.append(str(error)))
         page.goto((server or self.server).http + path)
         return page
 
-    def until(self, page, what, expression, seconds=20):
+    def until(self, page, what, expression, seconds=PATIENCE):
         """Waits until JavaScript gives something true (`wait_for_function` needs what the page's policy forbids)."""
         end = time.monotonic() + seconds
         while True:
@@ -143,6 +148,18 @@ class BrowserTest(unittest.TestCase):
                 page.screenshot(path=screenshots / "failed.png")
                 raise AssertionError(f"waited {seconds} s in vain for: {what}")
             page.wait_for_timeout(20)
+
+    def box(self, page, selector):
+        """Where something is in the window: as soon as it is visible and stays where it is."""
+        last, end = None, time.monotonic() + PATIENCE
+        while True:
+            box = page.locator(selector).first.bounding_box()
+            if box and box == last:
+                return box
+            if time.monotonic() > end:
+                raise AssertionError(f"waited {PATIENCE} s in vain for {selector} to be seen and stay; it is at {box}")
+            last = box
+            page.wait_for_timeout(50)
 
     def shot(self, page, name):
         page.screenshot(path=screenshots / f"{name}.png")

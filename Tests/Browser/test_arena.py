@@ -188,11 +188,11 @@ class ArenaTest(BrowserTest):
                          is_mobile=True, device_scale_factor=2)
         self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
         for selector in ["#counts", "#break-open", "#strip", "#board"]:
-            box = page.locator(selector).bounding_box()
+            box = self.box(page, selector)
             self.assertGreaterEqual(box["x"], 0, selector)
             self.assertLessEqual(box["x"] + box["width"], 390, selector)
             self.assertLessEqual(box["y"] + box["height"], 844, selector)
-        counts, button = page.locator("#doubled").bounding_box(), page.locator("#fix-open").bounding_box()
+        counts, button = self.box(page, "#doubled"), self.box(page, "#fix-open")
         self.assertLessEqual(counts["x"] + counts["width"], button["x"], "the counts are beside the button")
         before = page.evaluate("arena.drawn.get(arena.room.slot)")
         wire = page.context.new_cdp_session(page)
@@ -203,7 +203,7 @@ class ArenaTest(BrowserTest):
         self.until(page, "a tap dashes", "arena.room.stats.acknowledged >= 1")
         self.shot(page, "phone")
         page.tap("#break-open")
-        box = page.locator("#break").bounding_box()
+        box = self.box(page, "#break")
         self.assertTrue(box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] >= 0, box)
         self.shot(page, "phone-break")
 

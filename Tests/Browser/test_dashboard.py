@@ -204,7 +204,7 @@ class DashboardTest(BrowserTest):
             self.until(page, "the rooms", "document.getElementById('rooms-legend').textContent !== ''")
             self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
             for part in ("[data-number=players]", "[data-number=worst]", "#processes tr", "#rooms-canvas", "#feed", "#charts canvas"):
-                box = page.locator(part).first.bounding_box()
+                box = self.box(page, part)
                 self.assertTrue(box["x"] >= 0 and box["x"] + box["width"] <= 390.5, f"{part}: {box}")
             page.screenshot(path=screenshots / f"dashboard-phone-{scheme}.png", full_page=True)
 

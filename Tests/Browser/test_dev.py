@@ -146,7 +146,7 @@ class DevTest(BrowserTest):
 
     def fits(self, page):
         self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
-        box = page.locator("#oneup-build").bounding_box()
+        box = self.box(page, "#oneup-build")
         self.assertTrue(box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] > 200 and box["y"] + box["height"] <= 844, box)
         # Sentences are not cut off.
         self.assertTrue(page.evaluate("[...document.querySelectorAll('#oneup-build p')].every((p) => p.scrollWidth <= p.clientWidth + 1)"))

@@ -154,7 +154,7 @@ class ArenaReleaseTest(ReleaseTest):
         self.cursed()
         page = self.play("pocket", **PHONE)
         page.tap("#fix-open")
-        box = page.locator("#fix").bounding_box()
+        box = self.box(page, "#fix")
         self.assertTrue(box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] >= 0, box)
         self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
         page.tap("#break-open")
