@@ -32,7 +32,7 @@ test("every type of value, to a room and back", async (t) => {
     parts: [part, { name: "", at: { x: 0, y: 0 }, counts: [] }], table: new Map([[0, part], [7, { ...part, name: "b" }], [1000, { ...part, counts: [] }]]) };
   const put = async (values) => {
     assert.deepEqual(await ada.send("Put", { values }), { values });
-    for (const room of [ada, bo]) await until("the state", () => JSON.stringify(room.state.values, plain) === JSON.stringify(values, plain), 5);
+    for (const room of [ada, bo]) await until("the state", () => JSON.stringify(room.state.values, plain) === JSON.stringify(values, plain));
     assert.deepEqual(bo.state.values, values);
     assert.deepEqual((await join()).state.values, values, "who comes later sees the same");
   };

@@ -466,7 +466,7 @@ test("a sleep through which the monotonic clock stood still is seen by the wall 
   const wall = Date.now;
   t.mock.method(Date, "now", () => wall() + 3_600_000);
   server.isDeaf = true;
-  await until("it asks whether anybody is there", () => server.pings > pings + 2, 20);
+  await until("it asks whether anybody is there", () => server.pings > pings + 2);
   assert.ok(oneup.sleptUntil > 0);
   await until("who does not answer within five seconds is given up", () => connection.some((event) => event.state === "lost"));
 });
@@ -475,11 +475,12 @@ test("the server's time goes on through a sleep and a new connection", async () 
   const server = new FakeServer();
   server.clock = () => Date.now() + 3_600_000;
   const { oneup } = await server.joined();
-  await until("a pong", () => oneup.serverClock.isSet);
+  const off = () => Math.abs(oneup.clock() - Date.now() - 3_600_000);
+  await until("a pong", () => oneup.serverClock.isSet && off() < 500);
   server.isDeaf = true;
   server.cut();
   await until("it is up again", () => oneup.isUp && server.sockets.length === 2);
-  assert.ok(Math.abs(oneup.clock() - Date.now() - 3_600_000) < 1_000);
+  assert.ok(off() < 1_000);
 });
 
 test("more than fits is refused, and said so", async () => {

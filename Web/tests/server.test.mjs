@@ -46,7 +46,10 @@ test("a real server, its processes killed under load: nothing lost, nothing doub
 
   let sent = 0;
   const answers = [];
-  const load = setInterval(() => { for (let i = 0; i < 4; i++) answers.push(ada.room.sendRaw(add(++sent))); }, 2);
+  // No more than the client keeps: a server may be away for long.
+  const load = setInterval(() => {
+    for (let i = 0; i < 4 && ada.room.waiting < 4_000; i++) answers.push(ada.room.sendRaw(add(++sent)));
+  }, 2);
   t.after(() => clearInterval(load));
   const more = async (count) => {
     const goal = ada.room.stats.acknowledged + count;
@@ -113,5 +116,5 @@ test("the server's clock", async (t) => {
   const oneup = await connect({ url: server.url, WebSocket, now: () => performance.now() + 3_600_000 });
   t.after(() => oneup.close());
   await until("a pong", () => oneup.serverClock.isSet);
-  assert.ok(Math.abs(oneup.clock() - Date.now()) < 1_000);
+  await until("it is right", () => Math.abs(oneup.clock() - Date.now()) < 1_000);
 });

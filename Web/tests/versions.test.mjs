@@ -155,7 +155,7 @@ test("a schema that cannot be had leaves the one before, and is asked for again 
   pages.isDown = true;
   server.attached({ module: build("1.0.1", two) });
   server.say("state", { joinId: 1, timeline: 1n, asOf: 0, payload: full(...field(1, 8)) });
-  await until("it gives up for now", () => errors.length === 1, 20);
+  await until("it gives up for now", () => errors.length === 1);
   assert.deepEqual(errors.map((error) => error.code), ["discovery"]);
   assert.deepEqual(room.state, { x: 8 });
   pages.isDown = false;

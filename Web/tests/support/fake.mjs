@@ -48,7 +48,7 @@ export class FakeServer {
   }
   /** The next frame of that kind. */
   async next(kind) {
-    await until(`a frame ${kind}; there are ${this.frames.map((f) => f.kind)}`, () => this.frames.some((f) => f.kind === kind), 5);
+    await until(`a frame ${kind}; there are ${this.frames.map((f) => f.kind)}`, () => this.frames.some((f) => f.kind === kind));
     return this.frames.splice(this.frames.findIndex((f) => f.kind === kind), 1)[0];
   }
   /** The connection breaks. */

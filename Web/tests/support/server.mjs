@@ -55,8 +55,8 @@ export class Server {
   }
 }
 
-/** Waits until `condition` holds. */
-export async function until(what, condition, seconds = 20) {
+/** Waits until `condition` holds; for long, as another machine may be slow or stand still for a while. */
+export async function until(what, condition, seconds = 60) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     const value = await condition();
