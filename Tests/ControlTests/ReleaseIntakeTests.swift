@@ -101,7 +101,7 @@ import Testing
     try module.write(to: URL(fileURLWithPath: place.modules + "/purse-other.wasm"))
     try FileManager.default.copyItem(
       atPath: "\(shelf)/\(PurseModule.good).json", toPath: place.modules + "/purse-other.json")
-    let deadline = Date(timeIntervalSinceNow: 30)
+    let deadline = Date(timeIntervalSinceNow: 60)
     while !server.log.contains("is not the one it names"), Date() < deadline { usleep(10_000) }
     #expect(server.log.contains("purse-other.json is not released: the module beside it is not the one it names"))
     try place.put(PurseModule.good, as: "purse-fix", in: place.modules, isSigned: false)

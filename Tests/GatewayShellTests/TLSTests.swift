@@ -53,7 +53,7 @@ import Testing
       }
       .connect(host: "127.0.0.1", port: Int(gateway.port)).get()
     try await channel.writeAndFlush(ByteBuffer(bytes: send))
-    let deadline = ContinuousClock.now + .seconds(5)
+    let deadline = ContinuousClock.now + .seconds(60)
     while !done(collector.bytes.withLock { $0 }), ContinuousClock.now < deadline { await Task.yield() }
     let name = try await channel.eventLoop.submit {
       let handler = try channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self)
@@ -97,7 +97,7 @@ import Testing
     try before.hello()
     try Self.makeCertificate(gateway.directory, name: "second")
     var name = ""
-    let deadline = ContinuousClock.now + .seconds(5)
+    let deadline = ContinuousClock.now + .seconds(60)
     while !name.contains("second"), ContinuousClock.now < deadline {
       name = try await Self.exchange(gateway, hello) { $0.count > 5 }.name
     }

@@ -10,9 +10,9 @@ import Wire
 @Suite(.serialized) struct VitalsTests {
   private final class Latest: Sendable {
     let vitals = Mutex(Vitals())
-    /// The first vitals that fit, within ten seconds.
+    /// The first vitals that fit, within a minute.
     func wait(_ fits: (Vitals) -> Bool) -> Vitals? {
-      let deadline = Date(timeIntervalSinceNow: 10)
+      let deadline = Date(timeIntervalSinceNow: 60)
       while Date() < deadline {
         let now = vitals.withLock { $0 }
         if fits(now) { return now }

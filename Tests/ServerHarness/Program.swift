@@ -52,7 +52,7 @@ package enum Program {
 
   /// Runs until the outcome fits: on a busy machine a process may just be on its way. Gives the last outcome.
   package static func run(_ arguments: [String], until fits: (Outcome) throws -> Bool) throws -> Outcome {
-    let deadline = Date(timeIntervalSinceNow: 30)
+    let deadline = Date(timeIntervalSinceNow: 60)
     while true {
       let outcome = try run(arguments)
       if try fits(outcome) || Date() > deadline { return outcome }

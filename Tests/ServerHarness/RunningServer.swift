@@ -116,7 +116,7 @@ extension RunningServer {
   }
 
   /// A connection to the HTTP interface.
-  package func connected() throws -> Socket { try Socket(port: Self.port(of: ready.http), silenceSeconds: 30) }
+  package func connected() throws -> Socket { try Socket(port: Self.port(of: ready.http), silenceSeconds: 60) }
 
   package func request(
     _ method: String, _ path: String, token: String? = nil, body: String = "", host: String = "localhost",
@@ -142,7 +142,7 @@ extension RunningServer {
 
   /// Asks until the answer fits; nil when none did in time.
   package func wait<T: Decodable>(_ path: String, _: T.Type = T.self, until holds: (T) -> Bool) -> T? {
-    let deadline = Date(timeIntervalSinceNow: 30)
+    let deadline = Date(timeIntervalSinceNow: 60)
     while Date() < deadline {
       if let value = try? get(path, T.self), holds(value) { return value }
       usleep(10_000)

@@ -26,7 +26,7 @@ import Testing
       player.input(7, [9, 7])
       while let ack = player.next(Kind.ack)?.fields.numbers[2], ack < 7 {}
       // Its state's hash comes a moment after it.
-      let deadline = Date(timeIntervalSinceNow: 20)
+      let deadline = Date(timeIntervalSinceNow: 60)
       while Date() < deadline {
         let shown = try Program.run(["crash", "show", "last", "--data", data])
         if shown.output.contains("the hash of the state") { break }

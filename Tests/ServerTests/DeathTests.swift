@@ -21,7 +21,7 @@ import Testing
     }
     /// Adds until `last` is acknowledged; `server` is asked for anew after a break.
     func add(upTo last: UInt64, _ server: () -> RunningServer) throws {
-      let deadline = Date(timeIntervalSinceNow: 40)
+      let deadline = Date(timeIntervalSinceNow: 60)
       var sent = acknowledged
       while acknowledged < last, Date() < deadline {
         while sent < min(last, acknowledged + 8) {
@@ -121,7 +121,7 @@ import Testing
   }
 
   private func wait(_ what: String, _ condition: () throws -> Bool) throws {
-    let deadline = Date(timeIntervalSinceNow: 30)
+    let deadline = Date(timeIntervalSinceNow: 60)
     while Date() < deadline {
       if try condition() { return }
       usleep(50_000)

@@ -87,7 +87,7 @@ import Testing
     #expect(refusal?.fields.text(4).contains("space") == true)
     #expect(try server.get("/v1/recoveries") == "[]", "nothing dies of it")
     unlink(filler)
-    let deadline = Date(timeIntervalSinceNow: 30)
+    let deadline = Date(timeIntervalSinceNow: 60)
     var isTaken = false
     while !isTaken, Date() < deadline {
       player.add(seq + 1, 99)

@@ -50,7 +50,7 @@ import Testing
 
   /// Bundles are written by another thread: they come soon after the verdict.
   private func crashes(_ server: RunningServer, atLeast least: Int) throws {
-    let deadline = Date(timeIntervalSinceNow: 20)
+    let deadline = Date(timeIntervalSinceNow: 60)
     var listed: [Crash] = []
     while listed.count < least, Date() < deadline {
       listed = try server.get("/v1/crashes", [Crash].self)

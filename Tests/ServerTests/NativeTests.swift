@@ -93,7 +93,7 @@ import Testing
   }
 
   private func putAside(_ server: RunningServer) throws {
-    let deadline = Date(timeIntervalSinceNow: 20)
+    let deadline = Date(timeIntervalSinceNow: 60)
     var found: Report?
     while found == nil, Date() < deadline {
       let listed = try server.get("/v1/crashes", [Crash].self)

@@ -31,7 +31,7 @@ import Wire
     /// Reads until the condition holds for all that came; nil when it did not in time.
     func received(until holds: ([ToSupervisor]) -> Bool) throws -> [ToSupervisor]? {
       var all: [ToSupervisor] = []
-      let deadline = ContinuousClock.now + .seconds(20)
+      let deadline = ContinuousClock.now + .seconds(60)
       while ContinuousClock.now < deadline {
         all += try received()
         if holds(all) { return all }
@@ -54,7 +54,7 @@ import Wire
       let numbers = (0..<count).filter { channel.send(Self.line($0)) }
       taken.withLock { $0 = numbers }
     }.start()
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(60)
     while taken.withLock({ $0 == nil }), ContinuousClock.now < deadline { usleep(2_000) }
     let sent = try #require(taken.withLock { $0 }, "the sender waits for the supervisor")
     #expect(sent.count < count && sent == Array(0..<sent.count), "beyond the bound they are dropped")
@@ -85,7 +85,7 @@ import Wire
     var bytes: [UInt8] = []
     FromSupervisor.response(id: id, body: [7]).encode(into: &bytes)
     #expect(send(ends.supervisor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(60)
     while answer.withLock({ $0 == nil }), ContinuousClock.now < deadline { usleep(2_000) }
     #expect(answer.withLock { $0 } == [7])
     shutdown(ends.supervisor, Int32(SHUT_RDWR))

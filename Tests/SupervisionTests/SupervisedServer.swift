@@ -66,7 +66,7 @@ final class SupervisedServer {
 
   /// The first view that the condition holds for; nil when none came in time.
   func waitForView(_ holds: (View) -> Bool) -> View? {
-    let deadline = Date(timeIntervalSinceNow: 20)
+    let deadline = Date(timeIntervalSinceNow: 60)
     while Date() < deadline {
       if let view, holds(view) { return view }
       usleep(5_000)
@@ -82,7 +82,7 @@ final class SupervisedServer {
 
   /// Waits for the end; nil when it did not come in time.
   func waitForExit() -> Int32? {
-    let deadline = Date(timeIntervalSinceNow: 20)
+    let deadline = Date(timeIntervalSinceNow: 60)
     while process.isRunning {
       guard Date() < deadline else { return nil }
       usleep(5_000)

@@ -21,12 +21,14 @@ import Testing
   }
 
   @Test func aStoppedWorkerIsAHang() throws {
-    let server = try SupervisedServer(hangMilliseconds: 400)
+    let server = try SupervisedServer(hangMilliseconds: 1_000)
     let before = try #require(server.waitUntilWhole(), "\(server.log)")
     let victim = try #require(before.processes.processes.first { $0.role == "worker" })
     kill(victim.pid, SIGSTOP)
-    let after = try #require(server.waitForView { !$0.recoveries.isEmpty }, "\(server.log)")
-    #expect(after.recoveries[0].cause.hasPrefix("hung"))
+    // On a busy machine others may have been late, too.
+    func isVictim(_ one: SupervisedServer.View.Recovery) -> Bool { one.instance == victim.instance }
+    let after = try #require(server.waitForView { $0.recoveries.contains(where: isVictim) }, "\(server.log)")
+    #expect(try #require(after.recoveries.first(where: isVictim)).cause.hasPrefix("hung"))
     #expect(!SupervisedServer.lives(victim.pid))
   }
 
@@ -54,7 +56,7 @@ import Testing
     let before = try #require(server.waitUntilWhole(), "\(server.log)")
     kill(server.process.processIdentifier, SIGKILL)
     #expect(server.waitForExit() != nil)
-    let deadline = Date(timeIntervalSinceNow: 10)
+    let deadline = Date(timeIntervalSinceNow: 60)
     while before.processes.processes.contains(where: { SupervisedServer.lives($0.pid) }), Date() < deadline {
       usleep(5_000)
     }
