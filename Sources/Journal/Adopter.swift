@@ -73,8 +73,7 @@ struct Adopter<FS: FileSystem> {
     return Adoption(
       epoch: max(assigned, ShardEpoch(survey.epochMax + 1)), cutCounter: (last?.cutCounter ?? 0) + (isCut ? 1 : 0),
       isNew: last == nil, wasClean: isClean, isOtherBoot: found.isOtherBoot,
-      cutBytes: found.end?.cut?.range.count ?? 0, lastEngine: last?.engine, lastDurability: last?.durability,
-      lastEpoch: last?.epoch, damaged: found.end?.damaged ?? [],
+      cutBytes: found.end?.cut?.range.count ?? 0, lastEngine: last?.engine, damaged: found.end?.damaged ?? [],
       lastCheckpoint: found.end?.lastCheckpoint ?? found.line.lastCheckpoint,
       oldest: found.line.segments.first?.start ?? LogPosition(0), end: found.endPoint.position,
       copiedRecords: found.end?.records ?? 0)

@@ -47,8 +47,6 @@ package struct Adoption: Sendable, Hashable {
   package var cutBytes: Int
   /// Whose fuel and stack the records above the decided ones were measured with; nil for a new journal.
   package var lastEngine: String?
-  package var lastDurability: Durability?
-  package var lastEpoch: ShardEpoch?
   /// What was written and cannot be read, found by the adoption: between the last durable mark and the end. Damage
   /// below is found by whoever reads there.
   package var damaged: [Range<LogPosition>]

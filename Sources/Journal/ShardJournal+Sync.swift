@@ -125,14 +125,6 @@ extension ShardJournal {
     return LogPosition(end - min(end, UInt64(options.historyBytes)))
   }
 
-  /// `release`, a sync, and the removal, now.
-  package mutating func releaseNow(upTo position: LogPosition) throws(JournalError) {
-    release(upTo: position)
-    try sync()
-    guard let work = removalWork() else { return }
-    do throws(FileError) { try work.run() } catch { throw .file(error) }
-  }
-
   /// Before any cleaning: a void segment below the log could be taken for its older part. If it fails, cleaning waits
   /// and it is tried again after the next sync.
   mutating func removeVoid() {

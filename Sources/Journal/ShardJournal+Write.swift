@@ -7,43 +7,18 @@ extension ShardJournal {
   @_specialize(where FS == PosixFileSystem)
   @discardableResult
   package mutating func append(_ kind: UInt8, _ payload: UnsafeRawBufferPointer) -> LogPosition {
-    let position = beginRecord(kind)
+    precondition(
+      kind == RecordKind.checkpoint || kind >= RecordKind.workerFirst, "this kind of record is the journal's own")
+    let position = nextPosition
+    let start = buffer.count
+    Record.open(kind, in: &buffer)
     buffer.append(contentsOf: payload)
-    endRecord()
+    close(start, kind)
     return position
   }
   @discardableResult
   package mutating func append(_ kind: UInt8, _ payload: [UInt8]) -> LogPosition {
     payload.withUnsafeBytes { append(kind, $0) }
-  }
-
-  /// Begins a record that is built in place by `withBuffer`; `endRecord` or `cancelRecord` must follow.
-  package mutating func beginRecord(_ kind: UInt8) -> LogPosition {
-    precondition(openRecord == nil, "one record is built at a time")
-    precondition(
-      kind == RecordKind.checkpoint || kind >= RecordKind.workerFirst, "this kind of record is the journal's own")
-    let position = nextPosition
-    openRecord = (buffer.count, kind)
-    Record.open(kind, in: &buffer)
-    return position
-  }
-
-  /// Only appending is allowed, and changing what was appended since `beginRecord`.
-  package mutating func withBuffer<R>(_ body: (inout [UInt8]) -> R) -> R {
-    precondition(openRecord != nil, "no record is begun")
-    return body(&buffer)
-  }
-
-  package mutating func endRecord() {
-    guard let record = openRecord else { preconditionFailure("no record is begun") }
-    openRecord = nil
-    close(record.start, record.kind)
-  }
-
-  package mutating func cancelRecord() {
-    guard let record = openRecord else { preconditionFailure("no record is begun") }
-    openRecord = nil
-    buffer.removeSubrange(record.start...)
   }
 
   @_specialize(where FS == PosixFileSystem)
@@ -79,7 +54,6 @@ extension ShardJournal {
   @_specialize(where FS == PosixFileSystem)
   package mutating func write() throws(JournalError) {
     try checkUsable()
-    precondition(openRecord == nil, "a record is begun and not ended")
     guard !buffer.isEmpty else { return }
     if buffer.count > written.position.distance(to: segmentEnd) { try changeSegment() }
     try put()

@@ -23,8 +23,6 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
 
   /// Appended and not written.
   var buffer: [UInt8] = []
-  /// Where the record that is being built begins in the buffer.
-  var openRecord: (start: Int, kind: UInt8)?
   /// The check of the last appended record.
   var chain: UInt32
   /// The end of what was written.
@@ -114,8 +112,6 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   package var durablePosition: LogPosition { mark.position }
   /// Where the next appended record begins.
   package var nextPosition: LogPosition { written.position.advanced(by: buffer.count) }
-  /// Bytes appended and not written.
-  package var pendingBytes: Int { buffer.count }
   /// Why the journal is closed to writing, if it is.
   package var poison: FileError? { failure }
   /// At each seal and every few megabytes: append a record of kind `checkpoint` soon.
@@ -123,8 +119,6 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
     isCheckpointDue
       || (lastCheckpoint ?? oldestPosition).distance(to: nextPosition) >= options.checkpointBytes
   }
-  /// The end of all segments' files minus the start of the oldest: bytes on the disk, about.
-  package var keptBytes: Int { segments.reduce(0) { $0 + $1.header.capacity } + (next?.bytes ?? 0) }
 
   /// A reader of what is written by now.
   package func reader() -> LogReader<FS> {

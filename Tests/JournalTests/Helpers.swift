@@ -39,6 +39,15 @@ func adopt(
     assigned: ShardEpoch(assigned), options: options)
 }
 
+extension ShardJournal {
+  /// `release`, a sync, and the removal, now.
+  mutating func releaseNow(upTo position: LogPosition) throws(JournalError) {
+    release(upTo: position)
+    try sync()
+    do throws(FileError) { try removalWork()?.run() } catch { throw .file(error) }
+  }
+}
+
 /// The payload of the n-th record of a test: recognisable, and of a length of its own.
 func payload(_ n: UInt64, bytes: Int? = nil) -> [UInt8] {
   var random = RandomState(seed: n)

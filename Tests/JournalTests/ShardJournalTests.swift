@@ -54,25 +54,6 @@ import Testing
     #expect(journal.epoch == ShardEpoch(7))
   }
 
-  @Test func aRecordIsBuiltInPlaceOrCancelled() throws {
-    let disk = try disk()
-    var journal = try adopt(disk)
-    let first = journal.beginRecord(batchKind)
-    journal.withBuffer { $0.putText("hello") }
-    journal.endRecord()
-    _ = journal.beginRecord(batchKind)
-    journal.withBuffer { $0.putText("never") }
-    journal.cancelRecord()
-    let second = journal.append(17, [1, 2, 3])
-    try journal.write()
-    var text: [UInt8] = []
-    text.putText("hello")
-    #expect(
-      try workersRecords(journal.reader()) == [
-        Entry(position: first, kind: batchKind, payload: text), Entry(position: second, kind: 17, payload: [1, 2, 3]),
-      ])
-  }
-
   @Test func aSecondOwnerIsRefusedWhileTheFirstLives() throws {
     let disk = try disk()
     let first = try adopt(disk)
@@ -193,8 +174,7 @@ import Testing
       if let work = journal.removalWork() { try work.run() }
       under = try journal.syncWork()
     }
-    let kept = journal.keptBytes
-    #expect(kept <= 6 * (24 << 10))
+    #expect(journal.writtenPosition.rawValue - journal.oldestPosition.rawValue <= 5 * (24 << 10))
   }
 
   @Test func historyStaysWhileThereIsSpace() throws {
