@@ -12,17 +12,6 @@ package struct LoadReport: Sendable {
 }
 
 extension WasmEngine {
-  /// Compiles what is in a directory into the cache, so that an engine with the same options loads it in a moment.
-  /// For any thread: it shares nothing with the engines there are. What cannot be compiled is left for `load` to refuse.
-  package static func compileAhead(directory: String, options: EngineOptions) throws(EngineError) {
-    precondition(options.cacheDirectory != nil, "compiling ahead is for the cache")
-    var alone = options
-    alone.roomsMax = 1
-    alone.keptDirectory = nil
-    let engine = try WasmEngine(alone)
-    _ = try engine.load(directory: directory)
-  }
-
   /// Looks through a directory for `name.json` beside `name.wasm`. Look again at any time: what is unchanged costs the
   /// reading of its manifest. Of two builds with one name the one that was loaded last is the newest.
   package func load(directory: String) throws(EngineError) -> LoadReport {

@@ -30,13 +30,13 @@ import Testing
     #expect(room.engine.rooms == 1)
   }
 
-  @Test("What was compiled ahead is not compiled again") func compilingAhead() throws {
-    let directory = try TestModules.directory("ahead")
-    let cache = try TestModules.directory("ahead-cache")
+  @Test("What one engine compiled is not compiled again by the next") func compiledOnce() throws {
+    let directory = try TestModules.directory("once")
+    let cache = try TestModules.directory("once-cache")
     let options = EngineOptions(roomsMax: 3, cacheDirectory: cache)
     try Data(TestModules.tally.bytes).write(to: URL(fileURLWithPath: directory + "/tally.wasm"))
     try Data(TestModules.tally.manifest.json()).write(to: URL(fileURLWithPath: directory + "/tally.json"))
-    try WasmEngine.compileAhead(directory: directory, options: options)
+    #expect(try WasmEngine(options).load(directory: directory).loaded.count == 1)
     func files() throws -> [String: UInt64] {
       let names = try FileManager.default.contentsOfDirectory(atPath: cache)
       return try Dictionary(

@@ -140,10 +140,6 @@ extension ReleaseRunner {
   func modulePath(_ module: String, version: String) -> String? {
     core.builds(of: module).last { $0.build.version == version }.flatMap { options.files.modulePath($0.build.hash) }
   }
-  /// The manifest of what new rooms of a module get.
-  func currentManifest(_ module: String) -> Manifest? {
-    core.current(of: module).flatMap { options.files.manifest($0.hash) }
-  }
 
   /// As it is now.
   private func view(of rollout: Rollout) -> RolloutView {

@@ -40,10 +40,6 @@ package final class Throttle {
   }
   func isPast(_ time: Int64) -> Bool { Self.microseconds(CLOCK_MONOTONIC) >= time }
   package var seconds: Double { Double(Self.microseconds(CLOCK_MONOTONIC) - began) / 1_000_000 }
-  /// Processor time that was used, by all threads.
-  package var processorSeconds: Double {
-    Double(Self.microseconds(CLOCK_PROCESS_CPUTIME_ID) - processorAtStart) / 1_000_000
-  }
 
   /// Sleeps until no more than its part was used; not beyond the end.
   package func breathe() {

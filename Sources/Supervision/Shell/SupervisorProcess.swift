@@ -175,7 +175,6 @@ package final class SupervisorProcess {
     values["role"] = role.rawValue
     values["instance"] = String(instance.rawValue)
     values["data"] = data.path
-    values["run"] = data.run
     values["shards"] = String(data.identity.shards)
     values["hash-key"] = data.identity.hashKey
     switch role {
@@ -183,7 +182,6 @@ package final class SupervisorProcess {
     case .gateway:
       values["gateway-epoch"] = String(try data.nextGatewayEpoch())
       values["listeners"] = String(listeners.count)
-      values["listen"] = listen.description
       values["session-key"] = data.sessionKeyPath
     case .control:
       values["http"] = http.description
