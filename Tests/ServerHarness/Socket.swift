@@ -6,7 +6,7 @@ package final class Socket: Sendable {
   private let descriptor: CInt
 
   /// Takes the descriptor over.
-  package init(_ descriptor: CInt, silenceSeconds: Int = 10) {
+  package init(_ descriptor: CInt, silenceSeconds: Int = 60) {
     self.descriptor = descriptor
     var timeout = timeval(tv_sec: silenceSeconds, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -14,18 +14,28 @@ package final class Socket: Sendable {
   deinit { close(descriptor) }
 
   /// To a port of the loopback interface. `receiveBytes`: how much the kernel keeps of what is not read.
-  package convenience init(port: UInt16, silenceSeconds: Int = 10, receiveBytes: CInt? = nil) throws {
+  package convenience init(port: UInt16, silenceSeconds: Int = 60, receiveBytes: CInt? = nil) throws {
     self.init(socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0), silenceSeconds: silenceSeconds)
     if var receiveBytes {
       setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes, socklen_t(MemoryLayout<CInt>.size))
     }
-    var address = Self.loopback(port)
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
+    try connect(to: Self.loopback(port), "port \(port)")
+  }
+
+  /// To a socket in the file system.
+  package convenience init(path: String, silenceSeconds: Int = 60) throws {
+    self.init(socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0), silenceSeconds: silenceSeconds)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+    try connect(to: address, path)
+  }
+
+  private func connect<Address>(to address: Address, _ name: String) throws {
+    let result = withUnsafeBytes(of: address) {
+      Glibc.connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
     }
-    guard result == 0 else { throw Failure(description: "cannot connect to port \(port): error \(errno)") }
+    guard result == 0 else { throw Failure(description: "cannot connect to \(name): error \(errno)") }
   }
 
   package static func loopback(_ port: UInt16) -> sockaddr_in {
