@@ -160,7 +160,7 @@ var targets: [Target] = [
   module("TallyTests", "Modules/tally"),
   module("FaultyTests", "Modules/faulty"),
   module("ArenaTests", "Modules/arena"),
-  tests("WireTests", ["Core", "Wire", "ClientMessages", protobuf]),
+  tests("WireTests", ["Core", "Wire", "ClientCore", "ClientMessages", protobuf]),
   tests("GatewayTests", ["Core", "Wire", "GatewayCore"]),
   // A real server, the program and plain sockets: what tests of whole processes share.
   library("ServerHarness", path: "Tests/ServerHarness"),
