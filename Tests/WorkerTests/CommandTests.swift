@@ -160,8 +160,7 @@ struct CommandTests {
 
   @Test func anEndedRoomAnswersForItselfAndIsDropped() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1, .end)
     try script.turn()
     // Not before it is over.
@@ -216,8 +215,7 @@ struct CommandTests {
 
   @Test func whatARoomSaysOfItselfIsSeen() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1, .dress)
     script.send(route, 2, .trap)
     for _ in 0..<3 { try script.turn() }

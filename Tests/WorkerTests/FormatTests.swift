@@ -71,8 +71,7 @@ struct FormatTests {
   /// What a room had before it had labels, locks, ends and signals.
   @Test func theFirstSnapshotFormatIsRead() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1)
     try script.turn()
     let room = try #require(script.worker.room(script.room()))
@@ -120,8 +119,7 @@ struct FormatTests {
   /// What is open in either version is in the snapshot.
   @Test func outboxesAreReadAsTheyWereWritten() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.ask(route, 1, ScriptedAsk(1))
     try script.turn()
     try script.upgraded(to: .odd, events: 1_000, seconds: 1_000)

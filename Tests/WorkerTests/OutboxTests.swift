@@ -38,8 +38,7 @@ struct OutboxTests {
   @Test func itLeavesWhenItIsDurableAndIsAskedUntilItIsAnswered() throws {
     let (script, route) = try room()
     script.ask(route, 1, ScriptedAsk(1))
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     #expect(script.asks().isEmpty)
     script.worker.execute()
     #expect(script.asks() == [signalled])

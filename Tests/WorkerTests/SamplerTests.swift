@@ -10,8 +10,7 @@ struct SamplerTests {
   private func started() throws -> (WorkerScript, Route) {
     let script = try WorkerScript()
     script.faults.repeats = true
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     for seq: UInt64 in 1...200 { script.send(route, seq, seq % 10 == 0 ? .draw : .append) }
     try script.turn()
     return (script, route)

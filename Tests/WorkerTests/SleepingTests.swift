@@ -92,8 +92,7 @@ struct SleepingTests {
   /// A timer in the far future, and something near again and again: the queue must not remember each time.
   @Test func whatIsDueMuchLaterStandsInTheQueueOnce() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     func later(_ seq: UInt64, _ milliseconds: UInt16) {
       var payload = [ScriptedCommand.later.rawValue]
       payload.put(seq)

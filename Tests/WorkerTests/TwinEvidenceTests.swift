@@ -23,8 +23,7 @@ struct TwinEvidenceTests {
   @Test func aDeathIsHeldAgainstTheVersionOnProbation() throws {
     let (script, route) = try probation(.odd)
     script.send(route, 2)
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     let last = try #require(script.worker.room(script.room())?.host?.eventSeq)
     #expect(!versions(script).contains(#""traps":1"#))
     // Two owners die at the event that comes now, the second one as it decides it anew, before anything else.

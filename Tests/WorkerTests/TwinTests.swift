@@ -11,8 +11,7 @@ struct TwinTests {
     WorkerScript, Route
   ) {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1)
     script.send(route, 2)
     try script.turn()

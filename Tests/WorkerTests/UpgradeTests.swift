@@ -46,8 +46,7 @@ struct UpgradeTests {
   /// One member, attached, with so many messages decided.
   private func started(_ messages: UInt64 = 2) throws -> (WorkerScript, Route) {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     if messages > 0 { for seq in 1...messages { script.send(route, seq) } }
     try script.turn()
     _ = script.heard()
@@ -239,8 +238,7 @@ struct UpgradeTests {
     let (script, route) = try started()
     script.upgrade(1, to: .same)
     script.send(route, 3)
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     // Replay runs neither `save` nor `restore`.
     try script.nextOwner()
     try script.turn()
@@ -268,8 +266,7 @@ struct UpgradeTests {
       let (script, route) = try started()
       script.upgrade(1, to: .same)
       script.send(route, 3)
-      script.worker.stage()
-      try script.worker.write()
+      try script.write()
       script.faults.placesMissing = 3
       try script.nextOwner()
       script.faults.placesMissing = missing

@@ -11,12 +11,8 @@ import WorkerStore
 struct WakingTests {
   @Test func aRoomWithoutAPlaceIsTriedAgain() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
-    for seq: UInt64 in 1...3 {
-      script.send(route, seq)
-      try script.turn()
-    }
+    let route = try script.joined()
+    try script.play(route, 1...3)
     script.faults.placesMissing = 3
     try script.nextOwner()
     try script.turn()
@@ -35,8 +31,7 @@ struct WakingTests {
     script.join(1, parameters: [ScriptedCommand.trap.rawValue])
     // The creation fails, and the verdict on it is written, but not carried out.
     try script.turn()
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     try script.nextOwner()
     script.join(2)
     try script.turn()
@@ -48,8 +43,7 @@ struct WakingTests {
     let script = try WorkerScript()
     script.join(1, parameters: [ScriptedCommand.trap.rawValue])
     try script.turn()
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     try script.nextOwner()
     script.attach(1, generation: 2)
     #expect(script.heard().contains("gone 0 false unknown"))
@@ -58,13 +52,11 @@ struct WakingTests {
   /// In recovery a trip of the watchdog counts as a death at the event.
   @Test func aDeathAndATripAreTwoDeaths() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1)
     try script.turn()
     script.send(route, 2, .slow)
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     // It dies in the middle of the event.
     script.store.enter(script.room(), EventSeq(4))
     script.faults.trips = 1
@@ -76,13 +68,11 @@ struct WakingTests {
 
   @Test func oneTripInRecoveryIsTriedAgain() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1)
     try script.turn()
     script.send(route, 2, .slow)
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     script.faults.trips = 1
     try script.nextOwner()
     for _ in 0..<3 { try script.turn() }
@@ -92,11 +82,9 @@ struct WakingTests {
 
   @Test func aTripAndADeathAreTwoDeaths() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1, .slow)
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     script.faults.trips = 1
     try script.nextOwner()
     // The trip comes first, then the room is rebuilt by two calls: it dies in the middle of the second try.
@@ -125,12 +113,8 @@ struct WakingTests {
   /// Decided events are followed with a larger stack where the usual one is too small for them (protocol §4.3).
   @Test func aDecidedEventThatGoesTooDeepIsFollowed() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
-    for seq: UInt64 in 1...5 {
-      script.send(route, seq)
-      try script.turn()
-    }
+    let route = try script.joined()
+    try script.play(route, 1...5)
     script.send(route, 6, .draw)
     try script.turn()
     script.faults.isDeep = true
@@ -152,13 +136,9 @@ struct WakingTests {
 
   @Test func bothVersionsAreFollowedWithALargerStack() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     try script.upgraded(to: .same)
-    for seq: UInt64 in 1...5 {
-      script.send(route, seq)
-      try script.turn()
-    }
+    try script.play(route, 1...5)
     script.send(route, 6, .draw)
     try script.turn()
     script.faults.isDeep = true
@@ -170,13 +150,11 @@ struct WakingTests {
 
   @Test func anEventThatIsNotDecidedHasTheUsualStack() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     script.send(route, 1, .draw)
     try script.turn()
     script.send(route, 2)
-    script.worker.stage()
-    try script.worker.write()
+    try script.write()
     script.faults.isDeep = true
     try script.nextOwner()
     for _ in 0..<3 { try script.turn() }

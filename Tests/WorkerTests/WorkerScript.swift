@@ -133,10 +133,27 @@ final class WorkerScript {
 
   // MARK: Turns
 
-  /// A whole turn, so much later; what was received since the last one is in it.
-  func turn(after milliseconds: Int64 = 1) throws {
+  /// A player whose join is carried out.
+  func joined(_ session: UInt64 = 1) throws -> Route {
+    let route = join(session)
+    try turn()
+    return route
+  }
+  /// A message a turn.
+  func play(_ route: Route, _ messages: ClosedRange<UInt64>) throws {
+    for seq in messages {
+      send(route, seq)
+      try turn()
+    }
+  }
+  /// What was received is written and not carried out: that is the next owner's.
+  func write() throws {
     worker.stage()
     try worker.write()
+  }
+  /// A whole turn, so much later; what was received since the last one is in it.
+  func turn(after milliseconds: Int64 = 1) throws {
+    try write()
     worker.execute()
     try worker.upkeep()
     isUrgent = worker.nextDue.map { $0 <= now.monotonic } ?? false
