@@ -4,6 +4,7 @@ import { ask, order } from "./break.js";
 
 const MODULE = "arena", GOOD = "arena-hotfix-1.0.0-v1", BAD = "arena-hotfix-1.0.0-v2";
 const LOOK_MS = 300, IDLE_MS = 4000, SQUARES_MOST = 40;
+const SINCE_MS = 10_000, ATTEMPTS = 30; // a crash that is older is another one's; so often it is asked for
 const element = (id) => document.getElementById(id);
 const several = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 const seconds = (ms) => (ms < 1 ? "under 1 ms" : ms < 950 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
@@ -52,18 +53,29 @@ export class Fixer {
   struck() {
     element("fix-open").classList.add("wanted");
     if (!matchMedia("(max-width: 760px)").matches) this.toggle(true);
-    if (this.isOpen) this.#findCrash();
+    this.#awaitCrash();
   }
 
   // MARK: The crash
 
-  /** The newest of this game that is kept; it is written a moment after the fault. */
-  async #findCrash() {
-    const list = (await ask("/v1/crashes"))?.slice(0, 8) ?? [];
+  /** That of a fault of this player, in this room: it is written a moment later. */
+  async #awaitCrash() {
+    const { room, oneup } = this.#game, since = oneup.clock() - SINCE_MS;
+    const isOwn = ({ id }) => id.includes(`-${room?.id}-`) && Number(id.split("-")[0]) / 1000 > since;
+    for (let attempt = 0; attempt < ATTEMPTS && this.isOpen; attempt++) {
+      const own = (await ask("/v1/crashes"))?.find(isOwn);
+      if (own) return this.#findCrash([own]);
+      await new Promise((go) => setTimeout(go, LOOK_MS));
+    }
+  }
+  /** The newest of this game that is kept, or one that is known. */
+  async #findCrash(known = null) {
+    const list = known ?? (await ask("/v1/crashes"))?.slice(0, 8) ?? [];
     for (const { id } of list) {
       if (id === this.#crash?.id) return;
       const told = await ask(`/v1/crashes/${encodeURIComponent(id)}`);
       if (told?.module !== MODULE) continue;
+      if (this.#crash && this.#crash.id > id) return; // one that is newer was found meanwhile
       this.#crash = { id, told };
       element("replay-verdict").textContent = "";
       return this.#showCrash();
