@@ -38,9 +38,15 @@ def until(what, condition, seconds=PATIENCE):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the kernel gives to connections, so that it stays free while its server is dead."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Server:
@@ -65,7 +71,7 @@ class Server:
         self.token = pathlib.Path(self.data, "admin-token").read_text().strip()
 
     def get(self, path):
-        with urllib.request.urlopen(self.http + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.http + path, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def fault(self, kind, instance=None):
@@ -73,7 +79,7 @@ class Server:
         request = urllib.request.Request(
             self.http + "/v1/faults", json.dumps(body).encode(),
             {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def owner(self, room):
@@ -88,13 +94,13 @@ class Server:
 
     def restart(self):
         """After its death."""
-        self.child.wait(timeout=20)
+        self.child.wait(timeout=PATIENCE)
         self.child.stdout.close()
         self.start()
 
     def stop(self):
         self.child.terminate()
-        self.child.wait(timeout=20)
+        self.child.wait(timeout=PATIENCE)
         self.child.stdout.close()
         self.log.close()
         shutil.rmtree(self.data, ignore_errors=True)
@@ -113,7 +119,7 @@ class BrowserTest(unittest.TestCase):
         path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
         if not path:
             raise AssertionError("there is no Chromium; run dev/setup-browser")
-        cls.browser = cls.playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        cls.browser = cls.playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=PATIENCE * 2000)
         cls.addClassCleanup(cls.browser.close)
         screenshots.mkdir(parents=True, exist_ok=True)
 
@@ -149,6 +155,22 @@ class BrowserTest(unittest.TestCase):
                 raise AssertionError(f"waited {seconds} s in vain for: {what}")
             page.wait_for_timeout(20)
 
+    def again(self, page, what, act, expression, every=2):
+        """Does something every few seconds until JavaScript gives something true: for what counts only when it is quick enough."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            act()
+            look = time.monotonic() + every
+            while time.monotonic() < look:
+                if value := page.evaluate(expression):
+                    return value
+                page.wait_for_timeout(20)
+        self.until(page, what, expression, 1)
+
+    def gone(self, page, selector):
+        """Waits until nothing of it is seen."""
+        page.locator(selector).first.wait_for(state="hidden")
+
     def box(self, page, selector):
         """Where something is in the window: as soon as it is visible and stays where it is."""
         last, end = None, time.monotonic() + PATIENCE
@@ -182,7 +204,7 @@ class SlowWire:
         self.loop.create_task(serve())
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        started.wait(10)
+        started.wait(PATIENCE)
 
     async def accept(self, reader, writer):
         host, port = self.target.rsplit(":", 1)
@@ -215,5 +237,5 @@ class SlowWire:
         until("the wire is silent", lambda: not asyncio.all_tasks(self.loop))
         self.loop.call_soon_threadsafe(self.server.close)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
         self.loop.close()

@@ -1,5 +1,6 @@
 """The arena in a browser: play, die, live on."""
 import math
+import time
 import unittest
 
 from support import BrowserTest, Server, SlowWire, free_port
@@ -23,32 +24,47 @@ TOWARDS = """(kind) => {
 }"""
 
 
+# Keeps what the page was told and what it said, also what it has forgotten since.
+HEARD = """() => {
+  globalThis.heard = [];
+  globalThis.recovered = [];
+  globalThis.toasts = [];
+  arena.oneup.on("connection", (event) => heard.push(event.state));
+  arena.room.on("recovered", (event) => recovered.push(event.kind));
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) for (const node of addedNodes) toasts.push(node.textContent);
+  }).observe(document.getElementById("toasts"), { childList: true });
+}"""
+
+
+def fly(test, page, done, kind=0, what="gem", seconds=300):
+    """Flies to gems of a kind until `done` holds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if page.evaluate(done):
+            return
+        place = page.evaluate(TOWARDS, kind)
+        if place:
+            width, height = page.viewport_size["width"], page.viewport_size["height"]
+            page.mouse.move(min(max(place["x"], 4), width - 4), min(max(place["y"], 4), height - 120))
+        page.wait_for_timeout(30)
+    test.shot(page, "failed")
+    test.fail(f"no {what} after a long flight: {page.evaluate('JSON.stringify(arena.counts)')}")
+
+
 class ArenaTest(BrowserTest):
     def play(self, name="Ada", room="test", token=False, server=None, **settings):
         page = self.open(f"/play/arena/?room={room}" + (f"#token={self.server.token}" if token else ""), server, **settings)
         page.fill("#name", name)
         page.click("#start button")
         self.until(page, "the own ship", "arena.room !== null && arena.drawn.has(arena.room.slot)")
-        page.evaluate("""() => {
-          globalThis.heard = [];
-          arena.oneup.on("connection", (event) => heard.push(event.state));
-        }""")
+        page.evaluate(HEARD)
         return page
 
-    def collect(self, page, count, kind=0, done=None):
-        """Flies to gems until `count` more are acknowledged, or until `done` holds."""
+    def collect(self, page, count):
+        """Flies to gems until `count` more are acknowledged."""
         goal = page.evaluate("arena.collected") + count
-        done = done or f"arena.collected >= {goal}"
-        for _ in range(1500):
-            if page.evaluate(done):
-                return
-            place = page.evaluate(TOWARDS, kind)
-            if place:
-                width, height = page.viewport_size["width"], page.viewport_size["height"]
-                page.mouse.move(min(max(place["x"], 4), width - 4), min(max(place["y"], 4), height - 120))
-            page.wait_for_timeout(30)
-        self.shot(page, "failed")
-        self.fail(f"no gem after a long flight; {page.evaluate('JSON.stringify(arena.counts)')}")
+        fly(self, page, f"arena.collected >= {goal}")
 
     def counts_agree(self, page):
         self.until(page, "the server's count is the own", "arena.counts.collected === arena.counts.taken")
@@ -62,12 +78,15 @@ class ArenaTest(BrowserTest):
         self.collect(page, 2)
         room = page.evaluate("arena.room.id")
 
+        # A mark is forgotten after a minute. The bugs are those of cursed gems that were in the way.
+        died = "arena.strip.labels.filter((label) => !label.startsWith('game bug'))"
         # The process that runs the room dies: the socket stays, everything else goes on.
         page.click("#break-open")
         for lives in 1, 2:
             self.server.owner(room)  # it has one
             page.click("[data-fault=worker-kill]")
-            self.until(page, "the room is served again", f"arena.counts.lives === {lives}")
+            self.until(page, "the room is served again", f"recovered.length === {lives}")
+            self.until(page, "the strip says what died", f"{died}.length === {lives} && /^worker killed · /.test({died}.at(-1))")
         page.click("#break-open")
         self.collect(page, 1)
         self.assertEqual(page.evaluate("heard"), [], "the connection was not touched")
@@ -76,17 +95,18 @@ class ArenaTest(BrowserTest):
         # The process that holds the connection dies: attached again, nothing lost.
         page.click("#break-open")
         page.click("[data-fault=gateway-kill]")
-        self.until(page, "attached again", "arena.counts.lives === 3 && arena.room.isAttached")
+        self.until(page, "attached again", "recovered.length === 3 && arena.room.isAttached")
+        self.until(page, "the strip says what died", f"/^gateway killed · /.test({died}.at(-1))")
         self.assertEqual(page.evaluate("heard.filter((state) => state !== 'waiting')"), ["lost", "up"])
         page.click("#spin")
-        self.until(page, "a neighbouring room spins", "document.getElementById('toasts').innerText.includes('quarantined')")
+        self.until(page, "a neighbouring room spins", "toasts.some((toast) => toast.includes('quarantined'))")
         self.shot(page, "break-it")
         page.click("#break-open")
         self.collect(page, 1)
         counts = self.counts_agree(page)
         self.assertGreaterEqual(counts["acknowledged"], 4)
-        self.until(page, "the strip says what died", "/^worker killed · /.test(arena.strip.labels[1]) && /^gateway killed · /.test(arena.strip.labels[2])")
-        self.assertEqual(page.inner_text("#lives"), "3")
+        self.until(page, "all lives are counted", "arena.counts.lives === 3 + toasts.filter((toast) => toast.includes('hit a bug')).length")
+        self.until(page, "and shown", "document.getElementById('lives').textContent === String(arena.counts.lives)")
 
         # The page is loaded again: the same ship.
         slot, collected = page.evaluate("[arena.room.slot, arena.collected]")
@@ -105,7 +125,7 @@ class ArenaTest(BrowserTest):
         own.fault("all-kill")
         self.until(page, "the connection is lost", "heard.includes('lost')")
         own.restart()
-        self.until(page, "the game goes on", "arena.room.isAttached && arena.counts.lives === 1")
+        self.until(page, "the game goes on", "arena.room.isAttached && recovered.length === 1")
         self.assertEqual(page.evaluate("arena.room.slot"), slot)
         self.assertGreaterEqual(page.evaluate("arena.room.state.ships.get(arena.room.slot).taken"), collected)
         self.collect(page, 1)
@@ -113,8 +133,9 @@ class ArenaTest(BrowserTest):
 
     def test_cursed_gem(self):
         page = self.play(room="cursed")
-        self.collect(page, 0, kind=1, done="document.getElementById('toasts').innerText.includes('hit a bug')")
-        self.assertIn("That pick-up hit a bug in the game's code. It was undone; the game goes on.", page.inner_text("#toasts"))
+        told = "That pick-up hit a bug in the game's code. It was undone; the game goes on."
+        fly(self, page, "toasts.some((toast) => toast.includes('hit a bug'))", kind=1)
+        self.assertIn(told, page.evaluate("toasts.find((toast) => toast.includes('hit a bug'))"))
         self.shot(page, "cursed")
         self.collect(page, 1)
         self.counts_agree(page)
@@ -199,8 +220,8 @@ class ArenaTest(BrowserTest):
         wire.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 195, "y": 250 if before["y"] > 500 else 600}]})
         self.until(page, "a finger steers", f"Math.hypot(arena.drawn.get(arena.room.slot).x - {before['x']}, arena.drawn.get(arena.room.slot).y - {before['y']}) > 60")
         wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        page.touchscreen.tap(195, 400)
-        self.until(page, "a tap dashes", "arena.room.stats.acknowledged >= 1")
+        # A finger that stays for long is no tap.
+        self.again(page, "a tap dashes", lambda: page.touchscreen.tap(195, 400), "arena.room.stats.acknowledged >= 1")
         self.shot(page, "phone")
         page.tap("#break-open")
         box = self.box(page, "#break")
@@ -225,16 +246,28 @@ class ArenaTest(BrowserTest):
           requestAnimationFrame(look);
         })""", side)
         self.assertLessEqual(moved["frames"], 2, moved)
-        # Nobody jumps, the own ship neither: by 40 units from frame to frame, where frames are not late themselves.
+        # Nobody jumps, the own ship neither: by 40 units in the time of two frames. Where the machine itself stood still,
+        # which neither frames nor states get through, a second is left out.
         jumps = page.evaluate("""() => new Promise((resolve) => {
-          let last = null, lastAt = 0, frames = 0;
+          const began = performance.now();
+          let last = null, lastAt = began, stateAt = began, calmAt = began, frames = 0;
           const worst = { own: 0, others: 0, frames: 0 };
+          const passed = (since, most, now) => { if (now - since > most) calmAt = now + 1000; };
+          arena.room.on("state", () => {
+            const now = performance.now();
+            passed(stateAt, 250, now);
+            stateAt = now;
+          });
           const codes = ["ArrowUp", "ArrowLeft", "ArrowDown", "ArrowRight"];
-          const look = (now) => {
-            if (now - lastAt < 34) {
+          const look = () => {
+            const now = performance.now();
+            passed(stateAt, 250, now);
+            passed(lastAt, 200, now);
+            if (now > calmAt && last) {
+              const least = Math.max(1, (now - lastAt) / 34);
               for (const [key, at] of arena.drawn) {
                 const before = last?.get(key), who = key === arena.room.slot ? "own" : "others";
-                if (before) worst[who] = Math.max(worst[who], Math.hypot(at.x - before.x, at.y - before.y));
+                if (before) worst[who] = Math.max(worst[who], Math.hypot(at.x - before.x, at.y - before.y) / least);
               }
               worst.frames += 1;
             }
@@ -244,8 +277,9 @@ class ArenaTest(BrowserTest):
               dispatchEvent(new KeyboardEvent("keyup", { code: codes[(frames / 40 + 3) % 4] }));
               dispatchEvent(new KeyboardEvent("keydown", { code: codes[(frames / 40) % 4] }));
             }
-            if (frames === 200) arena.dash();
-            if (++frames < 400) requestAnimationFrame(look);
+            if (frames % 200 === 199) arena.dash();
+            frames += 1;
+            if (worst.frames < 380 && now - began < 90_000) requestAnimationFrame(look);
             else resolve(worst);
           };
           requestAnimationFrame(look);

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 import urllib.request
 
-from support import BrowserTest, program, screenshots
+from support import PATIENCE, BrowserTest, program, screenshots, until
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 
@@ -28,6 +28,12 @@ CONTRAST = """() => {
   return worst;
 }"""
 
+# The same, once nothing that is new is highlighted any more.
+CALM_CONTRAST = f"""(() => {{
+  const fades = document.getAnimations().some((a) => a.animationName === 'arrive' || /color/.test(a.transitionProperty ?? ''));
+  return fades ? null : ({CONTRAST})();
+}})()"""
+
 
 class DashboardTest(BrowserTest):
     def dashboard(self, token=True, **settings):
@@ -38,7 +44,7 @@ class DashboardTest(BrowserTest):
     def post(self, path, body, **headers):
         request = urllib.request.Request(
             self.server.http + path, json.dumps(body).encode(), {"Authorization": "Bearer " + self.server.token} | headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     def rooms(self, *keys):
@@ -76,8 +82,8 @@ class DashboardTest(BrowserTest):
         row.get_by_role("button", name="SIGKILL").click()
         self.until(page, "the dead one", f"document.querySelector('tr.dead[data-instance=\"{instance}\"]') !== null")
         self.until(page, "who takes over", "document.getElementById('feed').innerText.includes('took over after')")
-        self.assertRegex(page.locator("#feed").inner_text(), rf"worker {instance} died\s+fault worker-kill")
-        self.assertRegex(page.locator("[data-number=worst] dd").inner_text(), r"\d+(\.\d+)? ?m?s")
+        self.until(page, "how it died", f"/worker {instance} died\\s+fault worker-kill/.test(document.getElementById('feed').innerText)")
+        self.until(page, "the pause", "/\\d+(\\.\\d+)? ?m?s/.test(document.querySelector('[data-number=worst] dd').innerText)")
         self.whole(page)
         self.until(page, "the dead one is gone", f"document.querySelector('tr[data-instance=\"{instance}\"]') === null")
         self.shot(page, "dashboard-death")
@@ -88,12 +94,12 @@ class DashboardTest(BrowserTest):
         drill = subprocess.run(
             [program, "drill", "--server", self.server.players, "--http", self.server.http.removeprefix("http://"), "--token-file",
              os.path.join(self.server.data, "admin-token"), "--players", "4", "--rooms", "2", "--seconds", "8",
-             "--fault", "trap=2s", "--quiet"], capture_output=True, text=True, timeout=60)
+             "--fault", "trap=2s", "--quiet"], capture_output=True, text=True, timeout=PATIENCE * 3)
         self.assertEqual(drill.returncode, 0, drill.stdout + drill.stderr)
         self.until(page, "the bug", "document.getElementById('feed').innerText.includes('A bug cost one event')")
         self.until(page, "the sentence", "/A bug cost one event/.test(document.getElementById('sentence-text').textContent)")
         page.locator("#feed summary").first.click()
-        self.until(page, "the backtrace", "document.querySelector('#feed details pre') !== null")
+        self.until(page, "the backtrace", "document.querySelector('#feed details[open] pre') !== null")
         self.assertIn("faulty/", page.locator("#feed details[open]").first.inner_text())
 
     def test_rooms_are_found_entered_and_left_by_keyboard(self):
@@ -114,15 +120,20 @@ class DashboardTest(BrowserTest):
 
         page.fill("#rooms-search", "MATCH ONE")
         page.locator("#rooms-found button").click()
-        self.until(page, "the drawer", "document.querySelector('#room .facts') !== null")
-        self.assertEqual(page.locator("#room h2").inner_text(), "tally/match one")
+        self.until(page, "the drawer", "document.querySelector('#room .facts') && document.querySelector('#room h2').innerText === 'tally/match one'")
         self.assertIn(match, page.locator("#room").inner_text())
         page.get_by_role("button", name="Lock").click()
         self.until(page, "the lock", "[...document.querySelectorAll('#room button')].some((b) => b.textContent === 'Unlock')")
-        self.assertEqual([r["id"] for r in self.server.get("/v1/rooms?state=locked")], [match])
+        until("it alone is locked", lambda: [r["id"] for r in self.server.get("/v1/rooms?state=locked")] == [match])
         self.shot(page, "dashboard-room")
-        page.get_by_role("button", name="End the room").click()
-        page.get_by_role("button", name="End it for everybody?").click()
+        # It asks for a second click within four seconds.
+        sure = """(() => {
+          const end = document.querySelector("#room [data-key=end]");
+          if (end?.textContent !== "End it for everybody?") return false;
+          end.click();
+          return true;
+        })()"""
+        self.again(page, "the second click", page.get_by_role("button", name="End the room").click, sure)
         self.until(page, "the end", "/has ended|answered/.test(document.getElementById('room').innerText) || document.querySelector('#room .problem')")
         self.assertEqual(self.server.get(f"/v1/rooms/{lobby}")["key"], "lobby")
 
@@ -157,22 +168,30 @@ class DashboardTest(BrowserTest):
         self.until(page, "the buttons", "document.querySelectorAll('#processes button').length >= 4")
         self.assertEqual(page.evaluate("Object.values(sessionStorage)"), [self.server.token])
         page.get_by_role("button", name="forget it").click()
-        self.assertEqual(page.get_by_role("button", name="SIGKILL").count(), 0)
+        self.gone(page, "#processes button")
         self.assertEqual(page.evaluate("Object.values(sessionStorage)"), [])
 
     def test_it_says_that_the_server_is_gone_and_comes_back_by_itself(self):
         page = self.dashboard()
         self.whole(page)
         control = next(p for p in self.server.get("/v1/processes")["processes"] if p["role"] == "control")
+        # The loss may be over in a moment.
+        page.evaluate("""() => {
+          const sentence = document.getElementById("sentence-text");
+          globalThis.said = [];
+          new MutationObserver(() => said.push(sentence.textContent)).observe(sentence, { childList: true, characterData: true, subtree: true });
+        }""")
         # It hangs: the supervisor replaces it after three seconds.
         os.kill(control["pid"], signal.SIGSTOP)
-        self.until(page, "the loss", "document.getElementById('sentence-text').textContent.startsWith('No connection')", 30)
-        self.until(page, "the return", "!document.getElementById('sentence-text').textContent.startsWith('No connection')", 30)
+        self.until(page, "the loss and the return", """(() => {
+          const lost = said.findIndex((words) => words.startsWith('No connection'));
+          return lost >= 0 && said.slice(lost).some((words) => !words.startsWith('No connection'));
+        })()""")
         self.whole(page)
 
     def test_a_clock_that_is_wrong_changes_nothing(self):
-        self.server.fault("gateway-kill")
         for wrong in (-65, 65):
+            self.server.fault("gateway-kill")
             page = self.open("/v1/client")
             page.add_init_script(f"const right = Date.now; Date.now = () => right() + {wrong * 60_000};")
             page.goto(self.server.http + "/dashboard")
@@ -212,8 +231,7 @@ class DashboardTest(BrowserTest):
         for scheme in ("light", "dark"):
             page = self.dashboard(color_scheme=scheme)
             self.whole(page)
-            page.wait_for_timeout(1500)  # The highlight of new rows fades.
-            worst = page.evaluate(CONTRAST)
+            worst = self.until(page, "nothing is highlighted any more", CALM_CONTRAST)
             self.assertGreaterEqual(worst["ratio"], 4.5, f"{scheme}: {worst}")
             nameless = page.evaluate("""() => [...document.querySelectorAll('button, input, canvas[tabindex], a, section, aside, table th')]
               .filter((e) => e.checkVisibility() && !(e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.innerText || e.labels?.length || e.title))
@@ -221,12 +239,14 @@ class DashboardTest(BrowserTest):
             self.assertEqual(nameless, [])
         # By keyboard alone: each control is reached once, and is seen to have the focus.
         page.evaluate("document.body.focus()")
+        wanted = {"rooms-search", "rooms-canvas", "feed-all", "forget it", "hang", "kill", "kill everything"}
         reached = set()
-        for _ in range(40):
+        for _ in range(150):
             page.keyboard.press("Tab")
             reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent || document.activeElement.type"))
-        for wanted in ("rooms-search", "rooms-canvas", "feed-all", "forget it", "hang", "kill", "kill everything"):
-            self.assertIn(wanted, reached)
+            if wanted <= reached:
+                break
+        self.assertLessEqual(wanted, reached)
 
 
 if __name__ == "__main__":

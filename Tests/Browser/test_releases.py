@@ -4,9 +4,10 @@ import unittest
 import urllib.error
 import urllib.request
 
-from support import BrowserTest, screenshots, until
-from test_arena import TOWARDS
-from test_dashboard import CONTRAST, PHONE
+from playwright.sync_api import Error as PageError
+from support import PATIENCE, BrowserTest, screenshots, until
+from test_arena import HEARD, fly
+from test_dashboard import CALM_CONTRAST, PHONE
 
 GOOD, BAD = "hotfix-1.0.0-v1", "hotfix-1.0.0-v2"
 
@@ -19,7 +20,7 @@ class ReleaseTest(BrowserTest):
         request = urllib.request.Request(self.server.http + path, json.dumps(body).encode(),
                                          {"Authorization": "Bearer " + self.server.token, "Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE * 2) as answer:
                 return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as refusal:
             return json.load(refusal)
@@ -27,7 +28,7 @@ class ReleaseTest(BrowserTest):
     def module(self, name="arena"):
         return next(m for m in self.server.get("/v1/releases")["modules"] if m["name"] == name)
 
-    def settled(self, seconds=90):
+    def settled(self, seconds=PATIENCE * 3):
         """No rollout of the arena is on its way."""
         until("the rollout's end", lambda: self.module()["rollout"] is None, seconds)
         return self.server.get("/v1/releases/arena/history")[0]
@@ -50,25 +51,12 @@ class ReleaseTest(BrowserTest):
         page.fill("#name", "Ada")
         page.click("#start button")
         self.until(page, "the own ship", "arena.room !== null && arena.drawn.has(arena.room.slot)")
-        page.evaluate("""() => {
-          globalThis.heard = [];
-          globalThis.versions = [];
-          arena.oneup.on("connection", (event) => heard.push(event.state));
-          arena.room.on("version", (event) => versions.push(event));
-        }""")
+        page.evaluate(HEARD)
+        page.evaluate("globalThis.versions = [], void arena.room.on('version', (event) => versions.push(event))")
         return page
 
     def fly(self, page, done, kind=0, what="a gem"):
-        for _ in range(2500):
-            if page.evaluate(done):
-                return
-            place = page.evaluate(TOWARDS, kind)
-            if place:
-                width, height = page.viewport_size["width"], page.viewport_size["height"]
-                page.mouse.move(min(max(place["x"], 4), width - 4), min(max(place["y"], 4), height - 120))
-            page.wait_for_timeout(30)
-        self.shot(page, "failed")
-        self.fail(f"no {what} after a long flight: {page.evaluate('JSON.stringify(arena.counts)')}")
+        fly(self, page, done, kind, what)
 
     def nothing_lost(self, page):
         self.assertEqual(page.evaluate("heard"), [], "nobody was disconnected")
@@ -83,19 +71,21 @@ class ArenaReleaseTest(ReleaseTest):
         page, other = self.play("fixed"), self.play("fixed")
         self.fly(page, "!document.getElementById('fix').hidden && !document.getElementById('crash').hidden", kind=1, what="cursed gem")
         self.until(page, "where it failed", "/Arena\\.swift:\\d+/.test(document.getElementById('crash-where').textContent)")
-        self.assertIn("fixed", page.inner_text("#crash-what"))
+        self.until(page, "of this room", "document.getElementById('crash-what').textContent.includes('in the room fixed')")
         page.click("#replay")
-        self.until(page, "the replay", "document.getElementById('replay-verdict').textContent.startsWith('The same failure')", 60)
+        self.until(page, "the replay", "document.getElementById('replay-verdict').textContent.startsWith('The same failure')", PATIENCE * 2)
         self.shot(page, "fix-crash")
 
         page.click("#fix-good")
-        self.until(page, "the rehearsal", "['now', 'passed'].includes(document.querySelector('#gates li').dataset.state)", 30)
+        self.until(page, "the rehearsal", "['now', 'passed'].includes(document.querySelector('#gates li').dataset.state)")
         # The others play on meanwhile: they are the evidence.
         self.fly(page, "document.querySelector('#gates li').dataset.state === 'passed'", what="rehearsal")
         self.assertRegex(page.inner_text("#gates"), r"Rehearsal\s+[\d,]+ rooms?, [\d,]+ events?, [\d,]+ crash(es)? fixed")
         self.shot(page, "fix-rehearsed")
         self.fly(page, "versions.length === 1", what="upgrade")
         self.assertEqual(page.evaluate("versions"), [{"from": "1.0.0", "to": GOOD}])
+        # A mark is forgotten after a minute.
+        self.until(page, "the strip says so", f"arena.strip.labels.some((label) => label.startsWith('{GOOD} runs the room'))")
         kinds = "[...arena.room.state.gems.values()].map((gem) => arena.kindOf(gem)).filter((kind) => kind !== 'gem')"
         self.until(page, "gold", kinds + ".join() === 'gold,gold'")
         self.until(other, "the others see it, too", "versions.length === 1 && arena.room.module.version === " + json.dumps(GOOD))
@@ -106,11 +96,10 @@ class ArenaReleaseTest(ReleaseTest):
         score = page.evaluate("globalThis.replies = [], arena.room.on('Scored', ({ who, score }) => { if (who === arena.room.slot) replies.push(score); }), arena.room.state.ships.get(arena.room.slot).score")
         self.fly(page, f"replies.some((s, i) => s - (i ? replies[i - 1] : {score}) >= 5)", kind=1, what="gold gem")
         page.click("#replay")
-        self.until(page, "the fix survives it", f"document.getElementById('replay-verdict').textContent.includes('With {GOOD} the event is applied')", 60)
+        self.until(page, "the fix survives it", f"document.getElementById('replay-verdict').textContent.includes('With {GOOD} the event is applied')", PATIENCE * 2)
         self.shot(page, "fix-everywhere")
         for player in (page, other):
             self.nothing_lost(player)
-        self.until(page, "the strip says so", f"arena.strip.labels.some((label) => label.startsWith('{GOOD} runs the room'))")
 
     def test_a_bad_fix_comes_back_by_itself(self):
         self.cursed()
@@ -120,7 +109,7 @@ class ArenaReleaseTest(ReleaseTest):
         page.click("#fix-open")
         self.until(page, "the card", "!document.getElementById('fix-bad').hidden")
         page.click("#fix-bad")
-        self.until(page, "it runs", "versions.length >= 1", 30)
+        self.until(page, "it runs", "versions.length >= 1")
         self.fly(page, "document.getElementById('release-state').textContent === 'came back'", what="way back")
         self.fly(page, "arena.room.module.version === " + json.dumps(before), what="old version")
         self.assertEqual(page.evaluate("versions"), [{"from": before, "to": BAD}, {"from": BAD, "to": before}])
@@ -132,7 +121,7 @@ class ArenaReleaseTest(ReleaseTest):
         self.assertEqual(next(v["state"] for v in self.module()["versions"] if v["version"] == BAD), "banned")
         # Once more, with the ban lifted.
         page.click("#fix-bad")
-        self.until(page, "it runs again", "versions.length >= 3", 30)
+        self.until(page, "it runs again", "versions.length >= 3")
         self.settled()
         self.assertEqual(self.module()["current"]["version"], "1.0.0")
 
@@ -146,7 +135,7 @@ class ArenaReleaseTest(ReleaseTest):
           arena.room.on("gone", (event) => gone.push(event));
         }""")
         self.fly(page, "gone.length === 1", kind=1, what="cursed gems")
-        self.until(page, "why", "document.getElementById('toasts').innerText.includes('Four failures within a minute')")
+        self.until(page, "why", "toasts.some((toast) => toast.includes('Four failures within a minute'))")
         self.until(page, "in the room again", "arena.room !== null && arena.drawn.has(arena.room.slot)")
         self.assertEqual(page.evaluate("heard"), [])
 
@@ -158,9 +147,9 @@ class ArenaReleaseTest(ReleaseTest):
         self.assertTrue(box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] >= 0, box)
         self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
         page.tap("#break-open")
-        self.assertFalse(page.locator("#fix").is_visible())
+        self.gone(page, "#fix")
         page.tap("#fix-open")
-        self.assertFalse(page.locator("#break").is_visible())
+        self.gone(page, "#break")
         self.shot(page, "phone-fix")
 
     def test_without_the_token_it_only_shows(self):
@@ -169,9 +158,9 @@ class ArenaReleaseTest(ReleaseTest):
         page.click("#start button")
         self.until(page, "the own ship", "arena.room !== null")
         page.click("#fix-open")
-        self.assertTrue(page.locator("#fix-token").is_visible())
+        page.locator("#fix-token").wait_for()
         page.click("#fix-ask")
-        self.assertEqual(page.evaluate("document.activeElement.id"), "token")
+        self.until(page, "the token is asked for", "document.activeElement.id === 'token'")
 
     def test_what_the_compiler_says_stands_on_the_page(self):
         page = self.play("edited")
@@ -181,7 +170,7 @@ class ArenaReleaseTest(ReleaseTest):
         later = self.play("edited")
         self.until(later, "whoever comes later is told, too", "document.getElementById('oneup-build') !== null")
         later.click("#oneup-build button")
-        self.assertEqual(later.locator("#oneup-build").count(), 0)
+        self.until(later, "it is put away", "document.getElementById('oneup-build') === null")
         self.post("/v1/dev/build", {"module": "arena", "ok": True, "text": ""})
         self.until(page, "it is gone", "document.getElementById('oneup-build') === null")
         with page.expect_event("load"):
@@ -209,27 +198,26 @@ class DashboardReleaseTest(ReleaseTest):
         arena = self.arena(page)
         self.fly(player, "arena.failures >= 1", kind=1, what="cursed gem")
         arena.locator(".offers li", has_text=GOOD).get_by_role("button", name="Release").click()
-        self.until(page, "the canary", "/[1-9]\\d* of \\d+ rooms/.test(document.querySelector('[data-module=arena] .turn')?.innerText ?? '')", 60)
-        self.assertIn("Rehearsal", arena.locator(".evidence").inner_text())
+        self.until(page, "the canary", "/[1-9]\\d* of \\d+ rooms/.test(document.querySelector('[data-module=arena] .turn')?.innerText ?? '')", PATIENCE * 2)
         page.get_by_label("Reason, for arena").fill("to look at it first")
         arena.get_by_role("button", name="Pause").click()
         self.until(page, "it waits", "document.querySelector('[data-module=arena]').dataset.state === 'paused'")
+        self.assertIn("Rehearsal", arena.locator(".evidence").inner_text())
         self.until(page, "the sentence", "/waits/.test(document.getElementById('sentence-text').textContent)")
         self.shot(page, "dashboard-release")
         arena.get_by_role("button", name="Resume").click()
-        for _ in range(60):
-            if self.module()["rollout"] is None:
-                break
-            promote = arena.get_by_role("button", name="Promote")
-            if promote.count():
-                promote.click(timeout=1000)
-            self.fly(player, "true")
-            page.wait_for_timeout(300)
-        self.until(page, "everywhere", "document.querySelector('[data-module=arena] .way .state').textContent === 'everywhere'", 60)
+        def promoted():
+            try:
+                arena.get_by_role("button", name="Promote").click(timeout=1000)
+            except PageError:
+                pass  # there is none, or none any more
+            return self.module()["rollout"] is None
+        until("the rollout's end", promoted, PATIENCE * 3)
+        self.until(page, "everywhere", "document.querySelector('[data-module=arena] .way .state').textContent === 'everywhere'")
         arena.locator("summary", has_text="version").click()
         row = arena.locator(f"tr[data-version='{GOOD}']")
         self.until(page, "its rooms", f"Number(document.querySelector('tr[data-version=\"{GOOD}\"] td:nth-child(3)').textContent.replace(/,/g, '')) >= 13")
-        self.assertIn("current", row.inner_text())
+        row.filter(has_text="current").wait_for()
         page.locator("#audit summary").click()
         self.until(page, "the audit log", "document.getElementById('audit').innerText.includes('to look at it first')")
         page.screenshot(path=screenshots / "dashboard-released.png", full_page=True)
@@ -243,10 +231,10 @@ class DashboardReleaseTest(ReleaseTest):
         arena = self.arena(page)
         self.post("/v1/releases", {"shelf": f"arena-{BAD}", "now": True, "reason": "in a hurry"})
         self.fly(player, "versions.length >= 2", what="way back")
-        self.until(page, "it went back", "document.querySelector('[data-module=arena] .way .state').textContent === 'went back'", 60)
+        self.until(page, "it went back", "document.querySelector('[data-module=arena] .way .state').textContent === 'went back'")
         self.until(page, "the sentence", "/went back/.test(document.getElementById('sentence-text').textContent)")
         arena.locator("summary", has_text="version").click()
-        self.assertIn("banned", arena.locator(f"tr[data-version='{BAD}']").inner_text())
+        arena.locator(f"tr[data-version='{BAD}']", has_text="banned").wait_for()
         self.shot(page, "dashboard-back")
         page.get_by_role("button", name=f"Unban {BAD}").click()
         self.until(page, "it is not banned", f"!document.querySelector('tr[data-version=\"{BAD}\"]')?.innerText.includes('banned')")
@@ -262,7 +250,7 @@ class DashboardReleaseTest(ReleaseTest):
         crash.locator("summary").click()
         self.until(page, "its place", "/Arena\\.swift:\\d+/.test(document.querySelector('#crashes pre')?.textContent ?? '')")
         crash.get_by_role("button", name="Replay").click()
-        self.until(page, "the verdict", "document.querySelector('#crashes .verdict').textContent.startsWith('The same failure')", 60)
+        self.until(page, "the verdict", "document.querySelector('#crashes .verdict').textContent.startsWith('The same failure')", PATIENCE * 2)
         self.shot(page, "dashboard-crash")
 
     def test_a_phone_and_the_night(self):
@@ -272,8 +260,7 @@ class DashboardReleaseTest(ReleaseTest):
             for summary in self.arena(page).locator("> details > summary").all():
                 summary.click()
             self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 390)
-            page.wait_for_timeout(1500)  # The highlight of new rows fades.
-            worst = page.evaluate(CONTRAST)
+            worst = self.until(page, "nothing is highlighted any more", CALM_CONTRAST)
             self.assertGreaterEqual(worst["ratio"], 4.5, f"{scheme}: {worst}")
             page.screenshot(path=screenshots / f"dashboard-releases-phone-{scheme}.png", full_page=True)
 
