@@ -59,8 +59,10 @@ struct Drill {
   let fleet: Fleet
   static let joinSeconds: Int64 = 60
   static let drainSeconds: Int64 = 30
+  /// For what a fault hits to die, and for control to be back.
+  static let deathSeconds: Int64 = 30
   /// All is acknowledged and no output has come for so long: none will.
-  static let quietMicroseconds: Int64 = 3_000_000
+  static let quietMicroseconds: Int64 = 10_000_000
   /// Probes begin so long before a fault.
   static let probeLeadMicroseconds: Int64 = 50_000
   /// And go on for so long after it, longer in rooms where something still waits.
@@ -205,7 +207,7 @@ struct Drill {
 
   /// One of these must have ended: else nothing was tried.
   private func seeDeath(of workers: Set<Int>) async throws {
-    let deadline = Fleet.now() + 10_000_000
+    let deadline = Fleet.now() + Self.deathSeconds * 1_000_000
     while try await control.workerPIDs().isSuperset(of: workers) {
       guard Fleet.now() < deadline else {
         throw DrillError(
@@ -219,20 +221,22 @@ struct Drill {
   /// Until another process answers in its place.
   private func killControl() async throws {
     let before = try await control.controlPID()
-    let deadline = Fleet.now() + 10_000_000
+    let deadline = Fleet.now() + Self.deathSeconds * 1_000_000
     // It is control itself that dies, so that the answer is often lost; whether it was done shows below.
     _ = try? await control.fault(.controlKill)
     while true {
       if let now = try? await control.controlPID(), now != before { return }
-      guard Fleet.now() < deadline else { throw DrillError("control-kill: no other control answers 10 s later") }
+      guard Fleet.now() < deadline else {
+        throw DrillError("control-kill: no other control answers \(Self.deathSeconds) s later")
+      }
       try await Task.sleep(for: .milliseconds(10))
     }
   }
 
   private func restart() async throws {
     guard let own else { preconditionFailure("all-kill is refused without a server of our own") }
-    guard try await own.exited(until: Fleet.now() + 10_000_000) else {
-      throw DrillError("all-kill: the server lives on 10 s later")
+    guard try await own.exited(until: Fleet.now() + Self.deathSeconds * 1_000_000) else {
+      throw DrillError("all-kill: the server lives on \(Self.deathSeconds) s later")
     }
     _ = try await own.start(listen: server, http: control.address)
   }

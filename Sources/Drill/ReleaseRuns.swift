@@ -11,7 +11,7 @@ struct ReleaseRuns {
   /// Probes of more rooms would be the load that is measured.
   static let probedMax = 50
   /// A release may go on for so long after the load; what is not over then never will be.
-  static let patienceMicroseconds: Int64 = 15_000_000
+  static let patienceMicroseconds: Int64 = 60_000_000
   /// Pauses are judged until so long after its end.
   static let afterMicroseconds: Int64 = 500_000
 
