@@ -14,7 +14,7 @@ export function hueOf(key, isOwn = false) {
 }
 
 /** As much of a text as fits, in whole characters of any script. */
-export function shortened(context, text, width) {
+function shortened(context, text, width) {
   if (context.measureText(text).width <= width) return text;
   const characters = segments ? Array.from(segments.segment(text), (s) => s.segment) : [...text];
   let low = 0, high = characters.length;
