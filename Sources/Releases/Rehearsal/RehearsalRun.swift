@@ -43,10 +43,10 @@ package struct RehearsalRun {
   }
 
   package func run(progress: @escaping (RehearsalProgress) -> Void) throws(RehearsalError) -> Report {
-    let throttle = Throttle(seconds: seconds)
     let builds = try prepare()
     progress(RehearsalProgress(phase: .prepare, done: 1, of: 1, events: 0))
-    throttle.breathe()
+    // Its time is for what is rehearsed: to compile may take long where the players leave little of the processors.
+    let throttle = Throttle(seconds: seconds)
     let rehearsal = Rehearsal(builds, throttle, settings: settings, progress: progress)
     guard files.isEmpty else {
       var kept: [CrashCase] = []
