@@ -84,8 +84,6 @@ extension Identifier {
   @usableFromInline package let rawValue: UInt64
   @inlinable package init(_ rawValue: UInt64) { self.rawValue = rawValue }
   package init(cut: UInt32, own: UInt32) { self.init(UInt64(cut) << 32 | UInt64(own)) }
-  package var cut: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
-  package var own: UInt32 { UInt32(truncatingIfNeeded: rawValue) }
 }
 
 /// The number of an event of one room, from 1.

@@ -24,8 +24,6 @@ struct ControlClient: Sendable {
   }
   struct Killed: Decodable, Sendable {
     struct Answer: Decodable, Sendable { var killed: [Killed] }
-    var role: String
-    var pid: Int
     var shards: [Int]?
   }
 

@@ -15,8 +15,6 @@ struct Places: Sendable {
     }
   }
 
-  init(shards: [Int]) { self.shards = shards }
-
   func rooms(in hit: Set<Int>) -> [Bool] { shards.map(hit.contains) }
 
   /// The rooms on the same worker as a room of `faulty`.

@@ -41,8 +41,6 @@ package struct Adoption: Sendable, Hashable {
   package var isNew: Bool
   /// The last owner ended with `closed`.
   package var wasClean: Bool
-  /// The machine was started anew since the last owner wrote.
-  package var isOtherBoot: Bool
   /// Bytes behind the last whole record that were cut off (and kept in a file); 0: none.
   package var cutBytes: Int
   /// Whose fuel and stack the records above the decided ones were measured with; nil for a new journal.
@@ -51,7 +49,6 @@ package struct Adoption: Sendable, Hashable {
   /// below is found by whoever reads there.
   package var damaged: [Range<LogPosition>]
   package var lastCheckpoint: LogPosition?
-  package var oldest: LogPosition
   /// The end of the last owner's records: where `adopted` stands.
   package var end: LogPosition
   /// Records between the durable mark and the end that were copied.

@@ -9,7 +9,6 @@ struct EventQueue {
   private var heap: [Entry] = []
   private var puts: UInt64 = 0
 
-  var isEmpty: Bool { heap.isEmpty }
   var nextTime: Int64? { heap.first?.time }
 
   mutating func put(at time: Int64, _ act: @escaping () -> Void) {

@@ -14,7 +14,6 @@ package final class SimulatedClient {
     /// Acknowledged ones by number, for when a cut is told.
     var acknowledged: [(number: UInt64, operation: UInt64)] = []
     var isLeaving = false
-    var isJoined = false
     /// Its place in the room, once it is attached.
     var slot: Slot?
     init(id: JoinID, room: RoomID) {
@@ -352,7 +351,6 @@ package final class SimulatedClient {
       world.after(0) { [self] in if let old { disconnected(old) } }
     case .joined(let id, let room, _, _):
       if let m = known(id) {
-        m.isJoined = true
         if m.room != room { world.fail("I-3", "client \(index) joined \(m.room) and was attached to \(room)") }
       }
     case .state(let id, _, let payload):

@@ -23,7 +23,7 @@ struct WorkerCommand: ParsableCommand {
 
   private static func configuration(_ role: RoleConfiguration) throws(StartError) -> WorkerConfiguration {
     var configuration = WorkerConfiguration(
-      data: try role.text("data"), socket: try role.text("socket"), instance: try role.number("instance"),
+      data: try role.text("data"), socket: try role.text("socket"),
       shards: try role.shardMap(), durability: try role.text("durability") == "disk" ? .disk : .process,
       isDevelopment: try role.text("dev") == "true")
     do throws(ArtifactError) {

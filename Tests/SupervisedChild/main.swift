@@ -42,7 +42,7 @@ func writeView(_ data: String, processes: [UInt8], recoveries: [UInt8]) {
   rename(path + ".new", path)
 }
 
-func child() -> Never {
+func child(_ role: String) -> Never {
   guard let configuration = RoleConfiguration.ofThisProcess, let data = configuration.values["data"] else {
     fail("started without a configuration")
   }
@@ -63,7 +63,7 @@ func child() -> Never {
   while true {
     turns += 1
     channel.beat([turns])
-    if configuration.values["role"] == "control" {
+    if role == "control" {
       channel.request("processes") { processes in
         channel.request("recoveries") { recoveries in
           writeView(data, processes: processes, recoveries: recoveries)
@@ -79,6 +79,6 @@ case "supervise" where CommandLine.arguments.count >= 3:
   supervise(
     CommandLine.arguments[2],
     hangMilliseconds: CommandLine.arguments.count > 3 ? Int64(CommandLine.arguments[3]) ?? 3_000 : 3_000)
-case "worker", "gateway", "control": child()
+case let role? where ["worker", "gateway", "control"].contains(role): child(role)
 default: fail("usage: supervised-child supervise DATA")
 }

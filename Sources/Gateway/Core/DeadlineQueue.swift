@@ -4,8 +4,6 @@ struct DeadlineQueue<Element> {
   private var entries: [(element: Element, at: Int64)] = []
   private var first = 0
 
-  var count: Int { entries.count - first }
-
   /// `at` in microseconds of the monotonic clock; taken as the last one's where the clock was late.
   mutating func add(_ element: Element, at: Int64) {
     let last = first < entries.count ? entries[entries.count - 1].at : at

@@ -32,7 +32,6 @@ package struct GatewayCore {
   private var firstDirty = 0
   private var dirtyLinks: [LinkID] = []
   private var storage: [[UInt8]] = []
-  var scratch: [UInt8] = []
   package var counters = GatewayCounters()
 
   package init(_ settings: GatewaySettings) {

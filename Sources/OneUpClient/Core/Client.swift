@@ -149,10 +149,6 @@ package struct Client: Sendable {
     return seq
   }
 
-  package mutating func ping(time: UInt64, into actions: inout ClientActions) {
-    if connection == .up { actions.requests.append(.ping(time: time)) }
-  }
-
   /// Inputs of the membership that are not acknowledged yet.
   package func unacknowledged(_ id: JoinID) -> Int { index(id).map { memberships[$0].pending.count } ?? 0 }
   /// The membership takes inputs and they go out at once.

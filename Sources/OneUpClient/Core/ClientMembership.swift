@@ -24,7 +24,6 @@ struct ClientMembership: Sendable {
   /// When a `Join` or `Attach` is to be sent again.
   var askAgainAt = Int64.max
   var room = RoomID(0)
-  var slot = Slot(0)
   var timeline = Timeline(0)
   /// Of the timeline; 0 with `needsState`.
   var lastOut = OutSeq(0)

@@ -31,7 +31,6 @@ extension Client {
     memberships[i].askAgainAt = .max
     memberships[i].heldUntil = nil
     memberships[i].room = a.room
-    memberships[i].slot = a.slot
     memberships[i].timeline = a.timeline
     if isFirst || !isSame {
       memberships[i].lastOut = OutSeq(0)

@@ -6,7 +6,6 @@ package import Core
 package struct AuditLog<System: FileSystem>: Sendable {
   private let system: System
   private let file: System.File
-  private let path: String
   /// What follows the last whole line was never acknowledged.
   private var end: Int
   private var size: Int
@@ -16,7 +15,7 @@ package struct AuditLog<System: FileSystem>: Sendable {
 
   /// Opens the log or begins it. Throws where the last line is no entry: then nothing may be appended to it.
   package init(_ system: System, path: String) throws(ArtifactError) {
-    (self.system, self.path) = (system, path)
+    self.system = system
     do throws(FileError) {
       file = try AuditLog.open(system, path)
       size = try system.size(file)

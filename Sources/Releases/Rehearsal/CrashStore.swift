@@ -14,7 +14,6 @@ package struct StoredCrash: Sendable {
   package var path: String
   /// Microseconds since 1970, when it was written.
   package var time: Int64
-  package var bytes: Int
 }
 
 package struct CrashStore: Sendable {
@@ -30,10 +29,9 @@ package struct CrashStore: Sendable {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
     return names.filter { $0.hasSuffix(".bundle") }.compactMap { file in
       let path = "\(directory)/\(file)"
-      let attributes = try? FileManager.default.attributesOfItem(atPath: path)
       let name = String(file.dropLast(".bundle".count))
       guard let time = name.split(separator: "-").first.flatMap({ Int64($0) }) else { return nil }
-      return StoredCrash(name: name, path: path, time: time, bytes: (attributes?[.size] as? Int) ?? 0)
+      return StoredCrash(name: name, path: path, time: time)
     }.sorted { ($1.time, $1.name) < ($0.time, $0.name) }
   }
 

@@ -7,7 +7,6 @@ import Wire
 /// Its descriptors are closed when the last reference goes.
 final class ChildProcess {
   let instance: Instance
-  let role: ChildRole
   let pid: Int32
   let pidfd: Int32
   let channel: Int32
@@ -42,7 +41,6 @@ final class ChildProcess {
       throw StartError(systemText(-pid))
     }
     self.instance = instance
-    self.role = role
     self.pid = pid
     self.pidfd = pidfd
     channel = pair[0]

@@ -17,7 +17,6 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     self.init(host: host.isEmpty ? "0.0.0.0" : host, port: port)
   }
   package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-  package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 }
 
 package enum Listener {

@@ -172,8 +172,6 @@ package final class SupervisorProcess {
 
   private func configuration(_ instance: Instance, _ role: ChildRole) throws(StartError) -> RoleConfiguration {
     var values = options.passedOn
-    values["role"] = role.rawValue
-    values["instance"] = String(instance.rawValue)
     values["data"] = data.path
     values["shards"] = String(data.identity.shards)
     values["hash-key"] = data.identity.hashKey

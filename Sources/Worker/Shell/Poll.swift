@@ -7,7 +7,6 @@ struct Poll: ~Copyable {
   struct Ready {
     var token: UInt64
     var isReadable: Bool
-    var isWritable: Bool
     var isHungUp: Bool
   }
   private let fd: Int32
@@ -32,8 +31,7 @@ struct Poll: ~Copyable {
       let bits = found[i].bits
       body(
         Ready(
-          token: found[i].token, isReadable: bits & ONEUP_READABLE != 0, isWritable: bits & ONEUP_WRITABLE != 0,
-          isHungUp: bits & ONEUP_HUNG_UP != 0))
+          token: found[i].token, isReadable: bits & ONEUP_READABLE != 0, isHungUp: bits & ONEUP_HUNG_UP != 0))
     }
   }
 }

@@ -7,7 +7,6 @@ package struct WorkerConfiguration: Sendable {
   package var data: String
   /// Of the Unix socket that gateway loops and control connect to.
   package var socket: String
-  package var instance: UInt32
   package var shards: ShardMap
   package var durability: Durability
   /// Without it nobody makes rooms of `developmentModules`.
@@ -19,12 +18,10 @@ package struct WorkerConfiguration: Sendable {
   package var historyBytes = 0
 
   package init(
-    data: String, socket: String, instance: UInt32, shards: ShardMap, durability: Durability,
-    isDevelopment: Bool
+    data: String, socket: String, shards: ShardMap, durability: Durability, isDevelopment: Bool
   ) {
     self.data = data
     self.socket = socket
-    self.instance = instance
     self.shards = shards
     self.durability = durability
     self.isDevelopment = isDevelopment

@@ -4,10 +4,7 @@ import Foundation
 import SupervisionShell
 
 struct DevServer: ~Copyable {
-  struct Ready: Decodable {
-    var listen: String
-    var http: String
-  }
+  struct Ready: Decodable { var http: String }
   /// Readable when it has ended.
   let descriptor: Int32
   let ready: Ready

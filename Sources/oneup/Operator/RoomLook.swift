@@ -1,10 +1,7 @@
 // What the server says of a room, as far as the operator's commands read it.
 
 struct RoomLook: Decodable {
-  struct Member: Decodable {
-    var attached: Bool?
-    var suspended: Bool?
-  }
+  struct Member: Decodable { var suspended: Bool? }
   struct Request: Decodable { var room: String }
   struct Fuel: Decodable {
     /// Of its most expensive event so far.

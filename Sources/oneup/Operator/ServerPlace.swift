@@ -19,7 +19,6 @@ struct ServerPlace: ParsableArguments {
   /// What a server leaves in its data directory while it serves.
   struct Serving: Decodable {
     var http: String
-    var listen: String
     var pid: Int32
   }
   var serving: Serving? {
