@@ -112,8 +112,6 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   package var durablePosition: LogPosition { mark.position }
   /// Where the next appended record begins.
   package var nextPosition: LogPosition { written.position.advanced(by: buffer.count) }
-  /// Why the journal is closed to writing, if it is.
-  package var poison: FileError? { failure }
   /// At each seal and every few megabytes: append a record of kind `checkpoint` soon.
   package var needsCheckpoint: Bool {
     isCheckpointDue

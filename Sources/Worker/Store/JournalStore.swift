@@ -119,7 +119,6 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   /// A sealed segment waits for its sync: have it synced now rather than at the next second.
   package var hasSealedUnsynced: Bool { journal.hasSealedUnsynced }
   package var durablePosition: LogPosition { journal.durablePosition }
-  package var writtenPosition: LogPosition { journal.writtenPosition }
   /// Why no next segment could be prepared; while it lasts, inputs and joins are busy.
   package var spaceFailure: FileError? { journal.preparationFailure }
 
