@@ -14,7 +14,7 @@ GOOD, BAD = "hotfix-1.0.0-v1", "hotfix-1.0.0-v2"
 
 class ReleaseTest(BrowserTest):
     # Gates as they are, with less patience.
-    settings = ("--dev", "--bake-seconds", "2", "--step-events", "5", "--step-deadline-seconds", "120", "--rehearse-seconds", "8")
+    settings = ("--dev", "--bake-seconds", "2", "--step-events", "5", "--step-deadline-seconds", "120", "--rehearse-seconds", "30")
 
     def post(self, path, body):
         request = urllib.request.Request(self.server.http + path, json.dumps(body).encode(),
