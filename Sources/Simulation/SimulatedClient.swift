@@ -4,24 +4,6 @@ import Core
 import Wire
 
 package final class SimulatedClient {
-  /// What the app knows of one membership.
-  final class Membership {
-    let id: JoinID
-    let room: RoomID
-    /// Operations not acknowledged, in order; 0 is the leave. The first has the number `base + 1`.
-    var pending: [UInt64] = []
-    var base: UInt64 = 0
-    /// Acknowledged ones by number, for when a cut is told.
-    var acknowledged: [(number: UInt64, operation: UInt64)] = []
-    var isLeaving = false
-    /// Its place in the room, once it is attached.
-    var slot: Slot?
-    init(id: JoinID, room: RoomID) {
-      self.id = id
-      self.room = room
-    }
-  }
-
   unowned let world: World
   package let index: Int
   private(set) var core: Client
@@ -46,21 +28,6 @@ package final class SimulatedClient {
   static let windowBytesUsual = 20_000
   /// What came, by kind: `Expected`, `Attached`, full states, unreliable outputs.
   private(set) var heardCount = HeardCount()
-  struct HeardCount {
-    var expected = 0
-    var attached = 0
-    var states = 0
-    var unreliable = 0
-    mutating func add(_ frame: ServerFrame) {
-      switch frame {
-      case .expected: expected += 1
-      case .attached: attached += 1
-      case .state: states += 1
-      case .output(_, let seq, _, _, _) where seq.rawValue == 0: unreliable += 1
-      default: break
-      }
-    }
-  }
   private var fresh = FreshWatch()
   private var waves: UInt64 = 0
   var name: String { "player \(index)" }
@@ -114,7 +81,7 @@ package final class SimulatedClient {
       _ = try core.send(payload, to: m.id, into: &actions)
     } catch { return nil }
     m.pending.append(operation)
-    world.tell(name, "sends \(command)", m.base + UInt64(m.pending.count))
+    world.tell(name, "sends \(command)", m.last)
     world.counters.inputs += 1
     world.ledger.sent(operation, command, by: self, in: m)
     perform()
@@ -136,7 +103,7 @@ package final class SimulatedClient {
     do throws(SendRefusal) { _ = try core.leave(m.id, into: &actions) } catch { return }
     m.isLeaving = true
     m.pending.append(0)
-    world.tell(name, "leaves", m.base + UInt64(m.pending.count))
+    world.tell(name, "leaves", m.last)
     perform()
   }
 
@@ -197,7 +164,9 @@ package final class SimulatedClient {
   package var isSettled: Bool {
     isAway
       || (core.isUp
-        && memberships.allSatisfy { core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) })
+        && memberships.allSatisfy {
+          (core.isAttached($0.id) || world.cannotBeShown($0.room)) && ($0.pending.isEmpty || world.isFrozen($0.room))
+        })
   }
   var unsettled: String {
     "client \(index): up \(core.isUp); "
@@ -267,43 +236,6 @@ package final class SimulatedClient {
     perform()
   }
 
-  private func note(_ frame: ServerFrame) {
-    let me = UInt64(index)
-    switch frame {
-    case .welcome(let session, _, let resumed, _):
-      world.trace.note(world.time, "< welcome", me, session.rawValue, resumed ? 1 : 0)
-    case .attached(let id, let room, let slot, let next, let timeline, let upTo, _):
-      world.trace.note(
-        world.time, "< attached (client/join, next, upTo)", me << 32 | UInt64(id.rawValue), next.rawValue, upTo.rawValue
-      )
-      world.trace.note(
-        world.time, "    (room, timeline, slot)", room.rawValue, timeline.rawValue, UInt64(slot.rawValue))
-    case .output(let id, let seq, let prev, let payload, _):
-      world.counters.outputs += 1
-      world.trace.note(
-        world.time, "< output (client/join, seq, prev)", me << 32 | UInt64(id.rawValue), seq.rawValue, prev.rawValue)
-      for byte in payload { world.trace.mix(UInt64(byte)) }
-    case .state(let id, let timeline, let asOf, _):
-      world.counters.states += 1
-      world.trace.note(
-        world.time, "< state (client/join, timeline, asOf)", me << 32 | UInt64(id.rawValue), timeline.rawValue,
-        asOf.rawValue)
-    case .ack(let id, let seq):
-      world.trace.note(world.time, "< ack", me << 32 | UInt64(id.rawValue), seq.rawValue)
-    case .expected(let id, let seq):
-      world.trace.note(world.time, "< expected", me << 32 | UInt64(id.rawValue), seq.rawValue)
-    case .busy(let id, let seq, _, _):
-      world.trace.note(world.time, "< busy", me << 32 | UInt64(id.rawValue), seq.rawValue)
-    case .gone(let id, let last, let known, _):
-      world.trace.note(world.time, "< gone", me << 32 | UInt64(id.rawValue), last.rawValue, known ? 1 : 0)
-    case .error(let code, let id, _, _, _):
-      world.trace.note(world.time, "< error", me << 32 | UInt64(id.rawValue), UInt64(code))
-    case .notice(let id, let kind, _):
-      world.trace.note(world.time, "< notice", me << 32 | UInt64(id.rawValue), UInt64(kind))
-    case .pong: world.trace.note(world.time, "< pong", me)
-    }
-  }
-
   // MARK: What the core asks for and tells
 
   private func perform() {
@@ -358,26 +290,19 @@ package final class SimulatedClient {
     case .output(let id, _, let payload):
       if let m = known(id) { world.views.output(payload, in: m.room, watch.timeline(id), &watch.views[id], index) }
     case .verdict(let id, let verdict):
-      if let m = known(id), verdict.seq.rawValue > m.base, Int(verdict.seq.rawValue - m.base) <= m.pending.count {
-        world.ledger.verdict(m.pending[Int(verdict.seq.rawValue - m.base) - 1], verdict.kind)
-      }
+      if let operation = known(id)?.operation(verdict.seq.rawValue) { world.ledger.verdict(operation, verdict.kind) }
     case .verdictsUnknown(let id, let range):
       guard let m = known(id) else { break }
       world.tell("\(name) is not told what became of \(range.lowerBound)–\(range.upperBound)")
-      for number in range.lowerBound.rawValue...range.upperBound.rawValue
-      where number > m.base && Int(number - m.base) <= m.pending.count {
-        world.ledger.unknown(m.pending[Int(number - m.base) - 1])
+      for number in range.lowerBound.rawValue...range.upperBound.rawValue {
+        if let operation = m.operation(number) { world.ledger.unknown(operation) }
       }
     case .acked(let id, let through): if let m = known(id) { acknowledged(m, through.rawValue) }
     case .renumbered(let id, _, let to, let firstLost):
       guard let m = known(id) else { break }
       world.tell(
         "\(name) goes on with number \(to)" + (firstLost.map { ", what was acknowledged from \($0) on is lost" } ?? ""))
-      if let firstLost {
-        for (number, operation) in m.acknowledged where number >= firstLost.rawValue { world.ledger.lost(operation) }
-        m.acknowledged.removeAll { $0.number >= firstLost.rawValue }
-      }
-      m.base = to.rawValue - 1
+      for operation in m.renumber(to: to.rawValue, firstLost: firstLost?.rawValue) { world.ledger.lost(operation) }
     case .ended(let id, let last, let isKnown, _):
       guard let m = known(id) else { break }
       world.tell("\(name)'s membership in \(world.name(m.room)) is over, \(isKnown ? "last \(last)" : "unknown")")
@@ -405,16 +330,13 @@ package final class SimulatedClient {
   }
 
   private func acknowledged(_ m: Membership, _ through: UInt64) {
-    guard through > m.base, Int(through - m.base) <= m.pending.count else {
+    guard through > m.base, through <= m.last else {
       return world.fail(
         "I-3", "client \(index) is told that \(through) is acknowledged of \(m.base)+\(m.pending.count)")
     }
-    for _ in 0..<Int(through - m.base) {
-      let operation = m.pending.removeFirst()
-      m.base += 1
-      m.acknowledged.append((m.base, operation))
+    while m.base < through {
       world.counters.acknowledged += 1
-      world.ledger.acknowledged(operation)
+      world.ledger.acknowledged(m.acknowledge())
     }
   }
 }
