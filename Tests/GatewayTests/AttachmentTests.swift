@@ -101,12 +101,7 @@ struct AttachmentTests {
 
   @Test func theSameOwnerOnANewLink() throws {
     var g = GatewayScript()
-    let c = g.client()
-    let first = g.link()
-    try g.serving(first)
-    g.join(c)
-    _ = g.records(first)
-    try g.attached(first, g.route(0))
+    _ = try g.member()
     let second = g.link()
     try g.serving(second)
     #expect(g.records(second) == ["attach r0 1 gen 1 timeline 0 last 0", "complete 0@1"])
@@ -177,12 +172,7 @@ struct AttachmentTests {
 
   @Test func attachedMembersWaitForEver() throws {
     var g = GatewayScript { $0.ownerWaitMicroseconds = 1_000 }
-    let c = g.client()
-    let l = g.link()
-    try g.serving(l)
-    g.join(c)
-    _ = g.records(l)
-    try g.attached(l, g.route(0))
+    let (c, l) = try g.member()
     _ = g.frames(c)
     g.core.closeLink(l, now: g.now)
     g.now.monotonic = 1_000_000_000

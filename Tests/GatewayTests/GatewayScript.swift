@@ -124,6 +124,16 @@ struct GatewayScript {
       }
     }
   }
+  /// The first client, attached on r0 by the worker of a new link.
+  mutating func member() throws -> (ConnectionID, LinkID) {
+    let client = client()
+    let link = link()
+    try serving(link)
+    join(client)
+    _ = records(link)
+    try attached(link, route(0))
+    return (client, link)
+  }
   mutating func output(
     _ link: LinkID, _ seq: UInt64, to routes: [(Route, prev: UInt64)], _ text: String = "o", epoch: UInt32 = 1
   ) throws {

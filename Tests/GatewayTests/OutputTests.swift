@@ -10,12 +10,7 @@ struct OutputTests {
     GatewayScript, ConnectionID, LinkID
   ) {
     var g = GatewayScript(change)
-    let c = g.client()
-    let l = g.link()
-    try g.serving(l)
-    g.join(c)
-    _ = g.records(l)
-    try g.attached(l, g.route(0))
+    let (c, l) = try g.member()
     _ = g.frames(c)
     _ = g.dirty()
     return (g, c, l)

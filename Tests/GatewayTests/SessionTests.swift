@@ -58,12 +58,7 @@ struct SessionTests {
   @Test func aNewerConnectionTakesOver() throws {
     var g = GatewayScript()
     let session = SessionID(epoch: GatewayEpoch(1), counter: 1)
-    let old = g.client()
-    let l = g.link()
-    try g.serving(l)
-    g.join(old)
-    _ = g.records(l)
-    try g.attached(l, g.route(0))
+    let (old, l) = try g.member()
     try g.output(l, 1, to: [(g.route(0), 0)])
     _ = g.frames(old)
     let new = g.open()
@@ -167,12 +162,7 @@ struct SessionTests {
 
   @Test func piecesOfAStream() throws {
     var g = GatewayScript()
-    let c = g.client()
-    let l = g.link()
-    try g.serving(l)
-    g.join(c)
-    _ = g.records(l)
-    try g.attached(l, g.route(0))
+    let (c, l) = try g.member()
     let input: [UInt8] = [0x22, 7, 0x08, 1, 0x10, 1, 0x1a, 1, 65]
     let stream = Self.framed([input, [0x32, 0], input])
     for cut in 0...stream.count {
