@@ -102,6 +102,13 @@ pid_t oneup_spawn_reading(const char *path, char *const argv[], char *const envp
   return spawn(path, argv, envp, NULL, 0, output, pidfd);
 }
 
+void oneup_outlive_parent(void) { prctl(PR_SET_PDEATHSIG, 0); }
+
+int oneup_pidfd_open(pid_t pid) {
+  int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+  return pidfd >= 0 ? pidfd : -errno;
+}
+
 int oneup_pidfd_signal(int pidfd, int signal) {
   return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : -errno;
 }

@@ -25,7 +25,7 @@ struct OneUp: ParsableCommand {
     subcommands: [
       ServeCommand.self, NewCommand.self, DevCommand.self, BuildCommand.self, TestCommand.self, DrillCommand.self,
       JournalCommand.self,
-      SettingsCommand.self, ReleaseCommand.self, CrashCommand.self, RehearseCommand.self,
+      SettingsCommand.self, ReleaseCommand.self, CrashCommand.self, RehearseCommand.self, NeededBuildsCommand.self,
       KeysCommand.self, SignCommand.self, VerifyCommand.self, AuditCommand.self,
       PsCommand.self, TopCommand.self, WhyCommand.self, DoctorCommand.self,
       WorkerCommand.self, GatewayCommand.self, ControlCommand.self,

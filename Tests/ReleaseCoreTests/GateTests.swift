@@ -123,10 +123,61 @@ import Testing
     for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
     try stage.push()
     stage.run(seconds: 2)
-    #expect(stage.rollout?.why.contains("it waits for one") == true)
+    #expect(stage.rollout?.why.contains("it goes on by itself when one is") == true)
     stage.server.rooms[RoomID(1)]?.isAwake = true
     stage.run(seconds: 1)
     #expect(stage.rollout?.why == "one room runs it first" && stage.rooms(on: v2) == 1)
+  }
+
+  @Test func `where all rooms sleep it is paused after a moment, and goes on by itself when one wakes`() throws {
+    let stage = Stage(rooms: 3)
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
+    try stage.push()
+    stage.run(seconds: Double(stage.rollouts.settings.emptySecondsMax) + 1)
+    #expect(stage.rollout?.state == .paused && stage.rollout?.waitsForRoom == true)
+    #expect(stage.what(.paused).last?.why.contains("3 rooms sleep and follow") == true)
+    // Whoever comes after a death knows it, too.
+    stage.controlDies()
+    stage.run(seconds: 30)
+    #expect(stage.rollout?.state == .paused && stage.rollout?.waitsForRoom == true && stage.what(.paused).count == 1)
+    stage.server.rooms[RoomID(2)]?.isAwake = true
+    stage.run(seconds: 1)
+    #expect(stage.rollout?.state == .running && stage.rollout?.waitsForRoom == nil && stage.rooms(on: v2) == 1)
+    #expect(stage.what(.resumed).last?.why == "a room is awake: one room runs it first")
+    stage.server.eventsPerRoom = 20
+    stage.run(seconds: 10)
+    #expect(stage.last?.state == .done && stage.last?.why.contains("2 rooms sleep and follow") == true)
+  }
+
+  @Test func `where the rooms that slept are no more, nobody can be hurt`() throws {
+    let stage = Stage(rooms: 3)
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
+    try stage.push()
+    stage.run(seconds: 10)
+    #expect(stage.rollout?.waitsForRoom == true)
+    stage.server.rooms = [:]
+    stage.run(seconds: 2)
+    #expect(stage.last?.state == .done && stage.server.offered == v2)
+  }
+
+  @Test func `somebody's pause lasts whoever wakes`() throws {
+    let stage = Stage(rooms: 3)
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
+    try stage.push()
+    stage.run(seconds: 10)
+    #expect(stage.rollout?.waitsForRoom == true)
+    try stage.order(.pause)
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = true }
+    stage.run(seconds: 5)
+    #expect(stage.rollout?.state == .paused && stage.rollout?.waitsForRoom == nil && stage.rooms(on: v2) == 0)
+    #expect(throws: ReleaseError.self) { try stage.order(.pause) }
+    // Where nobody is awake, a resumption is one until that has been looked at anew.
+    for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
+    try stage.order(.resume)
+    stage.run(seconds: 2)
+    #expect(stage.rollout?.state == .running)
+    stage.run(seconds: 8)
+    #expect(stage.rollout?.waitsForRoom == true)
   }
 
   @Test func `with no room of the module at all nobody can be hurt`() throws {

@@ -13,7 +13,7 @@ struct HistoryTests {
 
   /// Of the room, of its last `seconds`, read beside the owner.
   private func history(
-    _ script: WorkerScript, seconds: Int64 = 120, bytesMax: Int = 1 << 20
+    _ script: WorkerScript, seconds: Int64 = 120, bytesMax: Int = 1 << 20, decided: EventSeq = EventSeq(0)
   ) throws -> (history: RoomHistory, bundle: CrashBundle)? {
     let reader = try #require(try LogReader.beside(script.disk, WorkerScript.directory))
     var shard = ShardHistory(of: [script.room()], since: script.now.wall - seconds * 1_000_000, bytesMax: bytesMax)
@@ -27,7 +27,8 @@ struct HistoryTests {
     let history = try #require(shard[script.room()])
     let snapshot = try history.snapshot.map { try reader.read(at: $0).payload } ?? []
     let bundle = try history.bundle(
-      script.room(), shard: WorkerScript.shard, module: Self.module, moduleName: "tally", key: "a", snapshot: snapshot)
+      script.room(), shard: WorkerScript.shard, module: Self.module, moduleName: "tally", key: "a", snapshot: snapshot,
+      decided: decided)
     return bundle.map { (history, $0) }
   }
   private func seconds(_ bundle: CrashBundle) throws -> Int64 {
@@ -52,8 +53,7 @@ struct HistoryTests {
 
   @Test func eventsFromBeforeTheLastSnapshot() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     try minutes(script, route, 1...63)
     let (history, bundle) = try #require(try history(script, seconds: 40))
     #expect(history.snapshot != nil)
@@ -77,8 +77,7 @@ struct HistoryTests {
 
   @Test func aYoungRoomBeginsWithItsCreation() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     for seq in 1...9 as ClosedRange<UInt64> {
       script.send(route, seq)
       try script.turn(after: 1_000)
@@ -89,10 +88,34 @@ struct HistoryTests {
     #expect(try seqs(bundle).count == 10)
   }
 
-  @Test func verdictsComeWithTheirEvents() throws {
+  @Test func whatItsOwnerHasDecidedIsDecided() throws {
+    let script = try WorkerScript()
+    _ = script.join(1)
+    try script.turn()
+    // All that it has gone through is in one batch, which the log alone does not prove.
+    #expect(try history(script) == nil)
+    let seq = try #require(script.host?.eventSeq)
+    let bundle = try #require(try history(script, decided: seq)).bundle
+    #expect(try seqs(bundle) == Array(1...seq.rawValue) && ReplayEvent.all(of: bundle).first?.name == "created")
+    #expect(try script.replay(bundle, as: Self.module).image() == script.image)
+    // More than there is proves nothing.
+    #expect(try seqs(try #require(try history(script, decided: EventSeq(1_000))).bundle) == seqs(bundle))
+  }
+
+  @Test func whatALaterSnapshotIncludesIsDecided() throws {
     let script = try WorkerScript()
     let route = script.join(1)
     try script.turn()
+    try minutes(script, route, 1...60)
+    try script.worker.snapshotNow(script.room())
+    let (history, bundle) = try #require(try history(script, seconds: 30))
+    #expect(history.snapshot != nil)
+    #expect(try seqs(bundle).last == script.host?.eventSeq.rawValue)
+  }
+
+  @Test func verdictsComeWithTheirEvents() throws {
+    let script = try WorkerScript()
+    let route = try script.joined()
     try minutes(script, route, 1...12)
     script.send(route, 13, .trap)
     try script.turns(3)
@@ -107,8 +130,7 @@ struct HistoryTests {
 
   @Test func otherOwnersAndSegmentsThatWent() throws {
     let script = try WorkerScript()
-    var route = script.join(1)
-    try script.turn()
+    var route = try script.joined()
     for seq in 1...60 as ClosedRange<UInt64> {
       // Some ten segments.
       script.send(route, seq, padding: 30_000)
@@ -130,8 +152,7 @@ struct HistoryTests {
 
   @Test func moreThanItMayHoldIsLeftOut() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     try minutes(script, route, 1...100)
     let bundle = try #require(try history(script, seconds: 60, bytesMax: 1_000)).bundle
     #expect(bundle.tail.count <= 1_000 && !bundle.tail.isEmpty)
@@ -140,8 +161,7 @@ struct HistoryTests {
 
   @Test func aVersionThatChangedIsWhereItBegins() throws {
     let script = try WorkerScript()
-    let route = script.join(1)
-    try script.turn()
+    let route = try script.joined()
     try minutes(script, route, 1...20)
     try script.upgraded(to: .same, events: 0, seconds: 0)
     try minutes(script, route, 21...40)

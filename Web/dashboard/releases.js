@@ -103,7 +103,7 @@ const word = (block) => (block.word ? h("p.said", { role: "status" }, block.word
 function way(module, rollout, block) {
   const { state } = rollout, isOver = !["running", "paused"].includes(state);
   return h("div.way", {},
-    h("div.line", {}, h("b.version", {}, rollout.to.version), h("span.state", { "data-state": state }, STATES[state]),
+    h("div.line", {}, h("b.version", {}, rollout.to.version), h("span.state", { "data-state": state }, rollout.waitsForRoom ? "waits for a room" : STATES[state]),
       h("span.note", {}, rollout.from ? `after ${rollout.from.version}, ${ago(rollout.startedAt)}` : ago(rollout.startedAt)), h("span.fill"), ...buttons(module, rollout, isOver, block)),
     gates(rollout), bar(rollout),
     h("p.why", {}, rollout.why), cost(rollout), evidence(rollout, block));
@@ -183,7 +183,7 @@ function buttons(module, rollout, isOver, block) {
     oninput: (e) => { block.reason = e.target.value; } });
   if (isOver) return rollout.state === "done" && rollout.from ? [reason, button("rollback", `Back to ${rollout.from.version}`, "Through the same gates", ".danger")] : [];
   return [reason,
-    rollout.state === "paused" ? button("resume", "Resume", "Goes on where it is") : button("pause", "Pause", "Rooms stay as they are; what is bad still takes itself back"),
+    rollout.state === "paused" && !rollout.waitsForRoom ? button("resume", "Resume", "Goes on where it is") : button("pause", "Pause", "Rooms stay as they are; what is bad still takes itself back"),
     button("promote", "Promote", "To the next step at once"), button("rollback", "Roll back", "Every room at once", ".danger")];
 }
 

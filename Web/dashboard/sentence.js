@@ -54,7 +54,7 @@ function ofRooms() {
 function ofReleases() {
   const show = () => document.getElementById("releases-panel").scrollIntoView({ behavior: "smooth", block: "nearest" });
   const name = (rollout) => `${rollout.module} ${rollout.to.version}`;
-  const waits = releases.running().find((rollout) => rollout.state === "paused");
+  const waits = releases.running().find((rollout) => rollout.state === "paused" && !rollout.waitsForRoom);
   if (waits) return ["warn", `The release of ${name(waits)} waits: ${waits.why}.`, "Show it", show];
   const gone = releases.withdrawn();
   if (gone) return ["bad", `${capital(gone.why)}.`, "Show it", show];
@@ -63,6 +63,7 @@ function ofReleases() {
   const back = releases.wentBack(RECENT);
   if (back) return ["warn", `${name(back)} went back: ${back.why}.`, "Show it", show];
   const [one] = releases.running();
+  if (one?.waitsForRoom) return ["well", `All well. ${name(one)} goes on when a room is awake: ${plural(one.rooms.asleep, "room")} ${one.rooms.asleep === 1 ? "sleeps" : "sleep"}.`, "Show it", show];
   if (one) return ["well", `All well. ${name(one)} is on its way: ${one.rooms.new} of ${plural(one.rooms.total, "room")}${one.rooms.asleep ? `, ${one.rooms.asleep} asleep` : ""}.`, "Show it", show];
   const failed = feed.newest("version-failed", RECENT);
   if (failed) return ["warn", `A new version failed at an event ${ago(failed.at)} that the old one took; its room went back to that one.`, failed.room ? "Look inside" : null, () => open(failed.room)];

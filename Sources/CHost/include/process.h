@@ -14,6 +14,12 @@ pid_t oneup_spawn(const char *path, char *const argv[], char *const envp[], cons
 /// not one of the standard descriptors.
 pid_t oneup_spawn_reading(const char *path, char *const argv[], char *const envp[], int output, int *pidfd);
 
+/// From here on this process does not die with the thread that started it.
+void oneup_outlive_parent(void);
+
+/// A close-on-exec process descriptor of a process that is no child, or -errno.
+int oneup_pidfd_open(pid_t pid);
+
 /// Sends a signal through a process descriptor: never to a stranger that got the pid later. 0 or -errno.
 int oneup_pidfd_signal(int pidfd, int signal);
 

@@ -22,13 +22,26 @@ struct RehearsalChild: Sendable {
   /// What came of it. Whoever takes that in removes the file.
   func hold(_ id: RolloutID) async -> ReleaseEvent {
     let file = RehearsalReport(data: data, id)
+    while true {
+      if let event = await found(file, id) { return event }
+      let event = await holdHere(file, id)
+      // One that the control before has started just when it died may be at it meanwhile.
+      guard file.isAwaited else { return event }
+    }
+  }
+
+  /// What came of one that another control has started, when it has ended; nil: there is none.
+  private func found(_ file: RehearsalReport, _ id: RolloutID) async -> ReleaseEvent? {
     while file.isAwaited {
       guard (try? await Task.sleep(for: .milliseconds(100))) != nil else {
         file.stop()
         return .unrehearsed(id, "nobody waits for it any more")
       }
     }
-    if let event = file.line.flatMap({ Self.event(id, $0) }) { return event }
+    return file.line.flatMap { Self.event(id, $0) }
+  }
+
+  private func holdHere(_ file: RehearsalReport, _ id: RolloutID) async -> ReleaseEvent {
     var arguments = ["rehearse", "--data", data, "--module", module, "--to", to.hash.description]
     if let from { arguments += ["--from", from.hash.description] }
     arguments += prepareOnly ? ["--prepare-only"] : ["--seconds", String(seconds)] + judgedBy

@@ -54,6 +54,22 @@ package struct ReleaseFiles: Sendable {
     try registry.put(artifact)
   }
 
+  /// Kept builds that are none of those.
+  func unneeded(_ needed: Set<ModuleHash>) throws(ArtifactError) -> [ModuleHash] {
+    try registry.garbage(needed: needed)
+  }
+  /// With its lines, and with what was compiled of it.
+  func remove(_ hash: ModuleHash) throws(ArtifactError) {
+    try registry.remove(hash)
+    do throws(FileError) {
+      try system.removeIfPresent("\(data)/modules/\(hash).\(OfferedArtifact.linesExtension)")
+      let cache = data + "/cache"
+      for name in (try? system.list(cache)) ?? [] where name.hasPrefix("\(hash)-") {
+        try system.removeIfPresent("\(cache)/\(name)")
+      }
+    } catch { throw ArtifactError(error.description) }
+  }
+
   /// Kept aside until it is judged.
   func stage(_ artifact: OfferedArtifact) throws(ArtifactError) {
     let name = artifact.manifest.hash.description

@@ -135,6 +135,8 @@ extension ReleaseRunner {
           data: options.files.data, module: module, from: from, to: to, prepareOnly: prepareOnly,
           seconds: options.rehearseSeconds, judgedBy: options.rehearsalArguments
         ).hold(id)
+        // When this is over, the state has it, or it is held anew.
+        defer { RehearsalReport(data: options.files.data, id).remove() }
         guard !Task.isCancelled else { return }
         rehearsals[id] = nil
         handle(event)

@@ -13,6 +13,8 @@ import Wire
 
 actor ReleaseRunner {
   static let lookMilliseconds: Int64 = 250
+  /// While all that is on its way waits until a room is awake.
+  private static let idleLookMilliseconds: Int64 = 1_000
   static let sweepMilliseconds: Int64 = 5_000
 
   let options: ReleaseOptions
@@ -40,6 +42,8 @@ actor ReleaseRunner {
   /// Those that go into all rooms without a look at what they do.
   var quick: Set<RolloutID> = []
   var sweep = Sweep()
+  var clearance = Clearance()
+  var clearing: Task<Void, Never>?
   /// Monotonic microseconds.
   private var nextSweep: Int64 = 0
   var scan = DirectoryScan()
@@ -79,6 +83,9 @@ actor ReleaseRunner {
       guard let manifest = options.files.manifest(hash) else { continue }
       handle(.currently(module: module, Build(version: manifest.version, hash: hash)))
     }
+    RehearsalReport.removeOthers(
+      data: options.files.data,
+      than: core.running.filter { $0.gate == .rehearse && $0.rehearsal == nil }.map(\.id))
     // A pair of files comes as two events.
     let watch = DirectoryWatch(modules) { Task { await self.directoryChanged() } }
     if watch == nil { note("the directory \(modules) cannot be watched: push releases instead") }
@@ -92,12 +99,14 @@ actor ReleaseRunner {
       }
       if isToBeOffered { await offerAll() }
       tellChanges()
+      clearBuilds()
       if core.running.isEmpty {
-        await pool.close()
+        if clearing == nil { await pool.close() }
         await rest(milliseconds: Self.sweepMilliseconds)
       } else {
         await look()
-        await rest(milliseconds: Self.lookMilliseconds)
+        let isIdle = core.running.allSatisfy { $0.waitsForRoom == true }
+        await rest(milliseconds: isIdle ? Self.idleLookMilliseconds : Self.lookMilliseconds)
       }
       if Self.now().monotonic >= nextSweep {
         await sweepRooms()
@@ -181,6 +190,7 @@ actor ReleaseRunner {
     let hasEnded = core.rollout(of: rollout.module) == nil
     if hasEnded {
       isToBeScanned = true
+      clearance.soon()
       quick.remove(rollout.id)
     }
     if hasEnded || last?.gate != rollout.gate || last?.state != rollout.state || last?.id != rollout.id {

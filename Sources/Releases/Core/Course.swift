@@ -56,6 +56,7 @@ struct Course: Hashable, Codable, Sendable {
     rollout.state = state
     rollout.gate = gate
     rollout.why = why
+    rollout.waitsForRoom = nil
     rollout.since = now.wall / 1_000
     note(why, now)
   }

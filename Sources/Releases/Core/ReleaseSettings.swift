@@ -10,6 +10,9 @@ package struct ReleaseSettings: Hashable, Sendable {
   package var eventsPerStep: UInt64 = 20
   /// A step that has not seen enough by then pauses the rollout.
   package var stepSecondsMax = 600
+  /// A step that finds no room awake for so long pauses the rollout until one is: rooms that come back after a restart, or
+  /// from a worker that died, are awake before.
+  package var emptySecondsMax = 5
   /// How long old versions go on beside new ones if nobody ends it: longer than all steps may take.
   package var probationSeconds: UInt32 = 3_600
   /// Orders that wait for their answers, of one rollout.

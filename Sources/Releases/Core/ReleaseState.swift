@@ -48,4 +48,6 @@ package struct ReleaseState: Hashable, Codable, Sendable {
   private static let newestFormat = 1
   static let endedMax = 100
   static let buildsMax = 200
+  /// Of each module's builds before the current one, so many are kept to go back to.
+  static let previousKept = 5
 }

@@ -83,6 +83,8 @@ package struct Rollout: Hashable, Codable, Sendable {
   package internal(set) var state = RolloutState.running
   /// Why it is as it is, in a sentence.
   package internal(set) var why: String
+  /// It is paused only until a room is awake that could show something: then it goes on by itself. nil: it is not.
+  package internal(set) var waitsForRoom: Bool?
   /// Of the rooms that can be upgraded.
   package internal(set) var percent = 0
   package internal(set) var rooms = RoomCounts()
@@ -103,7 +105,8 @@ package struct Rollout: Hashable, Codable, Sendable {
   package var isOver: Bool { state == .done || state == .refused || state == .rolledBack }
 
   private enum CodingKeys: String, CodingKey {
-    case id, module, from, to, gate, state, why, percent, rooms, startedAt, since, rehearsal, live, history
+    case id, module, from, to, gate, state, why, waitsForRoom, percent, rooms, startedAt, since, rehearsal, live,
+      history
   }
   /// With `null` for what is not there, so that readers find every name.
   package func encode(to encoder: any Encoder) throws {
@@ -115,6 +118,7 @@ package struct Rollout: Hashable, Codable, Sendable {
     try container.encode(gate, forKey: .gate)
     try container.encode(state, forKey: .state)
     try container.encode(why, forKey: .why)
+    try container.encodeIfPresent(waitsForRoom, forKey: .waitsForRoom)
     try container.encode(percent, forKey: .percent)
     try container.encode(rooms, forKey: .rooms)
     try container.encode(startedAt, forKey: .startedAt)

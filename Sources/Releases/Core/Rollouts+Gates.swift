@@ -83,6 +83,7 @@ extension Rollouts {
   mutating func resume(_ course: inout Course, _ why: String, by who: String, _ now: Now) {
     course.become(.running, course.rollout.gate, why, now)
     course.waitedMilliseconds = 0
+    views[course.rollout.module]?.nobodySince = nil
     effects.append(course.audit(.resumed, by: who, why))
     needsSave = true
   }

@@ -80,7 +80,8 @@ extension Rollouts {
     let name = "\(rollout.module) \(rollout.to)"
     if rollout.state == .rolledBack { throw ReleaseError("\(name) is on its way back already: wait for its end") }
     switch order {
-    case .pause where rollout.state == .paused: throw ReleaseError("\(name) is paused already: \(rollout.why)")
+    case .pause where rollout.state == .paused && rollout.waitsForRoom != true:
+      throw ReleaseError("\(name) is paused already: \(rollout.why)")
     case .resume where rollout.state != .paused:
       throw ReleaseError("\(name) is not paused; it is at \(rollout.gate.rawValue)")
     case .promote where rollout.gate == .verify || rollout.gate == .rehearse && rollout.state == .running:

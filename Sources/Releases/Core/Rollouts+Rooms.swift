@@ -100,6 +100,7 @@ extension Rollouts {
       takeBack(&course, "room \(why.key) could not be carried over: \(why.value)", by: Course.itself, now)
       return advance(&course, now)
     }
+    goOnWithRoom(&course, now)
     guard course.rollout.state == .running else { return }
     if course.isPromoted {
       enterPermanent(&course, course.rollout.why, now)
@@ -108,13 +109,12 @@ extension Rollouts {
     guard let view = views[module], view.isWhole, course.ledger.hasBegun else {
       return waitNoLonger(&course, "not all workers answer", now)
     }
-    if course.scope.isEmpty, course.step == 0, course.ledger.new.events == 0, view.rooms.isEmpty, view.unknown == 0 {
-      // Once it had rooms, that none is left may be its own doing.
+    if hasNoRooms(course, view) {
       enterPermanent(&course, "there is no room of this module, so nobody can be hurt: new rooms get it at once", now)
       return advance(&course, now)
     }
     let rooms = awake(course, view)
-    sayWhetherItWaits(&course, rooms.isEmpty && course.staying.isEmpty ? Rollouts.nobody(view) : nil)
+    if waitsForRoom(&course, rooms.isEmpty && course.staying.isEmpty ? Rollouts.nobody(view) : nil, now) { return }
     let new = rooms.count { course.isNew($0) }
     upgrade(course, rooms, wanted: target(course.step, of: rooms.count) - new, now)
     let events = course.ledger.new.events - min(course.ledger.new.events, course.eventsAtStep)
@@ -157,15 +157,43 @@ extension Rollouts {
   }
 
   private static let noRoom = "no room is awake that could show what it does"
+  private static let untilThen = ": it goes on by itself when one is; promote gives it to new rooms at once"
   private static func nobody(_ view: RoomView) -> String { noRoom + (view.sleepers.map { " (\($0))" } ?? "") }
 
-  /// Said at once, and not only when the deadline has come.
-  private func sayWhetherItWaits(_ course: inout Course, _ nobody: String?) {
-    if let nobody {
-      course.rollout.why = "\(nobody): it waits for one; promote gives it to new rooms at once"
-    } else if course.rollout.why.hasPrefix(Rollouts.noRoom) {
-      course.rollout.why = course.step == 0 ? "one room runs it first" : "\(percent(course.step)) % of the rooms run it"
+  /// `nobody`: why nothing can be seen just now. Said at once; after a moment the rollout is paused, because waiting would
+  /// show nothing either, until a room is awake. True where it is.
+  private mutating func waitsForRoom(_ course: inout Course, _ nobody: String?, _ now: Now) -> Bool {
+    let module = course.rollout.module
+    guard let nobody else {
+      views[module]?.nobodySince = nil
+      if course.rollout.why.hasPrefix(Rollouts.noRoom) { course.rollout.why = stepText(course) }
+      return false
     }
+    let why = nobody + Rollouts.untilThen
+    course.rollout.why = why
+    let since = views[module]?.nobodySince ?? now.monotonic
+    views[module]?.nobodySince = since
+    guard now.monotonic - since >= Int64(settings.emptySecondsMax) * 1_000_000 else { return false }
+    pause(&course, why, by: Course.itself, now)
+    course.rollout.waitsForRoom = true
+    return true
+  }
+  private mutating func goOnWithRoom(_ course: inout Course, _ now: Now) {
+    guard course.rollout.waitsForRoom == true, let view = views[course.rollout.module], view.isWhole else { return }
+    if hasNoRooms(course, view) { return resume(&course, "no room of it is left", by: Course.itself, now) }
+    guard !awake(course, view).isEmpty else {
+      // How many sleep changes.
+      course.rollout.why = Rollouts.nobody(view) + Rollouts.untilThen
+      return
+    }
+    resume(&course, "a room is awake: \(stepText(course))", by: Course.itself, now)
+  }
+  /// Once it had rooms, that none is left may be its own doing.
+  private func hasNoRooms(_ course: Course, _ view: RoomView) -> Bool {
+    course.scope.isEmpty && course.step == 0 && course.ledger.new.events == 0 && view.rooms.isEmpty && view.unknown == 0
+  }
+  private func stepText(_ course: Course) -> String {
+    course.step == 0 ? "one room runs it first" : "\(percent(course.step)) % of the rooms run it"
   }
   private func percent(_ step: Int) -> Int { settings.percents[min(step, settings.percents.count) - 1] }
 

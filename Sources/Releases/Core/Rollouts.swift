@@ -62,6 +62,19 @@ package struct Rollouts: Sendable {
   package func known(of module: String) -> [Build] {
     builds(of: module).filter { [.current, .candidate, .previous].contains($0.state) }.map(\.build)
   }
+  /// Builds that releases stand on or may go back to, whatever rooms need: the newest of those before the current one.
+  package var needed: Set<ModuleHash> {
+    var needed: Set<ModuleHash> = []
+    for course in state.courses.values {
+      needed.insert(course.rollout.to.hash)
+      if let from = course.rollout.from { needed.insert(from.hash) }
+    }
+    for builds in state.builds.values {
+      needed.formUnion(builds.filter { $0.state == .current || $0.state == .candidate }.map(\.build.hash))
+      needed.formUnion(builds.filter { $0.state == .previous }.suffix(ReleaseState.previousKept).map(\.build.hash))
+    }
+    return needed
+  }
   /// It is allowed to be older than what runs.
   package func isOlderAskedFor(_ id: RolloutID) -> Bool {
     state.courses.values.contains { $0.rollout.id == id && $0.olderIsAskedFor }
@@ -140,12 +153,20 @@ package struct Rollouts: Sendable {
 
   // MARK: Time, load and counts
 
+  /// So much of the time that a step was watched may be lost.
+  private static let savedMilliseconds: Int64 = 1_000
+
   private mutating func pass(_ now: Now) {
     // A gap is time that nobody watched.
     let passed = min(max(0, now.monotonic - (lastTime ?? now.monotonic)), 2_000_000)
     lastTime = now.monotonic
     for module in state.courses.keys.sorted() {
-      with(module) { $1.pass(milliseconds: passed / 1_000, isBaking: $0.isBaking($1)) }
+      with(module) {
+        let before = $1.waitedMilliseconds / Rollouts.savedMilliseconds
+        $1.pass(milliseconds: passed / 1_000, isBaking: $0.isBaking($1))
+        // What was watched is not watched again after this process's death.
+        if $1.waitedMilliseconds / Rollouts.savedMilliseconds != before { $0.needsSave = true }
+      }
     }
   }
 

@@ -28,6 +28,8 @@ struct RoomView: Sendable {
   var tries: [RoomID: Int] = [:]
   /// Since when rooms are seen with the new build.
   var newSince: [RoomID: Int64] = [:]
+  /// Since when no room is awake that could show anything, in monotonic microseconds.
+  var nobodySince: Int64?
   var errors = ErrorWindow()
 
   mutating func see(_ seen: [RoomSight], isWhole: Bool, unknown: Int) {

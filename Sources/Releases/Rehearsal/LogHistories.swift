@@ -48,9 +48,10 @@ package struct LogHistories {
     return "of the logs of \(shards), \(partlyReadShards) could not be read to their ends in time"
   }
 
-  /// Nil: the log does not have the room, or not enough of it.
+  /// Nil: the log does not have the room, or not enough of it. `decided`: its owner has said before the log was read that
+  /// it has decided the room's events up to this one.
   package func bundle(
-    _ room: RoomID, _ shard: ShardID, module: ModuleHash, name: String, key: String
+    _ room: RoomID, _ shard: ShardID, module: ModuleHash, name: String, key: String, decided: EventSeq = EventSeq(0)
   ) throws(RehearsalError) -> CrashBundle? {
     guard let log = logs[shard], let history = log.history[room] else { return nil }
     var snapshot: [UInt8] = []
@@ -58,7 +59,8 @@ package struct LogHistories {
       if let position = history.snapshot { snapshot = try log.reader.read(at: position).payload }
     } catch { throw RehearsalError("the snapshot of room \(room) cannot be read: \(error)") }
     do throws(DecodingError) {
-      return try history.bundle(room, shard: shard, module: module, moduleName: name, key: key, snapshot: snapshot)
+      return try history.bundle(
+        room, shard: shard, module: module, moduleName: name, key: key, snapshot: snapshot, decided: decided)
     } catch { throw RehearsalError("the record of room \(room) in its shard's log \(error)") }
   }
 
@@ -72,9 +74,10 @@ package struct LogHistories {
     do {
       guard let reader = try LogReader.beside(PosixFileSystem(), directory) else { return nil }
       _ = goesOn()
-      guard let end = try Self.lastTime(reader) else { return nil }
-      var history = ShardHistory(of: rooms, since: end - Self.seconds * 1_000_000, bytesMax: bytesMax)
-      let start = try Self.start(&history, reader, before: end - Self.seconds * 1_000_000)
+      // Where nothing happened in what is kept of it, snapshots are all there is.
+      let since = try Self.lastTime(reader).map { $0 - Self.seconds * 1_000_000 } ?? Int64.min
+      var history = ShardHistory(of: rooms, since: since, bytesMax: bytesMax)
+      let start = try Self.start(&history, reader, before: since)
       var records = 0
       readShards += 1
       do {

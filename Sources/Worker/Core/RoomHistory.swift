@@ -16,6 +16,8 @@ package struct RoomHistory: Sendable {
   fileprivate var last = EventSeq(0)
   fileprivate var items: [UInt8] = []
   fileprivate var annotations: [EventSeq: Annotation] = [:]
+  /// Some snapshot includes it, whatever the events after it say: it is decided.
+  fileprivate var proven = EventSeq(0)
 
   fileprivate mutating func begin(at position: LogPosition?, through included: EventSeq) {
     if included >= last {
@@ -62,21 +64,28 @@ package struct RoomHistory: Sendable {
   }
 
   /// As a worker would give it of a room that lives, without what was not decided yet. `snapshot`: the record's bytes,
-  /// none where the history begins with the creation. Nil: the room has no history here.
+  /// none where the history begins with the creation. `known`: the room's owner has decided its events up to this one;
+  /// without its word a room's last batch may be undecided. An empty name is taken from the snapshot. Nil: the room has
+  /// no history here, or nothing of it was decided.
   package func bundle(
-    _ room: RoomID, shard: ShardID, module: ModuleHash, moduleName: String, key: String, snapshot bytes: [UInt8]
+    _ room: RoomID, shard: ShardID, module: ModuleHash, moduleName: String, key: String, snapshot bytes: [UInt8],
+    decided known: EventSeq = EventSeq(0)
   ) throws(DecodingError) -> CrashBundle? {
     guard isBegun else { return nil }
     var included = EventSeq(0)
     var time = Int64.min
+    var (moduleName, key) = (moduleName, key)
     if !bytes.isEmpty {
       let read = try bytes.withUnsafe { (bytes) throws(DecodingError) in try RoomSnapshot(bytes) }
       guard read.room == room else { throw DecodingError("is another room's") }
       (included, time) = (read.host.eventSeq, read.host.time)
+      if moduleName.isEmpty {
+        moduleName = String(decoding: read.host.name, as: UTF8.self)
+        key = String(decoding: read.host.key, as: UTF8.self)
+      }
     }
-    guard let decided = items.withUnsafeBytes({ Worker.undecided($0, annotations) }) else {
-      throw DecodingError("has events that do not decode")
-    }
+    guard let decided = items.withUnsafeBytes({ Worker.undecided($0, annotations) }).map({ max($0, known, proven) })
+    else { throw DecodingError("has events that do not decode") }
     var bundle = CrashBundle(
       room: room, shard: shard, module: module, moduleName: moduleName, key: key, event: included,
       fault: RoomFault(kind: .trap, text: ""), engine: "", snapshot: bytes, tail: [], culprit: [])
@@ -95,7 +104,7 @@ package struct RoomHistory: Sendable {
     }
     bundle.annotations = annotations.values.filter { $0.event > included && $0.event <= decided }
       .sorted { $0.event < $1.event }
-    return bundle
+    return bundle.snapshot.isEmpty && bundle.tail.isEmpty ? nil : bundle
   }
 }
 
@@ -152,9 +161,9 @@ package struct ShardHistory: Sendable {
       }
     case RecordKind.snapshot:
       _ = try r.take(UInt8.self)
-      guard let i = place(try r.take(), position), !rooms[i].isBegun || rooms[i].isDivided || time <= since,
-        let included = RoomSnapshot.eventSeq(payload)
-      else { return }
+      guard let i = place(try r.take(), position), let included = RoomSnapshot.eventSeq(payload) else { return }
+      rooms[i].proven = max(rooms[i].proven, included)
+      guard !rooms[i].isBegun || rooms[i].isDivided || time <= since else { return }
       rooms[i].begin(at: position, through: included)
     case RecordKind.tail: try addTail(position, &r)
     default: break

@@ -32,20 +32,54 @@ struct RehearseCommand: ParsableCommand {
   var worker: [String] = []
   @Option(help: ArgumentHelp("A crash bundle or a room's bundle, instead of live rooms.", valueName: "path"))
   var bundle: [String] = []
-  @Option(help: ArgumentHelp("Write the report here too.", valueName: "path")) var report: String?
+  @Option(help: ArgumentHelp("Write the last line here too.", valueName: "path")) var report: String?
+  @Option(
+    help: ArgumentHelp(
+      "With --report: go on when whoever started it dies, as long as this process lives.", valueName: "pid",
+      visibility: .hidden))
+  var whileAlive: Int32?
   @OptionGroup(title: "By what it is judged") var rollback: RollbackArguments
 
   func run() throws {
+    let file = report.map { RehearsalFile(path: $0) }
     do {
-      let result = try rehearsed()
-      let line = try JSONEncoder().encode(result)
-      if let report { try line.write(to: URL(fileURLWithPath: report), options: .atomic) }
+      if let file, let whileAlive {
+        do throws(RehearsalError) { try file.hold() } catch {
+          // What is left there is the other one's to say.
+          Self.say(Data(JSON.object(["error": .text("\(error)")]).canonical))
+          throw ExitCode(1)
+        }
+        try outliveParent(while: whileAlive)
+      }
+      let line = try JSONEncoder().encode(try rehearsed())
+      try file?.leave(Array(line))
       Self.say(line)
+    } catch let end as ExitCode {
+      throw end
     } catch {
-      Self.say(Data(JSON.object(["error": .text("\(error)")]).canonical))
+      let line = Data(JSON.object(["error": .text("\(error)")]).canonical)
+      try? file?.leave(Array(line))
+      Self.say(line)
       throw ExitCode(1)
     }
   }
+
+  /// What it is to find is not lost with whoever asked for it. It ends by itself where nobody can want it any more, and
+  /// where it takes far too long.
+  private func outliveParent(while pid: Int32) throws {
+    let owner = oneup_pidfd_open(pid)
+    guard owner >= 0 else { throw RehearsalError("process \(pid) is gone") }
+    signal(SIGPIPE, SIG_IGN)
+    oneup_outlive_parent()
+    let milliseconds = Int32(clamping: (seconds + Self.graceSeconds) * 1_000)
+    Thread.detachNewThread {
+      var end = pollfd(fd: owner, events: Int16(POLLIN), revents: 0)
+      while poll(&end, 1, milliseconds) < 0, errno == EINTR {}
+      _exit(1)
+    }
+  }
+  /// Beyond its own bound: to start, to compile, to end.
+  private static let graceSeconds = 60
 
   private func rehearsed() throws -> Report {
     if prepareOnly {

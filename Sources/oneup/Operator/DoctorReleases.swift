@@ -24,6 +24,10 @@ enum DoctorReleases {
 
   private static func waiting(_ module: ReleaseTalk.Releases.Module) -> Finding? {
     guard let rollout = module.rollout, rollout.state == .paused else { return nil }
+    if rollout.waitsForRoom == true {
+      return Finding(
+        .ok, "releases", "\(rollout.title) waits at \(rollout.gate.rawValue): \(rollout.why)")
+    }
     return Finding(
       .warn, "releases", "\(rollout.title) waits at \(rollout.gate.rawValue): \(rollout.why)",
       "Say: oneup release resume \(module.name) (or promote, or rollback). `oneup release show \(module.name)` has its evidence."

@@ -30,7 +30,8 @@ struct ReleasePush: ParsableCommand {
       In a terminal it waits for the end and shows each gate, and Ctrl-C ends the watching, not the release; \
       elsewhere it returns when the build is accepted (--wait waits).
 
-      Exit status: 0 accepted, or with --wait in every room; 1 refused, taken back or not understood; 2 paused.
+      Exit status: 0 accepted, or with --wait in every room; 1 refused, taken back or not understood; 2 paused, \
+      be it only until a room is awake.
       """)
   @Argument(help: "NAME.wasm, NAME.so or NAME.json; the others lie beside it.") var path: String?
   @Option(

@@ -95,7 +95,12 @@ struct ReleaseWatch {
     switch rollout.state {
     case .done: return
     case .paused:
-      if !isQuiet { say("Say: oneup release resume \(rollout.module) — or promote, or rollback.") }
+      if !isQuiet {
+        say(
+          rollout.waitsForRoom == true
+            ? "It goes on by itself when a room is awake. Or say: oneup release promote \(rollout.module) — or rollback."
+            : "Say: oneup release resume \(rollout.module) — or promote, or rollback.")
+      }
       throw ExitCode(2)
     default:
       throw HTTPFailure("\(rollout.title) is \(rollout.state == .refused ? "refused" : "taken back"): \(rollout.why)")

@@ -1,0 +1,93 @@
+import Foundation
+import ServerHarness
+import Testing
+
+/// What becomes of builds on disk, and of a rehearsal whose control dies.
+@Suite(.serialized) struct ReleaseKeepingTests {
+  private static let nothing = String(repeating: "ab", count: 32)
+
+  /// A modules directory of the test's own, so that its shelf can be emptied.
+  private func place() throws -> String {
+    let place = NSTemporaryDirectory() + "oneup-keeping-" + UUID().uuidString
+    try FileManager.default.copyItem(atPath: try PurseModule.directory.get(), toPath: place)
+    return place
+  }
+
+  @Test func abuildGoesWhenNothingNeedsIt() throws {
+    let modules = try place()
+    defer { try? FileManager.default.removeItem(atPath: modules) }
+    let server = try RunningServer([
+      "--modules", modules, "--history-mib", "0", "--bake-seconds", "30", "--step-events", "1000",
+    ])
+    for n in 0..<6 {
+      let made = try server.request(
+        "POST", "/v1/rooms", token: server.token, body: #"{"module":"purse","key":"p\#(n)"}"#)
+      #expect(made.status == 201)
+      try ReleaseTests.signal(server, room: n, 7, key: "before")
+    }
+    let pushed = try ReleaseTests.push(server, PurseModule.bad, now: true)
+    let bad = try pushed.decode(ReleaseTests.Rollout.self).to.sha256
+    #expect(try ReleaseTests.wait(server, amount: 0) { module, _ in module.rollout?.rooms.new == 6 }, "\(server.log)")
+    try ReleaseTests.signal(server, room: 3, 13, key: "unlucky")
+    #expect(
+      try ReleaseTests.wait(server, amount: 0) { module, ended in
+        module.rollout == nil && ended.first?.state == "rolledBack"
+      })
+    try FileManager.default.removeItem(atPath: modules + "/shelf")
+    let kept = server.ready.data + "/modules/"
+    func isKept(_ hash: String) -> Bool { FileManager.default.fileExists(atPath: kept + hash + ".wasm") }
+    /// Starts it again, and waits until it has looked for what nobody needs.
+    func startAgain(_ signal: Int32) throws {
+      server.end(signal)
+      try Data([0]).write(to: URL(fileURLWithPath: kept + Self.nothing + ".wasm"))
+      try server.dieAndStartAgain()
+      let deadline = Date(timeIntervalSinceNow: 60)
+      while isKept(Self.nothing), Date() < deadline { usleep(50_000) }
+      #expect(!isKept(Self.nothing), "\(server.log)")
+    }
+    // Rooms are on it in their logs, and one has failed with it.
+    try startAgain(SIGKILL)
+    #expect(isKept(bad), "\(server.log)")
+    #expect(try ReleaseTests.total(server, room: 3) == 20, "its record, which needs that build, is replayed")
+    // Their snapshots do not need it, and the log before them goes with its segment; the crash remains.
+    for _ in 0..<3 { try startAgain(SIGTERM) }
+    #expect(isKept(bad), "\(server.log)")
+    let crashes = server.ready.data + "/crashes"
+    for file in try FileManager.default.contentsOfDirectory(atPath: crashes) {
+      try FileManager.default.removeItem(atPath: crashes + "/" + file)
+    }
+    try startAgain(SIGTERM)
+    let needed = try Program.run(["needed-builds", "--data", server.ready.data])
+    #expect(!isKept(bad), "\(needed) \(server.log)")
+    #expect(server.log.contains("the build purse hotfix-1.0.0-v2"), "\(server.log)")
+    #expect(try ReleaseTests.total(server, room: 3) == 20 && ReleaseTests.versions(server) == ["1.0.0"])
+    // It may come again.
+    #expect(try ReleaseTests.order(server, "unban", #"{"reason":"a test","version":"hotfix-1.0.0-v2"}"#).status == 200)
+  }
+
+  @Test func aRehearsalOutlivesControl() throws {
+    struct Report: Decodable { var seconds: Double }
+    struct Releases: Decodable {
+      struct Rollout: Decodable {
+        var gate: String
+        var rehearsal: Report?
+      }
+      struct Module: Decodable { var rollout: Rollout? }
+      var modules: [Module]
+    }
+    let server = try ReleaseTests.server(["--bake-seconds", "60", "--step-events", "1000"])
+    for n in 1...200 { try ReleaseTests.signal(server, room: n % 6, 1, key: "\(n)") }
+    #expect(try ReleaseTests.push(server, PurseModule.good).status == 202)
+    let lock = server.ready.data + "/releases/rehearsals/purse-1.json.lock"
+    let deadline = Date(timeIntervalSinceNow: 30)
+    while !FileManager.default.fileExists(atPath: lock), Date() < deadline { usleep(1_000) }
+    // The one that was begun is the one that is taken in: another one would write another file.
+    let inode = try FileManager.default.attributesOfItem(atPath: lock)[.systemFileNumber] as? Int
+    _ = try? server.request("POST", "/v1/faults", token: server.token, body: #"{"kind":"control-kill"}"#)
+    let canary = server.wait("/v1/releases", Releases.self) { $0.modules.contains { $0.rollout?.gate == "canary" } }
+    #expect(canary?.modules.contains { $0.rollout?.rehearsal != nil } == true && inode != nil, "\(server.log)")
+    // Nothing is left of it.
+    let left = try FileManager.default.contentsOfDirectory(atPath: server.ready.data + "/releases/rehearsals")
+    #expect(left.isEmpty, "\(left)")
+  }
+}
