@@ -44,7 +44,9 @@ extension ReleaseRunner {
 
   private func clear() async {
     // Asked before the logs are read: what a room of the list runs is in its log by then.
-    guard let awake = await buildsOfRooms() else { return clearance.again(Self.now().monotonic / 1_000) }
+    let all = await pool.inspect("rooms")
+    guard all.served.count == options.shards else { return clearance.again(Self.now().monotonic / 1_000) }
+    guard let inRooms = Self.builds(all) else { return }
     let outcome = await OwnProgram.run(
       ["needed-builds", "--data", options.files.data], seconds: Clearance.readSecondsMax)
     struct Needed: Decodable {
@@ -60,7 +62,7 @@ extension ReleaseRunner {
     // From here on nothing else happens in between: what was pushed meanwhile stands.
     guard !Task.isCancelled, core.running.isEmpty, !isDiskFailing else { return clearance.soon() }
     do throws(ArtifactError) {
-      let needed = try standingBuilds().union(awake).union(builds.compactMap { ModuleHash(hex: $0) })
+      let needed = try standingBuilds().union(inRooms).union(builds.compactMap { ModuleHash(hex: $0) })
       for hash in try options.files.unneeded(needed) {
         let name = options.files.manifest(hash).map { "\($0.name) \($0.version)" } ?? "a part of one"
         try options.files.remove(hash)
@@ -70,10 +72,8 @@ extension ReleaseRunner {
   }
 
   /// What rooms in memory or asleep run; nil where that is not known of all.
-  private func buildsOfRooms() async -> Set<ModuleHash>? {
+  private static func builds(_ all: WorkerPool.Answers) -> Set<ModuleHash>? {
     struct Room: Decodable { var sha256: String? }
-    let all = await pool.inspect("rooms")
-    guard all.served.count == options.shards else { return nil }
     var builds: Set<ModuleHash> = []
     for answer in all.answers {
       guard let rooms = try? JSONDecoder().decode([Room].self, from: Data(answer.json)) else { return nil }

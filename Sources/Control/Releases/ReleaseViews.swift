@@ -1,13 +1,13 @@
-// Releases as people and scripts see them over HTTP.
-import Artifacts
+// Releases as people, scripts and this program's own commands see them over HTTP.
+package import Artifacts
 import Core
 import FoundationEssentials
-import ReleaseCore
+package import ReleaseCore
 
 /// A rollout, and where it went back what that cost.
-struct RolloutView: Encodable, Sendable {
-  let rollout: Rollout
-  let cost: RolloutCost?
+package struct RolloutView: Codable, Sendable {
+  package let rollout: Rollout
+  package let cost: RolloutCost?
   var state: RolloutState { rollout.state }
   var why: String { rollout.why }
 
@@ -16,7 +16,11 @@ struct RolloutView: Encodable, Sendable {
     self.cost = rollout.state == .rolledBack ? cost : nil
   }
   private enum Key: String, CodingKey { case cost }
-  func encode(to encoder: any Encoder) throws {
+  package init(from decoder: any Decoder) throws {
+    rollout = try Rollout(from: decoder)
+    cost = try decoder.container(keyedBy: Key.self).decodeIfPresent(RolloutCost.self, forKey: .cost)
+  }
+  package func encode(to encoder: any Encoder) throws {
     try rollout.encode(to: encoder)
     if let cost {
       var container = encoder.container(keyedBy: Key.self)
@@ -26,9 +30,9 @@ struct RolloutView: Encodable, Sendable {
 }
 
 /// From a bad version's first failure to the last room's way back, in milliseconds since 1970.
-struct RolloutCost: Encodable, Sendable {
-  var firstTrapAt: Int64?
-  var lastBackAt: Int64?
+package struct RolloutCost: Codable, Sendable {
+  package var firstTrapAt: Int64?
+  package var lastBackAt: Int64?
 
   /// What the workers say of its build, as far as it is of this rollout.
   mutating func look(_ workers: [WorkerStatistics], at rollout: Rollout) {
@@ -44,15 +48,15 @@ struct RolloutCost: Encodable, Sendable {
   }
 }
 
-struct ReleasesView: Encodable, Sendable {
-  struct Module: Encodable, Sendable {
-    var name: String
-    var current: Build?
-    var rollout: RolloutView?
-    var versions: [Version]
+package struct ReleasesView: Codable, Sendable {
+  package struct Module: Codable, Sendable {
+    package var name: String
+    package var current: Build?
+    package var rollout: RolloutView?
+    package var versions: [Version]
     private enum Key: String, CodingKey { case name, current, rollout, versions }
     /// With `null` for what is not there, so that readers find every name.
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
       try container.encode(name, forKey: .name)
       try container.encode(current, forKey: .current)
@@ -60,24 +64,24 @@ struct ReleasesView: Encodable, Sendable {
       try container.encode(versions, forKey: .versions)
     }
   }
-  struct Version: Encodable, Sendable {
-    var version: String
-    var sha256: String
-    var state: String
+  package struct Version: Codable, Sendable {
+    package var version: String
+    package var sha256: String
+    package var state: String
     /// Milliseconds since 1970.
-    var at: Int64
+    package var at: Int64
     /// Why it was refused or banned.
-    var why: String
+    package var why: String
   }
   /// A build that lies ready in the modules directory's `shelf`.
-  struct Shelved: Encodable, Sendable {
-    var file: String
-    var name: String
-    var version: String
-    var reason: String
+  package struct Shelved: Codable, Sendable {
+    package var file: String
+    package var name: String
+    package var version: String
+    package var reason: String
   }
-  var modules: [Module]
-  var shelf: [Shelved]
+  package var modules: [Module]
+  package var shelf: [Shelved]
 
   /// By their files' names; what is no pair of files is left out.
   static func shelf(in directory: String) -> [Shelved] {

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Artifacts
 import CHost
+import Core
 import Foundation
 import Rehearsal
 

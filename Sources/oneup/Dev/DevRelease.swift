@@ -1,5 +1,6 @@
 // From a save to the running rooms: build, push, and wait until they have it.
 import Artifacts
+import Control
 import Foundation
 import ModuleBuilder
 import ReleaseCore
@@ -91,7 +92,7 @@ struct DevRelease {
 
   private func now(_ pushed: Rollout) throws -> Rollout? {
     let releases: ReleaseTalk.Releases = try server.get("/v1/releases")
-    let running = releases.modules.first { $0.name == pushed.module }?.rollout
+    let running = releases.modules.first { $0.name == pushed.module }?.rollout?.rollout
     if let running, running.id == pushed.id { return running }
     let ended: [Rollout] = try server.get("/v1/releases/\(pushed.module)/history")
     return ended.first { $0.id == pushed.id }

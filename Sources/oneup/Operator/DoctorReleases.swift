@@ -1,4 +1,5 @@
 // What `oneup doctor` sees of releases: what waits for a word, and what runs or is given out that should not be.
+import Control
 import Foundation
 import ReleaseCore
 
@@ -23,7 +24,7 @@ enum DoctorReleases {
   }
 
   private static func waiting(_ module: ReleaseTalk.Releases.Module) -> Finding? {
-    guard let rollout = module.rollout, rollout.state == .paused else { return nil }
+    guard let rollout = module.rollout?.rollout, rollout.state == .paused else { return nil }
     if rollout.waitsForRoom == true {
       return Finding(
         .ok, "releases", "\(rollout.title) waits at \(rollout.gate.rawValue): \(rollout.why)")
@@ -38,7 +39,7 @@ enum DoctorReleases {
   private static func banned(_ module: ReleaseTalk.Releases.Module, _ rooms: [RoomLook]) -> Finding? {
     let banned = Set(module.versions.filter { $0.state == "banned" }.map(\.version))
     let running = rooms.filter { $0.module == module.name && banned.contains($0.version) && $0.phase != "asleep" }
-    guard let first = running.first, module.rollout?.state != .rolledBack else { return nil }
+    guard let first = running.first, module.rollout?.rollout.state != .rolledBack else { return nil }
     return Finding(
       .warn, "banned builds",
       "\(Columns.count(running.count, "room")) of \(module.name) \(running.count == 1 ? "runs" : "run") \(first.version), "

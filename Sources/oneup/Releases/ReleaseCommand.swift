@@ -1,5 +1,7 @@
 // `oneup release`: brings builds to a running server, and says what shall become of them.
 import ArgumentParser
+import Artifacts
+import Control
 import Foundation
 import ReleaseCore
 
@@ -127,7 +129,7 @@ struct ReleaseShow: ParsableCommand {
         throw HTTPFailure("There is no module \(module) on this server; `oneup release list` shows what there is.")
       }
       let history: [ReleaseTalk.Rollout] = try server.get("/v1/releases/\(module)/history")
-      guard let rollout = known.rollout ?? history.first else {
+      guard let rollout = known.rollout?.rollout ?? history.first else {
         return print(
           json ? "null" : "\(module) has had no release; new rooms get \(known.current?.version ?? "nothing").")
       }

@@ -1,35 +1,14 @@
 // What the server says of releases, as far as the commands read it.
 import ArgumentParser
 import Artifacts
+import Control
 import Foundation
 import ReleaseCore
 
 enum ReleaseTalk {
   typealias Rollout = ReleaseCore.Rollout
 
-  struct Releases: Decodable {
-    struct Module: Decodable {
-      struct Current: Decodable { var version: String }
-      struct Version: Decodable {
-        var version: String
-        var state: String
-        var at: Int64
-        var why: String
-      }
-      var name: String
-      var current: Current?
-      var rollout: Rollout?
-      var versions: [Version]
-    }
-    struct Shelved: Decodable {
-      var file: String
-      var name: String
-      var version: String
-      var reason: String
-    }
-    var modules: [Module]
-    var shelf: [Shelved]
-  }
+  typealias Releases = ReleasesView
 
   static func rollout(_ path: String, posting body: [UInt8], _ server: HTTPServer) throws -> Rollout {
     let answer = try accepted(path, posting: body, server)
@@ -113,7 +92,8 @@ struct ReleaseWatch {
     while true {
       do {
         let releases: ReleaseTalk.Releases = try server.get("/v1/releases")
-        if let running = releases.modules.first(where: { $0.name == rollout.module })?.rollout, running.id == rollout.id
+        if let running = releases.modules.first(where: { $0.name == rollout.module })?.rollout?.rollout,
+          running.id == rollout.id
         {
           return running
         }

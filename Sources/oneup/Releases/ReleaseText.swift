@@ -1,5 +1,6 @@
 // Releases in a terminal.
 import Artifacts
+import Control
 import Foundation
 import ReleaseCore
 
@@ -18,7 +19,7 @@ enum ReleaseText {
     if releases.modules.isEmpty { lines.append("No module was taken in yet.") }
     for module in releases.modules {
       lines.append("\(module.name): new rooms get \(module.current?.version ?? "nothing")")
-      if let rollout = module.rollout { lines.append("  on its way: \(line(rollout))") }
+      if let rollout = module.rollout { lines.append("  on its way: \(line(rollout.rollout))") }
       for version in module.versions.reversed() where version.state != "current" {
         lines.append(
           "  \(version.state)  \(version.version)  \(clock(version.at))\(version.why.isEmpty ? "" : "  \(version.why)")"
