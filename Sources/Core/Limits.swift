@@ -141,6 +141,9 @@ package enum Limits {
   package static let graceSeconds: Int64 = 30
   /// A member that makes the room fail so often in a minute of event time is removed.
   package static let quarantinesPerMinuteMax = 3
+  /// Calls outside of events that killed two owners of a shard in a row, and are remembered in its black box: the mapped
+  /// page of 4 KiB holds them beside what is executing. With one more the oldest is tried again.
+  package static let callsPutAsideMax = 64
   package static let quarantineWindowSeconds: Int64 = 60
 
   // MARK: Recovery

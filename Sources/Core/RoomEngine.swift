@@ -287,6 +287,9 @@ package protocol RoomEngine: AnyObject {
   /// Whether rooms of that build may be run a second time to see that they come out the same: not where a failure of
   /// theirs would be the process's.
   func repeats(_ module: ModuleHash) -> Bool
+  /// Whether code of that build is confined: a failure of it is the room's alone. Else it may be the process's, and every
+  /// call is noted.
+  func confines(_ module: ModuleHash) -> Bool
   /// A snapshot was taken of the instance: from here on it does what one does that is restored from that.
   func beginAnew(_ instance: any RoomInstance)
   /// Gives the instance's place back to the pool.
@@ -297,6 +300,7 @@ package protocol RoomEngine: AnyObject {
 
 extension RoomEngine {
   package func repeats(_ module: ModuleHash) -> Bool { true }
+  package func confines(_ module: ModuleHash) -> Bool { true }
   package func beginAnew(_ instance: any RoomInstance) {}
   package func makeForReplay(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
     try make(module, limits: limits)

@@ -49,7 +49,8 @@ package final class WasmEngine: RoomEngine {
   }
 
   package var identity: String { machine.identity }
-  package func repeats(_ module: ModuleHash) -> Bool { native.modules[module] == nil }
+  package func repeats(_ module: ModuleHash) -> Bool { confines(module) }
+  package func confines(_ module: ModuleHash) -> Bool { native.modules[module] == nil }
   package var effectCount: Int { host.pointee.effects.commands.count }
   package var effects: RoomEffects {
     _read { yield host.pointee.effects }

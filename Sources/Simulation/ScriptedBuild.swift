@@ -1,5 +1,6 @@
 // Builds of scripted modules that differ, by the second byte of their hash.
 package import Core
+import WorkerCore
 
 package enum ScriptedBuild: UInt8, Sendable, CaseIterable {
   case first = 0
@@ -51,6 +52,7 @@ extension ScriptedEngine {
     _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
   ) throws(CarryError) -> any RoomInstance {
     let old = scripted(instance)
+    environment?.strike(.carry, ScriptedBuild.of(module))
     func fault(_ kind: RoomFault.Kind) -> RoomFault { RoomFault(kind: kind, text: "scripted \(kind)") }
     switch old.build {
     case .mute: throw CarryError(.cannotSave, "it has no save")

@@ -1,6 +1,7 @@
 // Rooms written in Swift for the simulator, behind the seam that wasmtime fills in production. Deterministic, but for
 // what the environment does to a call: the watchdog and the death of the process.
 package import Core
+import WorkerCore
 
 /// A scripted room's place in its engine.
 package final class ScriptedInstance: RoomInstance {
@@ -24,10 +25,18 @@ package final class EngineEnvironment {
   package var deathChance: UInt64 = 0
   /// The next events at which the process dies, whatever they are: after so many calls.
   package var doomIn: (calls: Int, Doom)?
+  /// Outside of events this call kills, in rooms of that build; nil: nothing does, and rooms are confined.
+  var deadly: (call: NotedCall, build: ScriptedBuild)?
+  /// Else whoever looks does so from outside.
+  var isInTurn = false
   /// The death is told to whoever runs the process: nothing that the worker does afterwards takes effect.
   var onDeath: (() -> Void)?
   package init(seed: UInt64) { random = RandomState(seed: seed) }
 
+  func strike(_ call: NotedCall, _ build: ScriptedBuild) {
+    guard let deadly, deadly.call == call, deadly.build == build, isInTurn || call != .save else { return }
+    onDeath?()
+  }
   func happens(_ chance: UInt64) -> Bool { chance > 0 && random.next() % 256 < chance }
 }
 
@@ -74,7 +83,9 @@ package final class ScriptedEngine: RoomEngine {
   package func make(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
     ScriptedInstance(ScriptedRoom(), limits, ScriptedBuild.of(module))
   }
+  package func confines(_ module: ModuleHash) -> Bool { environment?.deadly == nil }
   package func image(of instance: any RoomInstance, into bytes: inout [UInt8]) {
+    environment?.strike(.save, scripted(instance).build)
     scripted(instance).room.encode(into: &bytes)
   }
   func scripted(_ instance: any RoomInstance) -> ScriptedInstance {
@@ -84,6 +95,7 @@ package final class ScriptedEngine: RoomEngine {
   package func restore(
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance {
+    environment?.strike(.restore, ScriptedBuild.of(module))
     do throws(DecodingError) {
       return ScriptedInstance(try ScriptedRoom(image), limits, ScriptedBuild.of(module))
     } catch {
@@ -101,6 +113,7 @@ package final class ScriptedEngine: RoomEngine {
   package func describe(
     _ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]
   ) throws(EngineError) {
+    environment?.strike(NotedCall(view), scripted(instance).build)
     if case .state = view { scripted(instance).room.encode(into: &bytes) }
   }
 
@@ -117,6 +130,7 @@ package final class ScriptedEngine: RoomEngine {
     }
     if doomed == .before { environment?.onDeath?() }
     build = scripted(instance).build
+    if budget == .decided { environment?.strike(.replay, build) }
     let outcome = run(&scripted(instance).room, call, payload, budget, scripted(instance).limits)
     if doomed == .after { environment?.onDeath?() }
     return outcome

@@ -66,4 +66,7 @@ final class WatchedStore: ShardStore {
   func enter(_ room: RoomID, _ event: EventSeq) { store.enter(room, event) }
   func leave() { store.leave() }
   func countDeath(at room: RoomID, _ event: EventSeq) { store.countDeath(at: room, event) }
+  func enter(_ call: Suspect, to target: ModuleHash?) { store.enter(call, to: target) }
+  func putAside(_ call: Suspect) { store.putAside(call) }
+  func forget(_ room: RoomID) { store.forget(room) }
 }

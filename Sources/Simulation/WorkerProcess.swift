@@ -144,6 +144,7 @@ final class WorkerProcess {
       world.log.adopted(s, store)
       let watched = WatchedStore(store, world.log)
       beginTurn()
+      defer { environment.isInTurn = false }
       do throws(StoreError) { try worker.adopt(ShardID(UInt16(s)), watched, adoption) } catch {
         storeFailed(error.description)
         return
@@ -257,6 +258,8 @@ final class WorkerProcess {
   private func beginTurn() {
     environment.watchdogChance = world.watchdogChance
     environment.deathChance = world.deathChance
+    environment.deadly = world.deadly
+    environment.isInTurn = true
     worker.beginTurn(world.now)
   }
 
@@ -264,6 +267,7 @@ final class WorkerProcess {
     batches = worker.counters.batches
     world.counters.turns += 1
     beginTurn()
+    defer { environment.isInTurn = false }
     if passes(.began) { return }
     for (link, socket) in sockets.sorted(by: { $0.key < $1.key }) {
       receive(link, socket)
@@ -282,6 +286,7 @@ final class WorkerProcess {
     if let text = Bounds.broken(worker) { world.fail("I-7", "\(name): \(text)") }
     send()
     if !isAlive || passes(.outputsSent) { return }
+    if worker.isFull, sockets.values.contains(where: { !$0.fromGateway.arrived.isEmpty }) { wake(after: 20) }
     if let due = worker.nextDue { wake(after: max(20, due - world.time)) }
   }
 
@@ -346,6 +351,10 @@ final class WorkerProcess {
         world.tell("\(world.name(room)): the member of slot \(slot) is removed")
       case .adopted(let shard, let rooms, let active):
         world.trace.note(world.time, "served", UInt64(shard.rawValue), UInt64(rooms), UInt64(active))
+      case .putAside(let room, let call, _, _):
+        supervisor.putAside(self)
+        world.trace.note(world.time, "put aside", room.rawValue, UInt64(call.rawValue))
+        world.tell("\(world.name(room)): \(call) is put aside")
       case .frozen, .rebuilt: break
       case .upgraded(let room, let event, _, let to, let onProbation):
         world.counters.upgrades += 1

@@ -85,7 +85,7 @@ extension World {
   private func losePower(_ remains: SimulatedRemains = .drawn) {
     for disk in disks { disk.powerLoss(leaving: remains) }
     faultedDisks = []
-    for box in boxes { box.words = Array(repeating: 0, count: 8) }
+    for box in boxes { box.words = BoxMemory().words }
     for s in disks.indices { log.losesPower(s) }
     boot = BootID(high: boot.high + 1, low: 7)
   }

@@ -2,11 +2,12 @@
 import Core
 import Journal
 import SimulatedFiles
+import WorkerCore
 import WorkerStore
 
 /// The black box's memory: survives a process, not a power loss.
 final class BoxMemory {
-  var words = [UInt64](repeating: 0, count: 8)
+  var words = [UInt64](repeating: 0, count: BlackBoxView<SimulatedBox>.wordCount)
 }
 /// One owner's mapping of it. A dead owner writes nothing.
 final class SimulatedBox: BlackBox {
@@ -63,6 +64,10 @@ package final class World {
   /// Of 256: how often a `slow` input trips the watchdog, and a `crash` input kills.
   var watchdogChance: UInt64 = 0
   var deathChance: UInt64 = 0
+  /// A call outside of events that kills, in rooms of that build.
+  var deadly: (call: NotedCall, build: ScriptedBuild)? {
+    didSet { for process in supervisor.processes { process.environment.deadly = deadly } }
+  }
 
   static let wallAtStart: Int64 = 1_700_000_000_000_000
 

@@ -38,6 +38,9 @@ final class MemoryLog: ShardStore {
   func enter(_ room: RoomID, _ event: EventSeq) {}
   func leave() {}
   func countDeath(at room: RoomID, _ event: EventSeq) {}
+  func enter(_ call: Suspect, to target: ModuleHash?) {}
+  func putAside(_ call: Suspect) {}
+  func forget(_ room: RoomID) {}
 }
 
 final class LiveRoom {

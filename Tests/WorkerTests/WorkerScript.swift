@@ -9,7 +9,7 @@ import WorkerCore
 import WorkerStore
 
 final class Box: BlackBox {
-  private var words = [UInt64](repeating: 0, count: 8)
+  private var words = [UInt64](repeating: 0, count: BlackBoxView<Box>.wordCount)
   /// Its owner is dead, whatever it still does.
   var isFrozen = false
   subscript(word: Int) -> UInt64 {

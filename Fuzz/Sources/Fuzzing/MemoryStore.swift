@@ -58,6 +58,9 @@ final class MemoryStore: ShardStore {
   func enter(_ room: RoomID, _ event: EventSeq) {}
   func leave() {}
   func countDeath(at room: RoomID, _ event: EventSeq) {}
+  func enter(_ call: Suspect, to target: ModuleHash?) {}
+  func putAside(_ call: Suspect) {}
+  func forget(_ room: RoomID) {}
 
   // MARK: As an input
 

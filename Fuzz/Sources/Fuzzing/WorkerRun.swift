@@ -20,7 +20,7 @@ struct WorkerRun {
 
   mutating func adopt(
     _ store: MemoryStore, checkpoint: LogPosition? = nil, engineChanged: Bool = false,
-    suspect: ShardAdoption.Suspect? = nil
+    suspect: Suspect? = nil
   ) throws(StoreError) {
     worker.beginTurn(now)
     try worker.adopt(

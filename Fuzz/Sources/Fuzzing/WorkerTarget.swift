@@ -25,7 +25,7 @@ extension FuzzTarget {
       var script = Script(bytes)
       let flags: UInt8 = script.take()
       let suspect =
-        flags & 4 != 0 ? ShardAdoption.Suspect(room: script.take(), event: script.take()) : nil
+        flags & 4 != 0 ? Suspect(room: script.take(), word: script.take()) : nil
       let store = MemoryStore()
       let checkpoint = store.decode(&script)
       var run = WorkerRun(fuelPerCall: flags & 8 == 0 ? 1_000 : 100_000_000)

@@ -43,7 +43,7 @@ extension Worker {
   /// decided. Else two such events would take turns: each death at the one lets the one at the other be forgotten.
   private mutating func wakeSuspect(_ s: Int) throws(StoreError) {
     guard let suspect = shards[s]!.suspect, let room = shards[s]!.rooms[suspect.room] else { return }
-    wake(room)
+    if suspect.isEvent { wake(room) } else { tryAgain(room, suspect) }
     if shards[s]!.batch.isEmpty { try writeShard(s) }
   }
 
@@ -138,6 +138,9 @@ extension Worker {
       throw WakeError(.moduleMissing, "the module build \(module) is not here")
     }
     room.hasLargerStack = room.needsLargerStack
+    room.mayKill = mayKill(module)
+    let isNoted = note(.restore, room, module)
+    defer { noteReturn(room, isNoted) }
     room.instance = try make(module, limits, forReplay: room.hasLargerStack)
   }
 
@@ -163,7 +166,7 @@ extension Worker {
   /// One undecided event, under its recorded limits. What killed two owners in a row is not run a third time.
   private mutating func decide(_ room: Room, _ head: EventHead, _ item: TailItem) {
     let s = Int(room.shard.rawValue)
-    let suspect = ShardAdoption.Suspect(room: room.id, event: head.seq)
+    let suspect = Suspect(room: room.id, event: head.seq)
     room.isDeciding = true
     if shards[s]!.suspect == suspect, shards[s]!.previousSuspect == suspect {
       beginRepair(
@@ -223,6 +226,10 @@ extension Worker {
       (room.imageBytes, room.twinImageBytes) = (snapshot.image.count, snapshot.twinImage?.count ?? 0)
       let larger = room.needsLargerStack
       room.hasLargerStack = larger
+      // Which of them may kill is known once they are loaded.
+      for build in [host.module, host.twin?.module] { _ = build.flatMap(engine.module) }
+      let isNoted = note(.restore, room, host.module, besides: host.twin?.module)
+      defer { noteReturn(room, isNoted) }
       do throws(WakeError) {
         room.instance = try restore(host.module, host.limits, snapshot.image, forReplay: larger)
         if let twin = host.twin, let image = snapshot.twinImage {

@@ -262,9 +262,12 @@ extension Worker {
   /// The full state: made on a copy of the room, no event, unnumbered, true as of the room's last output.
   mutating func sendState(_ room: Room, to routes: [Route], _ link: Int) {
     guard let host = room.host else { return }
+    guard mayShow(room, host) else { return }
     let timeline = timeline(room)
     if room.described?.event != host.eventSeq {
       var payload: [UInt8] = []
+      let isNoted = note(.describe, room, host.module)
+      defer { noteReturn(room, isNoted) }
       do throws(EngineError) {
         try engine.describe(room.instance!, as: .state(nil), into: &payload)
         if payload.count > Limits.stateBytesMax {

@@ -51,7 +51,7 @@ extension Worker {
     guard isWhole else { return endAutopsy() }
     guard offset == first.tail.count else { return }
     if let instance = ghost.instance, ghost.host?.module == first.module {
-      reportRebuilt(ghost.id, first.event, instance)
+      reportRebuilt(ghost, first.event, instance, first.module)
     }
     endAutopsy()
   }

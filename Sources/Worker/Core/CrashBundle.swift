@@ -1,9 +1,10 @@
 // A crash as a file: enough to run the event again elsewhere and see it fail the same way.
 package import Core
 
-/// What a crash bundle holds, format 2. A bundle without a culprit is a live room as it is: what a rehearsal runs.
+/// What a crash bundle holds, format 3. A bundle with neither culprit nor call is a live room as it is: what a rehearsal
+/// runs.
 package struct CrashBundle: Sendable, Hashable {
-  package static let version: UInt8 = 2
+  package static let version: UInt8 = 3
   static let magic = Array("1UPCRASH".utf8)
   /// Where `stateHash` stands, so that it can be filled in when the room is whole again.
   package static let stateHashOffset = magic.count + 1
@@ -33,6 +34,10 @@ package struct CrashBundle: Sendable, Hashable {
   package var annotations: [Annotation]
   /// The event that failed.
   package var culprit: [UInt8]
+  /// What failed instead of an event. Since format 3.
+  package var call: NotedCall?
+  /// Of a carry, the build that the room was to run. Since format 3.
+  package var target: ModuleHash?
 
   /// The magic, u8 version, then the fields in their order; texts and bytes as u32 length and bytes.
   package func encode() -> [UInt8] {
@@ -56,6 +61,8 @@ package struct CrashBundle: Sendable, Hashable {
     out.putBlob(tail)
     out.putBlob([UInt8](annotations: annotations))
     out.putBlob(culprit)
+    out.append(call?.rawValue ?? 0)
+    if call == .carry { out.append(contentsOf: target?.bytes ?? [UInt8](repeating: 0, count: 32)) }
     return out
   }
 
@@ -111,6 +118,12 @@ package struct CrashBundle: Sendable, Hashable {
       while !verdicts.isAtEnd { annotations.append(try Annotation(&verdicts)) }
     }
     culprit = Array(try r.takeBlob())
+    guard version >= 3, case let code:UInt8 = try r.take(), code != 0 else { return }
+    guard let call = NotedCall(rawValue: code), call != .wake else {
+      throw DecodingError("is about the unknown call \(code)")
+    }
+    self.call = call
+    if call == .carry { target = try r.takeHash() }
   }
 
   /// The same for people, without the bytes. `time`: microseconds since 1970.
@@ -119,7 +132,7 @@ package struct CrashBundle: Sendable, Hashable {
     return """
       {"format":\(Self.version),"time_us":\(time),"room":"\(room)","shard":\(shard),"module":\(quoted(moduleName)),\
       "module_sha256":"\(module)","key":\(quoted(key)),"event":\(event),"fault":"\(fault.kind)",\
-      "text":\(quoted(fault.text)),"backtrace":[\(frames)],"engine":\(quoted(engine))}
+      "call":\(call.map { quoted("\($0)") } ?? "null"),"text":\(quoted(fault.text)),"backtrace":[\(frames)],"engine":\(quoted(engine))}
       """
   }
 }

@@ -35,12 +35,16 @@ extension Worker {
       preconditionFailure("an event of room \(room.id) that was checked when it was staged does not decode")
     }
     let store = shards[Int(room.shard.rawValue)]!.store
-    if budget != .decided { store.enter(room.id, head.seq) }
+    if budget != .decided {
+      store.enter(room.id, head.seq)
+    } else if room.mayKill {
+      store.enter(Suspect(room: room.id, replaying: head.seq), to: nil)
+    }
     isMuted = budget != .live
     isFollowing = budget == .decided
     let trouble = run(
       room, EventStep(head: head, event: event, bytes: bytes, batch: batch, time: time), budget, verdict)
-    if budget != .decided { store.leave() }
+    if budget != .decided || room.mayKill { store.leave() }
     if !room.isGhost { counters.events += 1 }
     isFollowing = false
     if let trouble { beginRepair(room, bytes, batch, time, trouble, budget) }

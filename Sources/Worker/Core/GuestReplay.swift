@@ -360,10 +360,10 @@ private struct RestoredSide {
 
 extension Worker {
   /// What a crash bundle's replay is compared with.
-  mutating func reportRebuilt(_ room: RoomID, _ event: EventSeq, _ instance: any RoomInstance) {
+  mutating func reportRebuilt(_ room: Room, _ event: EventSeq, _ instance: any RoomInstance, _ build: ModuleHash) {
     var image: [UInt8] = []
-    engine.image(of: instance, into: &image)
-    reports.append(.rebuilt(room: room, event: event, image: image))
+    guard save(room, instance, build, into: &image) else { return }
+    reports.append(.rebuilt(room: room.id, event: event, image: image))
   }
 }
 

@@ -130,9 +130,9 @@ extension Worker {
     var state = Array("null".utf8)
     var check = "null"
     if room.phase == .ready, let instance = room.instance {
-      let json = look(instance, .json)
+      let json = look(room, instance, room.awake.module, .json) ?? []
       if JSONCheck.isJSON(json) { state = json }
-      let text = look(instance, .check)
+      let text = look(room, instance, room.awake.module, .check) ?? Array("it killed the worker and is not asked".utf8)
       if !text.isEmpty { check = quoted(String(decoding: text.prefix(4_096), as: UTF8.self)) }
     }
     var out = [UInt8(ascii: "{")]
@@ -151,9 +151,13 @@ extension Worker {
     return out
   }
 
-  /// Empty where the room has nothing to show, or fails to.
-  func look(_ instance: any RoomInstance, _ view: RoomView) -> [UInt8] {
+  /// Empty where the room has nothing to show, or fails to; nil where it killed and is not asked. `build`: of the instance.
+  func look(_ room: Room, _ instance: any RoomInstance, _ build: ModuleHash, _ view: RoomView) -> [UInt8]? {
     var bytes: [UInt8] = []
+    let call = NotedCall(view)
+    guard mayMake(call, room, build) else { return nil }
+    let isNoted = note(call, room, build)
+    defer { noteReturn(room, isNoted) }
     do throws(EngineError) { try engine.describe(instance, as: view, into: &bytes) } catch { return [] }
     return bytes.count <= Limits.stateBytesMax ? bytes : []
   }

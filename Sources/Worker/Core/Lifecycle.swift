@@ -93,6 +93,7 @@ extension Worker {
 
   /// The room never was, as far as anybody can tell.
   mutating func settleDropped(_ room: Room) {
+    forgetCalls(room)
     discardInstances(room)
     room.phase = .stopped
     room.isEnding = false

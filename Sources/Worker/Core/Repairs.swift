@@ -79,7 +79,7 @@ extension Worker {
   private func isSecondDeath(_ room: Room, _ culprit: [UInt8], _ budget: RoomBudget) -> Bool {
     guard budget == .deciding, let (head, _) = Self.decode(culprit) else { return false }
     let shard = shards[Int(room.shard.rawValue)]!
-    if shard.suspect == ShardAdoption.Suspect(room: room.id, event: head.seq) { return true }
+    if shard.suspect == Suspect(room: room.id, event: head.seq) { return true }
     shard.store.countDeath(at: room.id, head.seq)
     return false
   }
@@ -300,13 +300,15 @@ extension Worker {
         perform(room, bytes, repair.batch, repair.time, budget: repair.budget)
         room.secondTry = nil
       case .quarantine:
-        if let instance = room.instance { reportRebuilt(room.id, head.seq, instance) }
+        if let instance = room.instance { reportRebuilt(room, head.seq, instance, room.awake.module) }
         settleQuarantined(room, item, head, event, repair.verdict(of: room.id)!)
         if repair.raisesTimeline { raiseTimeline(room) }
       case .back(let settled):
         settleSwitch(room, step, settled, repair.verdict(of: room.id)!, repair.fault.text)
       case .undoTwin(let settled):
-        if !repair.verdict(of: room.id)!.endsTwin, let twin = room.twin { reportRebuilt(room.id, head.seq, twin) }
+        if !repair.verdict(of: room.id)!.endsTwin, let twin = room.twin, let part = room.awake.twin {
+          reportRebuilt(room, head.seq, twin, part.module)
+        }
         settleTwinUndone(room, event, step.time, ends: repair.verdict(of: room.id)!.endsTwin)
         engine.effects = settled.effects
         engine.context = settled.context
@@ -375,6 +377,7 @@ extension Worker {
 
   /// Blame falls first on the sender; the room is frozen only for failing by itself, or for several members (4.7).
   mutating func judge(_ room: Room) {
+    if judgeCalls(room) { return }
     guard room.phase == .ready, let host = room.host, host.frozen == nil, !room.isEnding else { return }
     var counts: [Slot: Int] = [:]
     var own = 0

@@ -108,6 +108,8 @@ package final class Room {
   var twinSettings: ModuleSettings?
   var counts: VersionCounts?
   var twinCounts: VersionCounts?
+  /// Code of it is not confined: replays are noted in the black box, too.
+  @exclusivity(unchecked) var mayKill = false
   /// Of the images that were last made of it.
   var imageBytes = 0
   /// Of the newest snapshot that this worker has taken.

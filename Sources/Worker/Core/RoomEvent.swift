@@ -82,6 +82,8 @@ package enum RoomEvent {
     case diverged = 3
     /// The module's bytes are gone, or the engine cannot run them.
     case moduleMissing = 4
+    /// A call that is no event killed the worker, twice in a row, and the room cannot be served without it.
+    case kills = 5
 
     /// For people, after "the room is frozen: ".
     package var text: String {
@@ -90,6 +92,7 @@ package enum RoomEvent {
       case .membersFail: "messages of several members made its code fail"
       case .diverged: "its history did not come out the same when it was replayed"
       case .moduleMissing: "its build is not here, or cannot be run"
+      case .kills: "its code kills the worker"
       }
     }
   }

@@ -50,9 +50,15 @@ package protocol ShardStore: AnyObject {
 
   /// The black box: survives the process's death. `enter` before an event is executed, `leave` when it has returned.
   func enter(_ room: RoomID, _ event: EventSeq)
+  /// The same before a call that is no event; what was noted before has returned. `target`: where the room is carried to.
+  func enter(_ call: Suspect, to target: ModuleHash?)
   func leave()
   /// Something counts as a death at the event although its process lives: another one at it is the second in a row.
   func countDeath(at room: RoomID, _ event: EventSeq)
+  /// The call is not made again, by later owners neither, as far as the black box survives.
+  func putAside(_ call: Suspect)
+  /// Nothing of the room is put aside any more: it is another one from here on.
+  func forget(_ room: RoomID)
 }
 
 /// What a new owner found when it took a shard.
@@ -66,15 +72,11 @@ package struct ShardAdoption: Sendable {
   /// What was executing when the last owner died, and the one before it.
   package var suspect: Suspect?
   package var previousSuspect: Suspect?
+  /// Where the suspect was carried to, if it is about that.
+  package var target: ModuleHash?
+  /// Calls that killed two owners in a row.
+  package var aside: [Suspect] = []
 
-  package struct Suspect: Hashable, Sendable {
-    package var room: RoomID
-    package var event: EventSeq
-    package init(room: RoomID, event: EventSeq) {
-      self.room = room
-      self.event = event
-    }
-  }
   package init(
     cut: UInt32, checkpoint: LogPosition?, engineChanged: Bool, suspect: Suspect? = nil, previousSuspect: Suspect? = nil
   ) {

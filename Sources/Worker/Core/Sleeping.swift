@@ -123,6 +123,7 @@ extension Worker {
     // Without a place for it the room stays asleep, and who asked is told to come again.
     guard room.phase == .asleep else { return }
     guard placesTaken < Limits.liveRoomsMax else { return wakeLater(room) }
+    if isPutAside(room) { return stop(room, .kills, "it was put aside, with its record as it is") }
     do throws(WakeError) {
       if let position = room.snapshot {
         try restore(room, position)

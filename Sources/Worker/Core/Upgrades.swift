@@ -95,6 +95,9 @@ extension Worker {
       return .busy(retryMilliseconds: Limits.retryWithoutPlaceMilliseconds)
     }
     let settings = engine.module(upgrade.module)!
+    if let why = whyNotCarried(room, host, to: upgrade.module) { return .refused(why) }
+    let isNoted = note(.carry, room, host.module, to: upgrade.module)
+    defer { noteReturn(room, isNoted) }
     let instance: any RoomInstance
     do throws(CarryError) {
       instance = try engine.carry(

@@ -199,7 +199,7 @@ extension Worker {
   }
 
   func canSnapshot(_ room: Room) -> Bool {
-    room.phase == .ready && room.stagedCount == 0 && room.ordersPending == 0 && room.host != nil
+    room.phase == .ready && room.stagedCount == 0 && room.ordersPending == 0 && room.host != nil && maySave(room)
   }
 
   /// Writes the room's whole state; its tail begins anew. Calls nothing in the guest, consumes no number.
@@ -242,13 +242,15 @@ extension Worker {
   }
   private func encodeSnapshot(_ room: Room, into bytes: inout [UInt8]) {
     RoomSnapshot.encodeHost(room.id, room.awake, into: &bytes)
-    room.imageBytes = putImage(room.instance!, into: &bytes)
-    if room.awake.twin != nil { room.twinImageBytes = putImage(room.twin!, into: &bytes) }
+    room.imageBytes = putImage(room, room.instance!, room.awake.module, into: &bytes)
+    if let twin = room.awake.twin { room.twinImageBytes = putImage(room, room.twin!, twin.module, into: &bytes) }
   }
-  private func putImage(_ instance: any RoomInstance, into bytes: inout [UInt8]) -> Int {
+  private func putImage(
+    _ room: Room, _ instance: any RoomInstance, _ build: ModuleHash, into bytes: inout [UInt8]
+  ) -> Int {
     let length = bytes.count
     bytes.put(UInt32(0))
-    engine.image(of: instance, into: &bytes)
+    _ = save(room, instance, build, into: &bytes)
     bytes.patch(UInt32(bytes.count - length - 4), at: length)
     return bytes.count - length - 4
   }

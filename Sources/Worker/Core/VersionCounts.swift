@@ -118,6 +118,7 @@ extension Worker {
       if let counts { versions[counts.settings.hash] = counts }
     }
     if room.host?.twin != nil { hasTwins = true }
+    room.mayKill = room.host.map { mayKill($0.module) || $0.twin.map { mayKill($0.module) } ?? false } ?? false
   }
 
   /// Runs a call of a room's code and counts it for its build, unless it only follows the record. Where two versions run,
@@ -175,15 +176,17 @@ extension Worker {
       else { continue }
       taken += 1
       room.nextCheck = now.monotonic + 1_000_000
-      if !look(speaker, .check).isEmpty { room.counts?.spoken.checkFailures += 1 }
-      if !look(twin, .check).isEmpty { room.twinCounts?.heard.checkFailures += 1 }
-      (room.imageBytes, room.twinImageBytes) = (imageBytes(speaker), imageBytes(twin))
+      let (build, twinBuild) = (room.awake.module, room.awake.twin!.module)
+      // One that is not made any more would fail.
+      if look(room, speaker, build, .check).map({ !$0.isEmpty }) ?? true { room.counts?.spoken.checkFailures += 1 }
+      if look(room, twin, twinBuild, .check).map({ !$0.isEmpty }) ?? true { room.twinCounts?.heard.checkFailures += 1 }
+      room.imageBytes = imageBytes(room, speaker, build) ?? room.imageBytes
+      room.twinImageBytes = imageBytes(room, twin, twinBuild) ?? room.twinImageBytes
     }
   }
-  private mutating func imageBytes(_ instance: any RoomInstance) -> Int {
+  private mutating func imageBytes(_ room: Room, _ instance: any RoomInstance, _ build: ModuleHash) -> Int? {
     snapshotBytes.removeAll(keepingCapacity: true)
-    engine.image(of: instance, into: &snapshotBytes)
-    return snapshotBytes.count
+    return save(room, instance, build, into: &snapshotBytes) ? snapshotBytes.count : nil
   }
 
   /// `inspect "versions"`: one object for each build that rooms of this worker have run.

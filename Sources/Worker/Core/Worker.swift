@@ -25,6 +25,8 @@ package enum WorkerReport: Sendable {
   /// `effects`: what the version that was left asked for and the other one did not, while both ran.
   case wentBack(room: RoomID, event: EventSeq, from: String, to: String, why: String, effects: [String])
   case twinEnded(room: RoomID, why: String)
+  /// A call that is no event killed two owners in a row. It is not made again; what becomes of the room follows.
+  case putAside(room: RoomID, NotedCall, fault: RoomFault, bundle: CrashBundle)
   /// Played again, the room came out differently. It goes on as it is.
   case differs(room: RoomID, event: EventSeq, module: ModuleHash, text: String)
 }
@@ -56,8 +58,12 @@ final class Shard {
   let epoch: ShardEpoch
   let cut: UInt32
   let engineChanged: Bool
-  let suspect: ShardAdoption.Suspect?
-  let previousSuspect: ShardAdoption.Suspect?
+  let suspect: Suspect?
+  let previousSuspect: Suspect?
+  /// Where the suspect was carried to.
+  let target: ModuleHash?
+  /// Calls that are not made.
+  var aside: Set<Suspect>
   var rooms: [RoomID: Room] = [:]
   @exclusivity(unchecked) var lastBatch = BatchNumber(0)
   /// Being staged; empty or headed.
@@ -95,6 +101,8 @@ final class Shard {
     engineChanged = adoption.engineChanged
     suspect = adoption.suspect
     previousSuspect = adoption.previousSuspect
+    target = adoption.target
+    aside = Set(adoption.aside)
   }
 }
 

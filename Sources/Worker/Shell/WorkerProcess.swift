@@ -361,6 +361,16 @@ package final class WorkerProcess {
         }
       case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason.text): \(text)")
       case .removedMember(let room, let slot):
+      case .putAside(let room, let call, let undone, var bundle):
+        let deaths = NativeDeaths(data: configuration.data)
+        bundle.fault = deaths.explained(undone, of: bundle.module)
+        // Which of the two builds it was is what their names in the report say.
+        if let target = bundle.target, bundle.fault.backtrace.isEmpty {
+          bundle.fault = deaths.explained(undone, of: target)
+        }
+        let name = crashes.write(bundle, time: now.wall)
+        line.say(.event(kind: SupervisorChannel.putAside, text: ""))
+        log("call-put-aside", "\(call) of room \(room) is not called any more: \(bundle.fault.text) (crash \(name))")
         log("member-removed", "the member at slot \(slot) of room \(room) kept making its code fail")
       case .adopted(let shard, let rooms, let active):
         // Of an empty one there is nothing to say.

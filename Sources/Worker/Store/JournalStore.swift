@@ -30,11 +30,13 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
       fileSystem, directory: directory, identity: identity, assigned: assigned, options: options)
     let found = journal.adoption
     let view = BlackBoxView(box)
-    let (suspect, previous) = view.takeOver(identity.boot)
-    let adoption = ShardAdoption(
+    let left = view.takeOver(identity.boot)
+    var adoption = ShardAdoption(
       cut: found.cutCounter, checkpoint: found.lastCheckpoint,
-      engineChanged: found.lastEngine.map { $0 != identity.engine } ?? false, suspect: suspect,
-      previousSuspect: previous)
+      engineChanged: found.lastEngine.map { $0 != identity.engine } ?? false, suspect: left.suspect,
+      previousSuspect: left.previous)
+    adoption.target = left.target
+    adoption.aside = left.aside
     // Less a record's frame, with room to spare.
     return (JournalStore(journal, view, identity.durability, options.recordBytesMax - 64), adoption)
   }
@@ -84,9 +86,11 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
       if durability == .disk { try journal.sync() }
     }
   }
+  @_specialize(where FS == PosixFileSystem, Box == WordBox)
   package func read(at position: LogPosition) throws(StoreError) -> [UInt8] {
     try stated { () throws(JournalError) in try journal.read(at: position).payload }
   }
+  @_specialize(where FS == PosixFileSystem, Box == WordBox)
   package func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
@@ -102,6 +106,9 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   @_specialize(where FS == PosixFileSystem, Box == WordBox)
   package func leave() { box.leave() }
   package func countDeath(at room: RoomID, _ event: EventSeq) { box.countDeath(at: room, event) }
+  package func enter(_ call: Suspect, to target: ModuleHash?) { box.enter(call, to: target) }
+  package func putAside(_ call: Suspect) { box.putAside(call) }
+  package func forget(_ room: RoomID) { box.forget(room) }
 
   private func stated<R>(_ body: () throws(JournalError) -> R) throws(StoreError) -> R {
     do throws(JournalError) { return try body() } catch { throw StoreError("shard \(shard): \(error)") }

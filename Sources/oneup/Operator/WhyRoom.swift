@@ -73,6 +73,11 @@ struct WhyRoom {
         "It is FROZEN: its build is not in the data directory's modules/, or this engine cannot run it. Restore that file "
           + "from a backup and start the server again."
       ]
+    case "kills":
+      [
+        "It is FROZEN: a call of its native code that is no event killed two workers in a row. Its record is intact.",
+        "`oneup crash list` shows which call. Where it was the room's full state, release a fixed build: it thaws the room.",
+      ]
     default: ["It is FROZEN (\(reason)). \(failing)"]
     }
   }
