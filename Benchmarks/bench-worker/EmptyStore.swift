@@ -25,6 +25,9 @@ final class EmptyStore: ShardStore {
   func enter(_ room: RoomID, _ event: EventSeq) {}
   func leave() {}
   func countDeath(at room: RoomID, _ event: EventSeq) {}
+  func enter(_ call: Suspect, to target: ModuleHash?) {}
+  func putAside(_ call: Suspect) {}
+  func forget(_ room: RoomID) {}
 }
 
 extension WordBox {
