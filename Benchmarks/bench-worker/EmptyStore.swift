@@ -23,9 +23,9 @@ final class EmptyStore: ShardStore {
   func release(upTo position: LogPosition) {}
   func close() {}
   func enter(_ room: RoomID, _ event: EventSeq) {}
+  func enter(_ call: Suspect, to target: ModuleHash?) {}
   func leave() {}
   func countDeath(at room: RoomID, _ event: EventSeq) {}
-  func enter(_ call: Suspect, to target: ModuleHash?) {}
   func putAside(_ call: Suspect) {}
   func forget(_ room: RoomID) {}
 }
@@ -33,8 +33,9 @@ final class EmptyStore: ShardStore {
 extension WordBox {
   /// Written as often as the mapped ones are; never given back.
   static func inMemory() -> WordBox {
-    let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 8)
-    words.initialize(repeating: 0, count: 8)
+    let count = BlackBoxView<WordBox>.wordCount
+    let words = UnsafeMutablePointer<UInt64>.allocate(capacity: count)
+    words.initialize(repeating: 0, count: count)
     return WordBox(words)
   }
 }

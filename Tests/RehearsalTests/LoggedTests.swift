@@ -14,10 +14,10 @@ private final class LoggedRoom {
   let data = Modules.output + "/logged-" + UUID().uuidString
   let live: LiveRoom
   private let store: JournalStore<PosixFileSystem, WordBox>
-  private let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 8)
+  private let words = UnsafeMutablePointer<UInt64>.allocate(capacity: BlackBoxView<WordBox>.wordCount)
 
   init(_ build: CrashCase.Build, native directory: String? = nil) throws {
-    words.initialize(repeating: 0, count: 8)
+    words.initialize(repeating: 0, count: BlackBoxView<WordBox>.wordCount)
     let shard = data + "/shards/000"
     try FileManager.default.createDirectory(atPath: shard, withIntermediateDirectories: true)
     var options = JournalOptions()
