@@ -91,6 +91,8 @@ import Testing
     server.waitUntilWhole()
     #expect(asleep(server), "they stay asleep over a restart")
     #expect(try ReleaseTests.push(server, PurseModule.good).status == 202)
+    // It is verified, and a rehearsal has begun.
+    try server.dieAndStartAgain()
     let report = try rehearsed(server)
     #expect(report.rooms == 6 && report.events >= 26, "\(report)")
     #expect(report.notes?.contains("of the rooms, 6 sleep") == true, "\(report)")
@@ -109,10 +111,17 @@ import Testing
     try server.dieAndStartAgain()
     #expect(try #require(waits()).why.contains("6 rooms sleep"), "\(server.log)")
     // One wakes: it runs it, and beside it there is nobody.
+    server.waitUntilWhole()
     try ReleaseTests.signal(server, room: 3, 5, key: "wakes")
     let goesOn = server.wait("/v1/releases", Releases.self) { $0.purse?.rooms.new == 1 || $0.purse == nil }
     #expect(goesOn != nil, "\(server.log)")
-    let done = try ReleaseTests.wait(server) { module, ended in module.rollout == nil && ended.first?.state == "done" }
+    var died: Set<String> = []
+    let done = try ReleaseTests.wait(server) { module, ended in
+      if let rollout = module.rollout, rollout.state == "running", died.insert(rollout.gate).inserted {
+        do { try server.dieAndStartAgain() } catch { Issue.record(error) }
+      }
+      return module.rollout == nil && ended.first?.state == "done"
+    }
     #expect(done, "\(server.log)")
     #expect(try ReleaseTests.total(server, room: 1) >= 10)
     let all = try ReleaseTests.wait(server) { _, _ in (try? ReleaseTests.versions(server)) == ["hotfix-1.0.0-v1"] }
