@@ -85,6 +85,10 @@ package final class RunningServer {
   /// Every process dies at once; then the server is started again on the same data.
   package func dieAndStartAgain() throws {
     end(SIGKILL)
+    try startAgain()
+  }
+  /// After its end, on the same data.
+  package func startAgain() throws {
     process = Process()
     ready = try Self.start(process, arguments, log: logPath)
   }

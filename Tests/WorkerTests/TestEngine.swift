@@ -1,6 +1,7 @@
 // Scripted rooms whose environment fails on demand.
 import Core
 import Simulation
+import WorkerCore
 
 /// What happens to calls; the same for all owners of a script.
 final class Faults {
@@ -23,6 +24,10 @@ final class Faults {
   var roomsMax: UInt32 = 0
   /// Before each call.
   var atCall: () -> Void = {}
+  /// Rooms' code may kill the process.
+  var isNative = false
+  /// Before each call that is no event, and each of a decided one.
+  var atOther: (NotedCall) -> Void = { _ in }
 }
 
 final class TestEngine: RoomEngine {
@@ -37,6 +42,7 @@ final class TestEngine: RoomEngine {
   }
   var identity: String { inner.identity }
   func repeats(_ module: ModuleHash) -> Bool { faults.repeats }
+  func confines(_ module: ModuleHash) -> Bool { !faults.isNative }
   var effectCount: Int { inner.effectCount }
   var effects: RoomEffects {
     get { inner.effects }
@@ -64,6 +70,7 @@ final class TestEngine: RoomEngine {
     _ module: ModuleHash, limits: RoomLimits, image: UnsafeRawBufferPointer
   ) throws(EngineError) -> any RoomInstance {
     try place()
+    faults.atOther(.restore)
     return try inner.restore(module, limits: limits, image: image)
   }
   func makeForReplay(_ module: ModuleHash, limits: RoomLimits) throws(EngineError) -> any RoomInstance {
@@ -83,6 +90,7 @@ final class TestEngine: RoomEngine {
   func carry(
     _ instance: any RoomInstance, to module: ModuleHash, limits: RoomLimits, context: RoomContext
   ) throws(CarryError) -> any RoomInstance {
+    faults.atOther(.carry)
     do throws(EngineError) { try place() } catch { throw CarryError(.unavailable, error.description) }
     do throws(CarryError) {
       return try inner.carry(instance, to: module, limits: limits, context: context)
@@ -108,6 +116,7 @@ final class TestEngine: RoomEngine {
     _ instance: any RoomInstance, _ call: RoomCall, payload: UnsafeRawBufferPointer, budget: RoomBudget
   ) -> RoomOutcome {
     faults.atCall()
+    if budget == .decided { faults.atOther(.replay) }
     if faults.isDeep, case .message = call, payload.first == ScriptedCommand.append.rawValue,
       !larger.contains(ObjectIdentifier(instance))
     {
@@ -121,8 +130,12 @@ final class TestEngine: RoomEngine {
     }
     return inner.call(instance, call, payload: payload, budget: budget)
   }
-  func image(of instance: any RoomInstance, into bytes: inout [UInt8]) { inner.image(of: instance, into: &bytes) }
+  func image(of instance: any RoomInstance, into bytes: inout [UInt8]) {
+    faults.atOther(.save)
+    inner.image(of: instance, into: &bytes)
+  }
   func describe(_ instance: any RoomInstance, as view: RoomView, into bytes: inout [UInt8]) throws(EngineError) {
+    faults.atOther(NotedCall(view))
     try inner.describe(instance, as: view, into: &bytes)
   }
 }

@@ -12,7 +12,11 @@ extension FuzzTarget {
         key: "a \"quoted\" key", event: EventSeq(4),
         fault: RoomFault(kind: .trap, text: "unreachable", backtrace: ["Room.message", "oneup_message"]),
         engine: "wasmtime-1", snapshot: [1, 2, 3], tail: [4, 5, 6], culprit: [7, 8])
-      return [bundle.encode()]
+      var calls = bundle
+      calls.culprit = []
+      calls.call = .carry
+      calls.target = ModuleHash(Array(repeating: 4, count: 32))
+      return [bundle.encode(), calls.encode()]
     },
     run: { bytes in
       guard let bundle = try? CrashBundle(bytes) else { return }

@@ -10,12 +10,14 @@ struct Faulty: Room {
   var echoed: UInt32 = 0
   // Never anything else.
   var nothing: Int32?
+  var fuse = Fuse()
 
   mutating func fields<C: Coder>(_ c: inout C) {
     c.hidden(1, "trapAtNextTick", &trapAtNextTick)
     c.hidden(2, "numbers", &numbers)
     c.hidden(3, "hoard", &hoard)
     c.hidden(4, "echoed", &echoed)
+    c.hidden(5, "fuse", &fuse)
   }
 
   mutating func message(_ incoming: Incoming, from sender: Member, _ room: Context) throws(Refused) {
@@ -32,6 +34,9 @@ struct Faulty: Room {
     case 0x09: echo(&message, sender, room)
     case 0x0A: trapAtNextTick = true
     case 0x0B: room.after(.milliseconds(100))
+    case 0x0C: fuse.burns = .describe
+    case 0x0D: fuse.burns = .check
+    case 0x0E: fuse.burns = .save
     default: throw Refused("unknown message")
     }
   }
@@ -42,7 +47,15 @@ struct Faulty: Room {
 
   mutating func timer(_ message: Incoming, _ room: Context) { unwrapNothing() }
 
-  func describe(for slot: Slot?, _ state: inout Writer) { state.u32(echoed) }
+  func describe(for slot: Slot?, _ state: inout Writer) {
+    fuse.meet(.describe)
+    state.u32(echoed)
+  }
+
+  func check() -> String? {
+    fuse.meet(.check)
+    return nil
+  }
 
   mutating func echo(_ message: inout Reader, _ sender: Member, _ room: Context) {
     echoed &+= 1

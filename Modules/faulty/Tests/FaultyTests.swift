@@ -15,7 +15,7 @@ import Testing
     }
     #expect(room.describe() == [1, 0, 0, 0])
     room.advance(ticks: 30)
-    #expect(throws: Refused.self) { try room.send([0x0C], from: bob) }
+    #expect(throws: Refused.self) { try room.send([0x7F], from: bob) }
     #expect(throws: Refused.self) { try room.send([7, 1], from: bob) }
   }
 
@@ -39,12 +39,25 @@ import Testing
     }
   }
 
+  @Test("It breaks in calls that are no events", arguments: [0x0C, 0x0D, 0x0E] as [UInt8])
+  func breaksOutsideOfEvents(command: UInt8) async {
+    await #expect(processExitsWith: .failure) { [command] in
+      let room = try RoomTest<Faulty>()
+      try room.send([command], from: try room.join("ann"))
+      switch command {
+      case 0x0C: _ = room.describe()
+      case 0x0D: _ = room.check()
+      default: _ = room.saved()
+      }
+    }
+  }
+
   @Test("A copy that was restored goes on as the room does") func twins() throws {
     try twinTest(Faulty.self, seeds: 1...20) { twins in
       switch twins.chance(below: 6) {
       case 0: twins.join()
       case 1: twins.leave()
-      case 2: twins.send([0x0C])
+      case 2: twins.send([0x7F])
       case 3: twins.advance(ticks: 2)
       default: twins.send([9, UInt8(twins.chance(below: 256))])
       }

@@ -135,6 +135,9 @@ package struct CrashReplay: Sendable {
       replay.state = ModuleHash(of: image).bytes == wanted ? .same : .different
     }
     replay.outcome = try replaying { () throws(ReplayError) in
+      if let call = crash.bundle.call {
+        return try guest.make(call, to: crash.bundle.target).map { .failed($0) } ?? .applied
+      }
       guard let culprit = try ReplayEvent.culprit(of: crash.bundle) else {
         throw ReplayError("it holds a room that lives, and no crash")
       }

@@ -31,6 +31,7 @@ package struct CrashText {
 
   /// `input`, with whose it was.
   package var event: String {
+    if let call = bundle.call { return "none: \(call.text)" }
     guard let culprit else { return "none" }
     guard let slot = culprit.slot else { return culprit.name }
     return "\(culprit.name) of \(Self.player(at: slot, in: bundle).map { "\($0), " } ?? "")slot \(slot)"
@@ -79,7 +80,8 @@ package struct CrashText {
       "backtrace": .array(backtrace.map { .text($0) }), "room": .text("\(bundle.room)"),
       "module": .text(bundle.moduleName), "key": .text(bundle.key), "sha256": .text("\(bundle.module)"),
       "version": manifest.map { .text($0.version) } ?? .null, "event": .number(bundle.event.rawValue),
-      "kind": culprit.map { .text($0.name) } ?? .null, "engine": .text(bundle.engine),
+      "kind": culprit.map { .text($0.name) } ?? .null,
+      "call": bundle.call.map { .text("\($0)") } ?? .null, "engine": .text(bundle.engine),
       "timeMicroseconds": .number(bundle.time), "tick": .number(bundle.tick),
       "tailEvents": .number((try? ReplayEvent.all(of: bundle).count) ?? 0),
     ]
@@ -122,7 +124,8 @@ package struct CrashText {
 
 extension CrashReplay {
   package var lines: [String] {
-    let event = "event \(bundle.event) after \(events) others"
+    let event =
+      bundle.call.map { "\($0) after \(events) events" } ?? "event \(bundle.event) after \(events) others"
     var lines: [String]
     switch outcome {
     case .applied:

@@ -51,7 +51,7 @@ package struct RehearsalRun {
     guard files.isEmpty else {
       var kept: [CrashCase] = []
       for file in files { kept.append(try CrashStore.read(file)) }
-      var rooms = KeptRooms(kept.filter { $0.bundle.culprit.isEmpty }.map(\.bundle))
+      var rooms = KeptRooms(kept.filter { $0.bundle.culprit.isEmpty && $0.bundle.call == nil }.map(\.bundle))
       return try rehearsal.run(from: from, to: to, rooms: &rooms, crashes: kept.filter { !$0.bundle.culprit.isEmpty })
     }
     var rooms = LiveRooms(sockets: sockets ?? WorkerSockets.found(data: data), data: data)
@@ -62,7 +62,9 @@ package struct RehearsalRun {
   private func crashes() -> [CrashCase] {
     var found: [CrashCase] = []
     for stored in CrashStore(data: data).list() where found.count < Self.crashesMax {
-      guard let crash = try? CrashStore.read(stored.path), crash.bundle.moduleName == module else { continue }
+      guard let crash = try? CrashStore.read(stored.path), crash.bundle.moduleName == module,
+        crash.bundle.call?.leavesState ?? true
+      else { continue }
       found.append(crash)
     }
     return found

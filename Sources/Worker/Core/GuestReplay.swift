@@ -301,6 +301,28 @@ package final class GuestReplay {
     return bytes
   }
 
+  /// Makes a call that is no event, as its worker did. Nil: it returned, or has nothing to be made of here.
+  package func make(_ call: NotedCall, to target: ModuleHash? = nil) throws(ReplayError) -> RoomFault? {
+    do throws(EngineError) {
+      switch call {
+      case .describe: _ = try look(.state(nil))
+      case .check: _ = try look(.check)
+      case .inspect: _ = try look(.json)
+      case .save: _ = image()
+      case .carry: return target.flatMap { carriedTo($0) }
+      // The room stands, so it was restored and its record was followed.
+      case .restore, .replay, .wake: break
+      }
+    } catch { return RoomFault(kind: .trap, text: error.description) }
+    return nil
+  }
+  private func carriedTo(_ target: ModuleHash) -> RoomFault? {
+    do throws(CarryError) {
+      _ = try GuestReplay(carrying: self, to: target)
+      return nil
+    } catch { return error.fault ?? RoomFault(kind: .trap, text: error.text) }
+  }
+
   // MARK: Helpers
 
   private static func missing(_ module: ModuleHash) -> String {

@@ -20,8 +20,16 @@ package enum NotedCall: UInt8, Sendable, CaseIterable {
   /// None: the room is not woken any more.
   case wake = 8
 
+  /// What it died of can be tried in another build: to get there, nothing is called that killed.
+  package var leavesState: Bool {
+    switch self {
+    case .describe, .check, .inspect: true
+    case .save, .carry, .restore, .replay, .wake: false
+    }
+  }
+
   /// For people, after "the worker died twice in a row while ".
-  var text: String {
+  package var text: String {
     switch self {
     case .describe: "the room's full state was made"
     case .check: "the room checked itself"
