@@ -104,6 +104,23 @@ import WorkerStore
     #expect(noted == 3 && box[4] == 0, "the readable state, the check, the save")
   }
 
+  @Test func aBundleOfTheFormatBeforeIsRead() throws {
+    var bundle = CrashBundle(
+      room: RoomID(1), shard: ShardID(2), module: ModuleHash(Array(repeating: 3, count: 32)), moduleName: "tally",
+      key: "a", event: EventSeq(4), time: 5, tick: 6, fault: RoomFault(kind: .trap, text: "unreachable"), engine: "e",
+      snapshot: [1], tail: [2], culprit: [3])
+    var second = bundle.encode()
+    second.removeLast()
+    second[8] = 2
+    #expect(try second.withUnsafeBytes { try CrashBundle($0) } == bundle)
+    bundle.call = .carry
+    bundle.target = ModuleHash(Array(repeating: 9, count: 32))
+    let third = bundle.encode()
+    #expect(third[8] == 3)
+    #expect(try third.withUnsafeBytes { try CrashBundle($0) } == bundle)
+    #expect(throws: DecodingError.self) { try third.dropLast().withUnsafeBytes { try CrashBundle($0) } }
+  }
+
   // MARK: The box
 
   private let boot = BootID(high: 1, low: 2)

@@ -75,8 +75,8 @@ extension Worker {
   func isPutAside(_ room: Room) -> Bool { !mayMake(.wake, room, Self.noBuild) }
   private static var noBuild: ModuleHash { ModuleHash(Array(repeating: 0, count: 32)) }
 
-  private func putAside(_ call: Suspect) {
-    let shard = shards[Int(map.shard(of: call.room).rawValue)]!
+  private func putAside(_ call: Suspect, of room: Room) {
+    let shard = shards[Int(room.shard.rawValue)]!
     shard.aside.insert(call)
     shard.store.putAside(call)
   }
@@ -101,12 +101,12 @@ extension Worker {
     }
     switch call {
     case .restore, .replay, .wake:
-      putAside(Suspect(room: room.id, .wake, of: Self.noBuild))
+      putAside(Suspect(room: room.id, .wake, of: Self.noBuild), of: room)
       report(sleepingBundle(room), call)
       wake(room)
     case .describe, .check, .inspect, .save, .carry:
       wake(room)
-      putAside(suspect)
+      putAside(suspect, of: room)
       guard let host = room.host else { return report(sleepingBundle(room), call) }
       report(bundle(room, suspect, host), call)
       if host.twin != nil, suspect.isOf(host.module), let counts = room.counts {
@@ -205,7 +205,7 @@ extension Worker {
       return !mayMake(.save, room, twin.module) && stage(room, .endTwin)
     }
     if own.contains(where: { $0.call == .save }) {
-      putAside(Suspect(room: room.id, .wake, of: Self.noBuild))
+      putAside(Suspect(room: room.id, .wake, of: Self.noBuild), of: room)
       stop(room, .kills, "saving it kills the worker; it is put aside, with its record as it is")
       return true
     }
