@@ -80,7 +80,7 @@ import Testing
   static func wait(
     _ server: RunningServer, amount: UInt8 = 1, until holds: (Releases.Module, [Rollout]) -> Bool
   ) throws -> Bool {
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     var n = 0
     while Date() < deadline {
       n += 1
@@ -115,6 +115,28 @@ import Testing
   }
 
   // MARK: Tests
+
+  @Test func aRoomThatItsCodeFrozeGoesOnWithAnotherBuild() throws {
+    struct Frozen: Decodable { var frozen: String? }
+    func frozen(_ server: RunningServer) throws -> Int {
+      try server.request("GET", "/v1/rooms?module=purse").decode([Frozen].self).count { $0.frozen != nil }
+    }
+    let server = try Self.server()
+    #expect(try Self.push(server, PurseModule.bad).status == 202)
+    #expect(try Self.wait(server) { _, ended in ended.first?.state == "done" }, "\(server.log)")
+    #expect(try Self.versions(server) == ["hotfix-1.0.0-v2"])
+    for n in 0..<8 { try Self.signal(server, room: 0, 13, key: "thirteen \(n)") }
+    #expect(server.wait("/v1/rooms?module=purse", [Frozen].self) { $0.contains { $0.frozen != nil } } != nil)
+    #expect(try frozen(server) == 1 && Self.signal(server, room: 0, 1, key: "while frozen").status != 200)
+    #expect(try Self.order(server, "rollback").status < 300)
+    let areBack = try Self.wait(server) { _, ended in
+      ended.first?.state == "rolledBack" && (try? Self.versions(server)) == ["1.0.0"]
+    }
+    #expect(areBack, "\(server.log)")
+    let total = try Self.total(server, room: 0)
+    #expect(try frozen(server) == 0 && Self.signal(server, room: 0, 13, key: "after").status == 200)
+    #expect(try Self.total(server, room: 0) == total + 13)
+  }
 
   @Test func aGoodBuildReachesEveryRoomAndNewOnes() throws {
     let server = try Self.server()

@@ -146,7 +146,7 @@ extension RunningServer {
 
   /// Asks until the answer fits; nil when none did in time.
   package func wait<T: Decodable>(_ path: String, _: T.Type = T.self, until holds: (T) -> Bool) -> T? {
-    let deadline = Date(timeIntervalSinceNow: 60)
+    let deadline = Date(timeIntervalSinceNow: 180)
     while Date() < deadline {
       if let value = try? get(path, T.self), holds(value) { return value }
       usleep(10_000)
