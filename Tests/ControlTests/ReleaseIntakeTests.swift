@@ -81,6 +81,9 @@ import Testing
     try module.write(contentsOf: Data([0xFF]))
     try module.close()
     #expect(try push("broken").status == 422)
+    let broken = try Program.run(["release", "push", shelf + "/broken.wasm", "--data", server.ready.data])
+    #expect(broken.status == 1 && broken.errors.contains("are not those of its manifest"), "\(broken)")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: server.ready.data + "/releases/incoming").isEmpty)
     #expect(try push("../purse").status == 422)
     #expect(try push("absent").status == 422)
     let signed = shelf + "/signed"

@@ -19,10 +19,19 @@ package struct OfferedArtifact: Sendable {
   /// file by file is whole when the module is as long as the manifest says and has its hash.
   package init?(pair path: String) {
     guard let manifest = Self.manifest(at: path), Self.isWhole(path, manifest) else { return nil }
+    self.init(path, manifest)
+    guard ModuleHash(of: module) == manifest.hash else { return nil }
+  }
+
+  /// The same, for judgement: whether the module is what the manifest says is not looked at.
+  init?(asItStands path: String) {
+    guard let manifest = Self.manifest(at: path) else { return nil }
+    self.init(path, manifest)
+  }
+
+  private init?(_ path: String, _ manifest: Manifest) {
     let file = "\(path).\(manifest.format.fileExtension)"
-    guard
-      let module = FileManager.default.contents(atPath: file).map(Array.init), ModuleHash(of: module) == manifest.hash
-    else { return nil }
+    guard let module = FileManager.default.contents(atPath: file).map(Array.init) else { return nil }
     let lines = FileManager.default.contents(atPath: "\(path).\(Self.linesExtension)").map(Array.init)
     self.init(manifest: manifest, module: module, lines: lines.flatMap { $0.count <= Self.linesBytesMax ? $0 : nil })
   }

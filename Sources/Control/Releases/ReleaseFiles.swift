@@ -77,7 +77,7 @@ package struct ReleaseFiles: Sendable {
     try write(artifact.module, to: "\(name).\(artifact.manifest.format.fileExtension)", in: incoming)
     try write(artifact.manifest.json(), to: "\(name).json", in: incoming)
   }
-  func staged(_ hash: ModuleHash) -> OfferedArtifact? { OfferedArtifact(pair: "\(incoming)/\(hash)") }
+  func staged(_ hash: ModuleHash) -> OfferedArtifact? { OfferedArtifact(asItStands: "\(incoming)/\(hash)") }
   func dropStaged(_ hash: ModuleHash) {
     for name in ["json", "wasm", "so", OfferedArtifact.linesExtension] {
       try? system.removeIfPresent("\(incoming)/\(hash).\(name)")

@@ -31,7 +31,7 @@ package struct RoomSight: Hashable, Sendable {
   package var isAwake: Bool
   /// Its old version goes on beside it.
   package var isOnProbation: Bool
-  /// It is frozen: neither build can run it now.
+  /// It is frozen for good: no build can run it. One that is frozen for failing too often goes on with another build.
   package var isFrozen = false
   /// How busy it is: its events so far.
   package var events: UInt64
