@@ -76,10 +76,20 @@ public enum LeaveReason: UInt32, Sendable {
   case expired = 2
 }
 
-/// A timer of this room, from 1.
+/// A timer of this room, from 1. Keep it in a field to cancel it by.
 public struct TimerID: Hashable, Sendable {
   public var number: UInt32
+  /// No timer; to cancel it does nothing.
+  public init() { number = 0 }
   public init(_ number: UInt32) { self.number = number }
+}
+
+extension TimerID: Value {
+  public static var kind: Kind { .varint }
+  public mutating func put(_ out: Encoder) { number.put(out) }
+  public mutating func take(_ input: inout Decoder) { number.take(&input) }
+  public mutating func json(_ out: Buffer) { number.json(out) }
+  public static func schema(_ out: SchemaWriter) { UInt32.schema(out) }
 }
 
 /// A length of the room's time.

@@ -127,4 +127,33 @@ struct Dice {
     room.advance(milliseconds: 1)
     #expect(!room.isLocked && room.ended == "it is over" && room.kicked.map(\.slot) == [Slot(3)])
   }
+
+  /// Ends a second after the last time that somebody was heard.
+  struct Patient: Room {
+    static let settings = Settings()
+    var alarm = TimerID()
+    mutating func fields<C: Coder>(_ c: inout C) { c.hidden(1, "alarm", &alarm) }
+    static func messages(_ m: inout Messages) { m("Wake", Wake.self) }
+    mutating func create(_ room: Context) { alarm = room.after(.seconds(1), Wake(piece: 1)) }
+    mutating func message(_ message: Incoming, from member: Member, _ room: Context) {
+      room.cancel(alarm)
+      alarm = room.after(.seconds(1), Wake(piece: 1))
+    }
+    mutating func timer(_ message: Incoming, _ room: Context) { room.end("nobody said anything") }
+  }
+  @Test("A timer that is kept in a field is cancelled by it, also after the room was moved") func timers() throws {
+    let room = try RoomTest<Patient>()
+    let ann = try room.join("ann")
+    for _ in 0..<3 {
+      room.advance(milliseconds: 900)
+      try room.send(Wake(piece: 2), from: ann)
+    }
+    #expect(room.ended == nil)
+    try twinTest(Patient.self, seeds: 1...10) { twins in
+      if twins.chance(below: 3) == 0 { twins.join() } else { twins.send(Wake(piece: 3)) }
+      twins.advance(milliseconds: 100)
+    }
+    room.advance(milliseconds: 1000)
+    #expect(room.ended != nil)
+  }
 }
