@@ -55,8 +55,10 @@ struct JournalCommand: ParsableCommand {
   /// The shards' directories below a data directory, or the directory itself.
   static func shards(_ path: String) throws -> [String] {
     let below = path + "/shards"
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: below)) ?? []
-    guard names.isEmpty else { return names.sorted().map { "\(below)/\($0)" } }
+    if let names = try? FileManager.default.contentsOfDirectory(atPath: below) {
+      if names.isEmpty { print("\(path) has no journals: no server has served on it yet.") }
+      return names.sorted().map { "\(below)/\($0)" }
+    }
     guard FileManager.default.fileExists(atPath: path) else {
       complain("There is no server's data directory, nor one of a shard, at \(path). Name it: oneup journal … DIR")
       throw ExitCode(1)

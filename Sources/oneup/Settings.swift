@@ -46,6 +46,16 @@ struct Settings: Sendable {
     default:
       throw StartError("TLS needs both --tls-certificate FILE and --tls-key FILE; only one of them was given.")
     }
+    try Self.tellApart(players: listen, http: http)
+  }
+
+  /// One port cannot be listened on twice; what a socket says of it comes when half of the server runs.
+  private static func tellApart(players: Endpoint, http: Endpoint) throws {
+    guard players.port == http.port, players.port != 0,
+      players.host == http.host || [players.host, http.host].contains(where: { $0 == "0.0.0.0" || $0 == "::" })
+    else { return }
+    throw StartError(
+      "--listen \(players) and --http \(http) name the same port: players and HTTP need one each, like 7777 and 7780.")
   }
 
   /// What was given, and where.

@@ -248,6 +248,8 @@ import Testing
     try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
     let shared = #expect(throws: ArtifactError.self) { try KeyFile.signingKey(at: path) }
     #expect(shared?.description.contains("chmod 600") == true)
+    let half = #expect(throws: ArtifactError.self) { try KeyFile.signingKey(at: path + ".pub") }
+    #expect(half?.description.contains("public half") == true)
   }
 
   @Test func `a server's own key is made once, whatever a kill left of the first try`() throws {

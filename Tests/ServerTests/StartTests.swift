@@ -19,6 +19,8 @@ import Testing
     let port = String(other.port)
     try refused(data + ["--listen", other.ready.listen, "--http", "127.0.0.1:0"], [port, "ss -ltnp", "--listen"])
     try refused(data + ["--http", other.ready.http, "--listen", "127.0.0.1:0"], ["ss -ltnp", "--http"])
+    try refused(data + ["--listen", "127.0.0.1:23456", "--http", "127.0.0.1:23456"], ["same port", "--http"])
+    try refused(data + ["--listen", "0.0.0.0:23456", "--http", "127.0.0.1:23456"], ["same port", "--http"])
     try refused(
       ["--data", other.data, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"], ["Another server", "kill ", "--data"])
     #expect(try other.get("/readyz").isEmpty == false)
@@ -35,6 +37,16 @@ import Testing
     #expect(try String(contentsOfFile: file, encoding: .utf8) == "precious")
     try refused(["--data", scratch.path + "/data", "--modules", "/nonexistent"], ["/nonexistent", "oneup build"])
     #expect(!FileManager.default.fileExists(atPath: scratch.path + "/data"))
+  }
+
+  @Test func aDirectoryOnWhichNothingHasBeenServedHasNoJournals() throws {
+    let scratch = try Scratch()
+    let data = scratch.path + "/data"
+    try refused(["--data", data, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"], ["nobody signed", "--dev"])
+    for verb in ["inspect", "verify", "repair"] {
+      let outcome = try Program.run(["journal", verb, data])
+      #expect(outcome.status == 0 && outcome.output.contains("has no journals"), "\(outcome)")
+    }
   }
 
   @Test func anotherNumberOfShards() throws {

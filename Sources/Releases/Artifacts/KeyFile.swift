@@ -46,6 +46,9 @@ package enum KeyFile {
   /// As `write` made it, or 32 raw bytes. Refuses a file that others can read.
   package static func signingKey(at path: String) throws(ArtifactError) -> SigningKey {
     let (bytes, mode) = try read(path)
+    if bytes.count != 32, (try? publicKeys(at: path)) != nil {
+      throw ArtifactError("\(path) is the public half of a key: sign with the file that was made beside it")
+    }
     guard mode & 0o077 == 0 else {
       throw ArtifactError("others can read the private key \(path): chmod 600 \(path), and think of a new one")
     }

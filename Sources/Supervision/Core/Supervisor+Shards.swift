@@ -68,9 +68,14 @@ extension Supervisor {
       actions.append(
         .log(
           .info,
-          "worker \(instance) took over \(recovery.shards.count) shards, \(recovery.rooms) rooms, from "
-            + "\(recovery.role) \(recovery.died) in \(Double(recovery.took / 100) / 10) ms"))
+          "worker \(instance) took over \(Self.count(recovery.shards.count, "shard")), "
+            + "\(Self.count(recovery.rooms, "room")), from \(recovery.role) \(recovery.died) in "
+            + "\(Double(recovery.took / 100) / 10) ms"))
     }
+  }
+
+  package static func count(_ number: some BinaryInteger, _ what: String) -> String {
+    "\(number) \(what)\(number == 1 ? "" : "s")"
   }
 
   // MARK: Outages

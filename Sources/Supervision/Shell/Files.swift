@@ -88,8 +88,9 @@ enum Files {
   }
 
   static func failure(_ verb: String, _ path: String) -> StartError {
-    StartError(
-      "Cannot \(verb) \(path): \(systemText(errno)). Make it writable for this user, or give another directory "
-        + "with --data DIR.")
+    let code = errno
+    let remedy = code == ENOSPC || code == EDQUOT ? "Free some space" : "Make it writable for this user"
+    return StartError(
+      "Cannot \(verb) \(path): \(systemText(code)). \(remedy), or give another directory with --data DIR.")
   }
 }

@@ -40,7 +40,10 @@ package final class SupervisorProcess {
   /// Runs until the server has stopped; returns the exit status. Call from the main thread: the children die with the
   /// thread that starts them.
   package func run() -> Int32 {
-    Log.write(.info, "data in \(data.path), \(data.identity.shards) shards, \(core.workerCount) workers and a spare")
+    Log.write(
+      .info,
+      "data in \(data.path), \(Supervisor.count(data.identity.shards, "shard")), "
+        + "\(Supervisor.count(core.workerCount, "worker")) and a spare")
     if let text = Files.readText("/proc/sys/net/core/somaxconn"), let most = Int32(text.filter(\.isNumber)),
       most < Listener.backlog
     {

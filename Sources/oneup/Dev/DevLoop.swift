@@ -18,6 +18,7 @@ struct DevLoop: ~Copyable {
   private let builder = DevBuilder()
   private var waiting: SourceWatch.Change?
   private var crashes: Set<String> = []
+  private var lastFailure = ""
 
   init(place: DevPlace, sdk: String?, signals: Int32, opensPage: Bool) throws(HTTPFailure) {
     self.place = place
@@ -120,7 +121,10 @@ struct DevLoop: ~Copyable {
       let failure: DevFailure? = try? server.get("/v1/crashes/\(crash.id)")
       let text = failure?.text(files: watch.names) ?? "the server has no report of it"
       builder.failed(text)
-      say("\(clock()) the game failed: \(text)\n  oneup crash show \(crash.id) --data \(place.data)")
+      say(
+        "\(clock()) the game failed\(text == lastFailure ? " in the same way" : ": \(text)")\n"
+          + "  oneup crash show \(crash.id) --data \(place.data)")
+      lastFailure = text
     }
   }
 
