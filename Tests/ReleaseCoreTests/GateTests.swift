@@ -173,6 +173,7 @@ import Testing
     #expect(throws: ReleaseError.self) { try stage.order(.pause) }
     // Where nobody is awake, a resumption is one until that has been looked at anew.
     for id in stage.server.rooms.keys { stage.server.rooms[id]?.isAwake = false }
+    stage.step()
     try stage.order(.resume)
     stage.run(seconds: 2)
     #expect(stage.rollout?.state == .running)
