@@ -66,6 +66,7 @@ import WorkerStore
     try script.nextOwner()
     try script.turn()
     #expect(script.worker.room(script.room())?.phase == .stopped, "and nothing of it is called")
+    #expect(String(decoding: script.worker.inspect("rooms"), as: UTF8.self).contains(#""frozen":"kills""#))
     #expect(putAside(script) == nil, "it was told before")
     script.join(2, room: "b")
     try script.turn()

@@ -63,6 +63,7 @@ function show(room) {
 const FROZEN = {
   ticksFail: "its ticks or timers keep failing", membersFail: "messages of several members made its code fail",
   diverged: "its history did not come out the same when it was replayed", moduleMissing: "its build is not here, or cannot be run",
+  kills: "its native code killed two workers in a row",
 };
 
 function problems(room) {

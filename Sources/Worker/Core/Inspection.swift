@@ -64,7 +64,7 @@ extension Worker {
     out.add(",\"phase\":")
     out.add(room.phase.quotedName)
     out.add(",\"frozen\":")
-    if let frozen = host?.frozen { out.addQuoted("\(frozen)".utf8) } else { out.add("null") }
+    if let frozen = host?.frozen ?? room.stopReason { out.addQuoted("\(frozen)".utf8) } else { out.add("null") }
     out.add(",\"members\":")
     out.add(host?.memberCount ?? 0)
     out.add(",\"connected\":")

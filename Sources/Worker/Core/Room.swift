@@ -117,6 +117,8 @@ package final class Room {
   var twinImageBytes = 0
   /// Monotonic microseconds: its versions' own checks are asked for then.
   var nextCheck: Int64 = 0
+  /// Why it stopped here; nil while it has not.
+  var stopReason: RoomEvent.FreezeReason?
   /// What the staged `upgraded` switches to.
   var candidate: (any RoomInstance)?
 

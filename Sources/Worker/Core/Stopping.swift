@@ -30,6 +30,7 @@ extension Worker {
     room.phase = .stopped
     room.repair = nil
     room.host?.frozen = reason
+    room.stopReason = reason
     counters.divergences += reason == .diverged ? 1 : 0
     reports.append(.frozen(room: room.id, reason, text: text))
     refuseWaiting(room, .frozen, "the room is frozen: \(text)")

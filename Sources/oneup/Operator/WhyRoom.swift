@@ -75,8 +75,9 @@ struct WhyRoom {
       ]
     case "kills":
       [
-        "It is FROZEN: a call of its native code that is no event killed two workers in a row. Its record is intact.",
-        "`oneup crash list` shows which call. Where it was the room's full state, release a fixed build: it thaws the room.",
+        "It is FROZEN: a call of its native code that is no event killed two workers in a row. Its record is intact. "
+          + "`oneup crash list` shows which call. Where it was the room's full state, release a fixed build: it thaws the "
+          + "room. Else the room is not served: docs/operations.md says how it is tried once more."
       ]
     default: ["It is FROZEN (\(reason)). \(failing)"]
     }
