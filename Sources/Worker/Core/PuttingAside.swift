@@ -2,11 +2,11 @@
 // black box. What killed one owner is tried by the next before anything else; what killed two in a row is not called again,
 // and what cannot do without it is told:
 //
-//   the full state, no twin      the room is frozen, by an event; a build that can do it thaws it
-//   saving, no twin              the room stops, with its record as it is, for this owner and later ones
-//   making it again, replaying   the same
-//   any of the new version's     on probation the room goes back
+//   making it again, replaying   the room stops, with its record as it is, for this owner and later ones
+//   any other of a new version   on probation the room goes back
+//   saving, no twin              the room stops
 //   saving of the silent one     the silent one ends
+//   the full state               the room is frozen, by an event; a build that can do it thaws it
 //   a carry                      the upgrade is refused
 //   a check, the readable state  counts as failed; is not asked for any more
 package import Core
