@@ -189,7 +189,7 @@ class ArenaTest(BrowserTest):
         people = "[...room.state.ships.values()].filter((ship) => !ship.bot).length"
         self.until(first, "everybody sees everybody", f"{people} === 50")
         for tab in tabs[1:]:
-            tab.evaluate("room.leave()")
+            tab.evaluate("void room.leave()")
         self.until(first, "the others are gone", f"{people} === 1")
 
     def test_what_is_missing_is_red(self):
