@@ -14,6 +14,7 @@ struct ControlCommand: ParsableCommand {
   private static let farewellMicroseconds: UInt32 = 50_000
 
   func run() throws {
+    nameProcess("oneup-control")
     leaveStopsToTheSupervisor()
     let role = try started { try RoleConfiguration.required() }
     let channel = ChildChannel()

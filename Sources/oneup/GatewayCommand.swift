@@ -12,6 +12,7 @@ struct GatewayCommand: ParsableCommand {
     shouldDisplay: false)
 
   func run() throws {
+    nameProcess("oneup-gateway")
     leaveStopsToTheSupervisor()
     let channel = ChildChannel()
     let beats = Beats(channel: channel)

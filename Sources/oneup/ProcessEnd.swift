@@ -1,5 +1,14 @@
-// How the processes of the roles end.
+// How the processes of the roles begin and end.
 import Glibc
+
+/// What `top`, `ss` and the kernel's log of processes that it killed for want of memory call this one. It was started as
+/// /proc/self/exe, so they would say `exe`.
+func nameProcess(_ name: String) {
+  let file = open("/proc/self/comm", O_WRONLY | O_CLOEXEC)
+  guard file >= 0 else { return }
+  _ = name.withCString { write(file, $0, strlen($0)) }
+  close(file)
+}
 
 /// At once, without what `exit` would run: other threads are still at work.
 func endProcess(_ status: Int32) -> Never { _exit(status) }

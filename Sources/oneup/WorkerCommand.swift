@@ -11,6 +11,7 @@ struct WorkerCommand: ParsableCommand {
     commandName: "worker", abstract: "A process that runs rooms; started by `oneup serve`.", shouldDisplay: false)
 
   func run() throws {
+    nameProcess("oneup-worker")
     leaveStopsToTheSupervisor()
     let configuration = try started { try Self.configuration(try RoleConfiguration.required()) }
     do {

@@ -49,6 +49,14 @@ import Testing
     }
   }
 
+  @Test func processesAreNamedByWhatTheyDo() throws {
+    let server = try RunningServer()
+    for (role, name) in [("worker", "worker"), ("spare", "worker"), ("gateway", "gateway"), ("control", "control")] {
+      let comm = try String(contentsOfFile: "/proc/\(server.processID(role))/comm", encoding: .utf8)
+      #expect(comm == "oneup-\(name)\n", "\(role)")
+    }
+  }
+
   @Test func anotherNumberOfShards() throws {
     let scratch = try Scratch()
     let data = scratch.path + "/data"

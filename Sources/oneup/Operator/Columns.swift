@@ -86,6 +86,7 @@ enum Columns {
 
   static func numbers(_ look: LiveVitals) -> String {
     "\(count(look.players, "player"))  \(count(look.rooms, "room"))  \(count(Int(look.messagesPerSecond.rounded()))) messages/s  "
-      + "99 % within \(milliseconds(look.p99Milliseconds))  worst pause \(look.worstPauseMilliseconds > 0 ? milliseconds(look.worstPauseMilliseconds) : "none")"
+      + (look.p99Milliseconds.map { "99 % within \(milliseconds($0))  " } ?? "")
+      + "worst pause \(look.worstPauseMilliseconds > 0 ? milliseconds(look.worstPauseMilliseconds) : "none")"
   }
 }
