@@ -3,6 +3,8 @@ import { h, say, count, duration, round, bytes, clock, now, colour, paint } from
 
 const HOUR = 3600000;
 const HEIGHT = 118;
+/** What a time below the axis takes, in pixels. */
+const LABEL = 48;
 const PLOTS = [
   { key: "messages_per_s", name: "messages a second", show: count },
   { key: "p99_ms", name: "99 % answered within", show: duration, tick: round, log: true, extra: "max_ms" },
@@ -74,8 +76,7 @@ function drawPlot(plot, begin, end, near) {
       ? (v) => foot - ((Math.log10(Math.max(v, 0.1)) - low) / (Math.log10(top * 1.3) - low)) * (foot - 6)
       : (v) => foot - (v / (top * 1.15)) * (foot - 6);
     axes(c, plot, w, foot, y, top, begin, end, x);
-    c.fillStyle = colour("bad");
-    for (const m of marks) if (m.at >= begin && m.at <= end) c.fillRect(Math.round(x(m.at)) - 0.5, 4, 1, foot - 4);
+    drawMarks(c, x, begin, end, foot);
     if (plot.extra) dots(c, plot, x, y);
     line(c, plot, x, y, foot);
     if (near?.at) {
@@ -85,6 +86,15 @@ function drawPlot(plot, begin, end, near) {
       c.globalAlpha = 1;
     }
   });
+}
+
+/** Where there are many, what happened meanwhile is still to be seen. */
+function drawMarks(c, x, begin, end, foot) {
+  const places = new Set(marks.filter((m) => m.at >= begin && m.at <= end).map((m) => Math.round(x(m.at))));
+  c.fillStyle = colour("bad");
+  c.globalAlpha = places.size > 12 ? 0.3 : 1;
+  for (const place of places) c.fillRect(place - 0.5, 4, 1, foot - 4);
+  c.globalAlpha = 1;
 }
 
 function ticks(plot, top) {
@@ -107,7 +117,7 @@ function axes(c, plot, w, foot, y, top, begin, end, x) {
     c.fillText((plot.tick ?? plot.show)(v), 0, Math.max(10, Math.round(y(v)) - 3)); // not above the picture
   }
   const minutes = (end - begin) / 60000;
-  const step = minutes > 40 ? 15 : minutes > 12 ? 5 : 1;
+  const step = [1, 2, 5, 10, 15, 30].find((s) => (s / minutes) * w >= LABEL) ?? 60;
   c.textAlign = "center";
   for (let t = Math.ceil(begin / (step * 60000)) * step * 60000; t < end; t += step * 60000) {
     if (x(t) < 16 || x(t) > w - 16) continue;
