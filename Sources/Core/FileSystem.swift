@@ -19,6 +19,8 @@ package struct FileError: Error, Sendable, Hashable, CustomStringConvertible {
   }
   /// Fewer bytes were written than given.
   package static let shortWrite: Int32 = -1
+  /// EIO.
+  package static let inputOutput: Int32 = 5
   /// ENOSPC.
   package static let noSpace: Int32 = 28
   /// The simulated process died in this operation; nothing that it does afterwards takes effect.

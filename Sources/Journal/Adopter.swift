@@ -72,8 +72,8 @@ struct Adopter<FS: FileSystem> {
     let isCut = last?.durability == .process && !isClean && (found.isOtherBoot || failed)
     return Adoption(
       epoch: max(assigned, ShardEpoch(survey.epochMax + 1)), cutCounter: (last?.cutCounter ?? 0) + (isCut ? 1 : 0),
-      isNew: last == nil, wasClean: isClean, cutBytes: found.end?.cut?.range.count ?? 0,
-      lastEngine: last?.engine, damaged: found.end?.damaged ?? [],
+      isNew: last == nil, wasClean: isClean, followsFailure: failed,
+      cutBytes: found.end?.cut?.range.count ?? 0, lastEngine: last?.engine, damaged: found.end?.damaged ?? [],
       lastCheckpoint: found.end?.lastCheckpoint ?? found.line.lastCheckpoint, end: found.endPoint.position,
       copiedRecords: found.end?.records ?? 0)
   }

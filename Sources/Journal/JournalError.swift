@@ -7,6 +7,15 @@ extension FileError {
   var leavesDoubt: Bool { code != FileError.noSpace || operation == .sync || operation == .syncDirectory }
 }
 
+extension JournalError {
+  /// Of an adoption: nothing was changed, and it may succeed later, when there is space, or the disk gives what it holds.
+  package var mayPass: FileError? {
+    guard case .file(let error) = self else { return nil }
+    let isUnreadable = error.operation == .read && error.code == FileError.inputOutput
+    return isUnreadable || error.code == FileError.noSpace ? error : nil
+  }
+}
+
 package enum JournalError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Another process owns the shard's directory.
   case locked(directory: String)

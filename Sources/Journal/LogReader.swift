@@ -28,14 +28,15 @@ package struct LogReader<FS: FileSystem>: Sendable {
 
   /// Every record from `position` (where one must begin) to the end, in order. Calls `damage` for each range that
   /// cannot be read, and goes on behind it; the payload is valid during the call only. Throws what the closures throw,
-  /// and `JournalError`.
+  /// and `JournalError`. `takesUnreadable`: what the disk does not give is damage, too, and no error.
   package func scan(
-    from position: LogPosition,
+    from position: LogPosition, takesUnreadable: Bool = false,
     damage: (Range<LogPosition>) throws -> Void = { throw JournalError.damaged($0) },
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws -> Void
   ) throws {
     guard position >= oldest, position <= end else { throw JournalError.notInLog(position) }
-    var cursor = LogCursor(segments, window: ReadWindow(fileSystem), at: position, check: nil)
+    let window = ReadWindow(fileSystem, takesUnreadable: takesUnreadable)
+    var cursor = LogCursor(segments, window: window, at: position, check: nil)
     while cursor.position < end {
       switch try step(&cursor) {
       case .record(let found, let frame, let whole):

@@ -18,9 +18,14 @@ final class ReadWindow<FS: FileSystem> {
   private var storage: UnsafeMutableRawBufferPointer
   private var offset = 0
   private var count = 0
+  /// Nothing is behind what was read last.
+  private var metEnd = false
+  /// What the disk does not give reads as bytes that are no record, so it is damage like any other.
+  private let takesUnreadable: Bool
 
-  init(_ fileSystem: FS) {
+  init(_ fileSystem: FS, takesUnreadable: Bool = false) {
     self.fileSystem = fileSystem
+    self.takesUnreadable = takesUnreadable
     storage = .allocate(byteCount: ReadWindow.chunkBytes, alignment: 16)
   }
   deinit { storage.deallocate() }
@@ -34,19 +39,58 @@ final class ReadWindow<FS: FileSystem> {
   /// Up to `wanted` bytes at `at`, fewer at the end of the file; valid until the next call.
   func bytes(at start: Int, _ wanted: Int) throws(FileError) -> UnsafeRawBufferPointer {
     guard let file else { preconditionFailure("a window reads after it was opened") }
-    // A short read met the end of the file: there is no more to be had.
-    let isAtEnd = count > 0 && count < storage.count && start <= offset + count
+    let isAtEnd = count > 0 && metEnd && start <= offset + count
     if start < offset || (start + wanted > offset + count && !isAtEnd) {
       if wanted > storage.count {
         storage.deallocate()
         storage = .allocate(byteCount: wanted, alignment: 16)
       }
-      count = 0
-      count = try fileSystem.read(file, into: storage, at: start)
-      offset = start
+      try fill(from: file, at: start, wanted)
     }
     let first = start - offset
     return UnsafeRawBufferPointer(rebasing: storage[first..<max(first, min(first + wanted, count))])
+  }
+
+  private func fill(from file: FS.File, at start: Int, _ wanted: Int) throws(FileError) {
+    count = 0
+    offset = start
+    do throws(FileError) {
+      let read = try fileSystem.read(file, into: storage, at: start)
+      (count, metEnd) = (read, read < storage.count)
+    } catch {
+      guard error.code == FileError.inputOutput else { throw error }
+      try fillByPages(from: file, at: start, wanted, error)
+    }
+  }
+
+  /// What cannot be read may lie outside of what is wanted.
+  private func fillByPages(
+    from file: FS.File, at start: Int, _ wanted: Int, _ failure: FileError
+  ) throws(FileError) {
+    metEnd = false
+    let size = try fileSystem.size(file)
+    var filled = 0
+    while filled < storage.count {
+      // Up to the next page of the file.
+      let piece = min(SegmentHeader.pageBytes - (start + filled) % SegmentHeader.pageBytes, storage.count - filled)
+      let page = UnsafeMutableRawBufferPointer(rebasing: storage[filled..<filled + piece])
+      do throws(FileError) {
+        let read = try fileSystem.read(file, into: page, at: start + filled)
+        filled += read
+        metEnd = read < piece
+        if metEnd { break }
+      } catch {
+        guard takesUnreadable, error.code == FileError.inputOutput else {
+          if filled < wanted { throw failure }
+          break
+        }
+        for i in page.indices { page[i] = 0xff }
+        filled += min(piece, max(0, size - start - filled))
+        metEnd = start + filled >= size
+        if metEnd { break }
+      }
+    }
+    count = filled
   }
 
   /// The whole record at `offset`; call right after `examine` said that there is one.

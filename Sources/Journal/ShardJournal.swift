@@ -127,11 +127,16 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   }
   /// See `LogReader.scan`.
   package func scan(
-    from position: LogPosition,
+    from position: LogPosition, takesUnreadable: Bool = false,
     damage: (Range<LogPosition>) throws -> Void = { throw JournalError.damaged($0) },
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws -> Void
   ) throws {
-    try reader().scan(from: position, damage: damage, body)
+    try reader().scan(from: position, takesUnreadable: takesUnreadable, damage: damage, body)
+  }
+
+  /// Something that this owner needs cannot be read: nothing is durable any more, and the next owner is told.
+  package mutating func giveUp(_ error: FileError) {
+    if failure == nil { _ = fail(error) }
   }
 
   func checkUsable() throws(JournalError) {

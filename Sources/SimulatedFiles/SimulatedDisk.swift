@@ -59,6 +59,22 @@ package final class SimulatedDisk: FileSystem {
       $0.faults = [:]
     }
   }
+  /// The pages of a file that hold the bytes give an input/output error when they are read, in this life and later ones.
+  package func ruin(_ path: String, _ bytes: Range<Int>) {
+    let page = SimulatedDiskState.pageBytes
+    let range = bytes.lowerBound / page * page..<(bytes.upperBound + page - 1) / page * page
+    state.withLock {
+      if let node = $0.entries[path] { $0.ruins.append(SimulatedRuin(node: node, range: range)) }
+    }
+  }
+  /// All that was ruined can be read.
+  package func mend() { state.withLock { $0.ruins = [] } }
+  /// While `body` runs, what is done to the disk counts as nothing and does not fail: a checker looks at it.
+  package func lookedAt<R>(_ body: () -> R) -> R {
+    state.withLock { $0.isLookedAt = true }
+    defer { state.withLock { $0.isLookedAt = false } }
+    return body()
+  }
   /// Bytes that files may hold in all; more is ENOSPC.
   package var capacity: Int {
     get { state.withLock { $0.capacity } }
@@ -98,7 +114,7 @@ package final class SimulatedDisk: FileSystem {
     _ file: File, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
   ) throws(FileError) -> Int {
     let bytes = try perform(.read, file.path, life: file.life) { state throws(FileError) in
-      state.read(file.node, at: offset, count: buffer.count)
+      try state.read(file.node, file.path, at: offset, count: buffer.count)
     }
     bytes.withUnsafeBytes { buffer.copyMemory(from: $0) }
     return bytes.count

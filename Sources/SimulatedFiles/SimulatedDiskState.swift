@@ -40,6 +40,12 @@ struct SimulatedStrike {
   var isIt: @Sendable (SimulatedOperation) -> Bool
 }
 
+/// A part of a file that the disk does not give, until it is written anew or mended.
+struct SimulatedRuin {
+  var node: Int
+  var range: Range<Int>
+}
+
 struct SimulatedDiskState {
   static let sectorBytes = 512
   static let pageBytes = 4096
@@ -70,6 +76,9 @@ struct SimulatedDiskState {
   var faults: [Int: SimulatedFault] = [:]
   var standing: SimulatedFault?
   var strike: SimulatedStrike?
+  var ruins: [SimulatedRuin] = []
+  /// Somebody looks at what is there, from outside: that is no operation, and nothing fails.
+  var isLookedAt = false
   var capacity = Int.max
   var life = 0
   var isDead = false
@@ -93,11 +102,12 @@ struct SimulatedDiskState {
   mutating func begin(
     _ operation: FileError.Operation, _ path: String, life: Int?, written: (Int, [UInt8], Int)?, synced: Int?
   ) throws(FileError) {
-    operations += 1
+    if !isLookedAt { operations += 1 }
     // The dead do nothing; neither do files that were opened in an earlier life.
     guard !isDead, life == nil || life == self.life else {
       throw FileError(operation, path, code: FileError.simulatedDeath)
     }
+    guard !isLookedAt else { return }
     let struck = strikes(
       SimulatedOperation(kind: operation, path: path, bytes: written?.1 ?? [], offset: written?.2 ?? 0))
     guard let fault = faults[operations] ?? struck ?? standing else { return }
@@ -218,7 +228,10 @@ struct SimulatedDiskState {
     return (id, life)
   }
 
-  func read(_ node: Int, at offset: Int, count: Int) -> [UInt8] {
+  func read(_ node: Int, _ path: String, at offset: Int, count: Int) throws(FileError) -> [UInt8] {
+    if !isLookedAt, ruins.contains(where: { $0.node == node && $0.range.overlaps(offset..<offset + count) }) {
+      throw FileError(.read, path, code: FileError.inputOutput)
+    }
     let shown = nodes[node].shown
     guard offset < shown.count else { return [] }
     return Array(shown[offset..<min(shown.count, offset + count)])
@@ -231,6 +244,7 @@ struct SimulatedDiskState {
       guard used + growth <= capacity else { throw FileError(.write, path, code: 28) }
     }
     guard !bytes.isEmpty else { return }
+    ruins.removeAll { $0.node == node && $0.range.overlaps(offset..<offset + bytes.count) }
     Self.put(bytes[...], at: offset, in: &nodes[node].shown)
     nodes[node].unsynced.append((offset, bytes))
   }

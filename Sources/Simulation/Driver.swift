@@ -2,6 +2,7 @@
 import Core
 import SimulatedFiles
 import Wire
+import WorkerCore
 
 package struct Driver {
   private let world: World
@@ -118,6 +119,7 @@ package struct Driver {
     let s = below(world.options.shards)
     world.watchdogChance = chance(60) ? [0, 40, 200][below(3)] : world.watchdogChance
     world.deathChance = chance(60) ? [0, 40, 128][below(3)] : 0
+    if world.options.readErrors, chance(64) { return ruin(s) }
     switch below(20) {
     case 0..<3: world.killOwner(of: s)
     case 3..<7: world.killOwner(of: s, at: TurnPoint.allCases[below(TurnPoint.allCases.count)])
@@ -141,6 +143,15 @@ package struct Driver {
       if chance(40) { world.killEverything(downtime: Int64(below(60_000_000))) }
       if chance(80) { world.restart(workers: 1 + below(3)) }
     }
+  }
+
+  /// What holds a record cannot be read for a while: mostly a snapshot, which a worker may have to read at any time.
+  private mutating func ruin(_ s: Int) {
+    let kind = chance(200) ? RecordKind.snapshot : nil
+    guard let record = world.log.record(s, kind, random.next()) else { return }
+    world.ruin(record, of: s)
+    world.after(Int64(below(8_000_000))) { [world] in world.mend(s) }
+    if chance(60) { world.killOwner(of: s) }
   }
 
   private mutating func diskFault(_ s: Int) {

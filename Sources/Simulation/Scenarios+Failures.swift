@@ -369,6 +369,6 @@ extension Scenario {
   ]
 
   package static let all: [Scenario] =
-    deaths + players + sleeping + failures + calls + drifting + journal + overlaps + lifecycle + versions
-    + requests
+    deaths + players + sleeping + failures + calls + drifting + journal + unreadable + overlaps + lifecycle
+    + versions + requests
 }

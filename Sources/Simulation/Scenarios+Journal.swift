@@ -188,7 +188,7 @@ extension Stage {
     settle()
     return sent
   }
-  fileprivate var isSynced: Bool {
+  var isSynced: Bool {
     guard let store = world.supervisor.owner(of: 0)?.stores[0]?.store else { return false }
     return store.durablePosition == store.end
   }

@@ -164,7 +164,9 @@ package final class SimulatedClient {
   package var isSettled: Bool {
     isAway
       || (core.isUp
-        && memberships.allSatisfy { core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) })
+        && memberships.allSatisfy {
+          core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) || world.isUnreadable($0.room)
+        })
   }
   var unsettled: String {
     "client \(index): up \(core.isUp); "

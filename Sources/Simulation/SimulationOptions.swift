@@ -31,6 +31,7 @@ package struct SimulationOptions: Sendable {
   /// Which faults may happen.
   package var powerLoss = false
   package var diskErrors = false
+  package var readErrors = false
   package var steps = 200
   /// Whether what happens is told in words.
   package var tellsStory = false
@@ -59,6 +60,7 @@ package struct SimulationOptions: Sendable {
     options.samplePermille = 500
     options.sampleEveryMilliseconds = 20
     options.passivateSeconds = [1, 2, Limits.passivateSeconds][Int(random.next() % 3)]
+    options.readErrors = random.next() % 2 == 0
     return options
   }
 }

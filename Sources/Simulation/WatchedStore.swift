@@ -58,6 +58,10 @@ final class WatchedStore: ShardStore {
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError) { try store.scan(from: position, damage: damage, body) }
+  func giveUp(_ error: FileError) {
+    model.world.tell("the owner of shard \(index) gives up: what it needs cannot be read")
+    store.giveUp(error)
+  }
   func release(upTo position: LogPosition) throws(StoreError) { try store.release(upTo: position) }
   func close() throws(StoreError) {
     try store.close()

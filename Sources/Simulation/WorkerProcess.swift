@@ -93,6 +93,7 @@ final class WorkerProcess {
 
   private var heldShards: Set<Int> = []
   private var lockedOut: Set<Int> = []
+  private var ruinedAtAdoption: Set<Int> = []
   /// It wants a shard whose directory another process holds.
   var isLockedOut: Bool { isAlive && !lockedOut.isDisjoint(with: shards.subtracting(heldShards)) }
 
@@ -137,6 +138,7 @@ final class WorkerProcess {
         world.disks[s], directory: World.directory, identity: identity, assigned: ShardEpoch(assigned), box: box,
         options: options)
       heldShards.insert(s)
+      if world.ruinedDisks.contains(s) { ruinedAtAdoption.insert(s) }
       boxes.append(box)
       world.counters.adoptions += 1
       world.trace.note(world.time, "adopted", UInt64(s), UInt64(store.epoch.rawValue), UInt64(adoption.cut))
@@ -166,9 +168,10 @@ final class WorkerProcess {
         world.after(5_000) { [self] in adopt(s, assigned: assigned) }
         return
       }
-      if case .file(let file) = error, file.code == 28 {
-        world.trace.note(world.time, "no space to adopt", UInt64(instance), UInt64(s))
-        world.tell("\(name) has no space to adopt shard \(s)")
+      if let file = error.mayPass {
+        world.trace.note(world.time, "cannot adopt yet", UInt64(instance), UInt64(s))
+        let why = file.code == FileError.noSpace ? "has no space to adopt shard" : "cannot read enough to adopt shard"
+        world.tell("\(name) \(why) \(s)")
         supervisor.waits(self)
         world.after(100_000) { [self] in adopt(s, assigned: assigned) }
         return
@@ -179,7 +182,7 @@ final class WorkerProcess {
   }
 
   private func storeFailed(_ text: String) {
-    if !isDying, heldShards.isDisjoint(with: world.faultedDisks) {
+    if !isDying, heldShards.isDisjoint(with: world.faultedDisks.union(world.ruinedDisks)) {
       world.fail("I-7", "a store failed without a fault: \(text)")
     }
     die("store failed")
@@ -327,6 +330,12 @@ final class WorkerProcess {
     if dieAt == .outputsHalfSent { _ = passes(.outputsHalfSent) }
   }
 
+  /// What the last owner could not read this one cannot, either: only then may a room stop for it.
+  private func isUnreadable(_ room: RoomID) -> Bool {
+    let s = Int(world.map.shard(of: room).rawValue)
+    return world.ruinedDisks.union(ruinedAtAdoption).contains(s) && stores[s]?.store.adoption.followsFailure == true
+  }
+
   private func report() {
     for report in worker.reports {
       switch report {
@@ -345,7 +354,7 @@ final class WorkerProcess {
         world.counters.freezes += 1
         world.trace.note(world.time, "frozen", room.rawValue, UInt64(reason.rawValue))
         world.tell("\(world.name(room)) is frozen: \(reason)")
-        if reason == .diverged { world.fail("I-2", "room \(room) diverges: \(text)") }
+        if reason == .diverged, !isUnreadable(room) { world.fail("I-2", "room \(room) diverges: \(text)") }
       case .removedMember(let room, let slot):
         world.trace.note(world.time, "removed", room.rawValue, UInt64(slot.rawValue))
         world.tell("\(world.name(room)): the member of slot \(slot) is removed")
@@ -373,7 +382,10 @@ final class WorkerProcess {
         world.tell("\(world.name(room)), \(text)")
         if !world.options.mayDrift { world.fail("I-2", "room \(room), \(text)") }
       case .failed(let room, let text):
-        world.fail("I-7", "room \(room): \(text)")
+        world.tell("\(world.name(room)): \(text)")
+        if !world.ruinedDisks.contains(Int(world.map.shard(of: room).rawValue)) {
+          world.fail("I-7", "room \(room): \(text)")
+        }
       }
     }
     worker.reports.removeAll(keepingCapacity: true)

@@ -107,8 +107,10 @@ extension World {
   package func heal() {
     watchdogChance = 0
     deathChance = 0
+    ruinedDisks = []
     for disk in disks {
       disk.heal()
+      disk.mend()
       disk.capacity = .max
     }
     for process in supervisor.processes {
@@ -142,8 +144,15 @@ extension World {
   /// Demands progress: everything settles within the time, faults having stopped; then compares everything.
   package func finish(within limit: Int64 = 120_000_000) {
     heal()
-    let settled = run(atMost: limit) { self.isSettled }
+    var settled = run(atMost: limit) { self.isSettled }
     if violation != nil { return }
+    if settled, readAgain() {
+      settled = run(atMost: limit) { self.isSettled }
+      if let room = stoppedRooms.first, violation == nil {
+        fail("I-5", "room \(room) stays stopped, although its record can be read")
+      }
+      if violation != nil { return }
+    }
     guard settled else {
       let texts = clients.filter { !$0.isSettled }.map(\.unsettled)
       return fail(

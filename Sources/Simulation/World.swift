@@ -60,6 +60,8 @@ package final class World {
   var fatalRecord: (shard: Int, kind: UInt8)?
   /// Shards whose disk was made to fail since their last adoption.
   var faultedDisks: Set<Int> = []
+  /// Parts of their disks cannot be read.
+  var ruinedDisks: Set<Int> = []
 
   /// Of 256: how often a `slow` input trips the watchdog, and a `crash` input kills.
   var watchdogChance: UInt64 = 0

@@ -89,7 +89,8 @@ package enum SupervisorChannel {
   package static let beatEveryMilliseconds = 100
   /// Of an event's text. Longer: cut.
   package static let eventTextBytesMax = 65_536
-  /// The kind of a worker's event that says: an adoption waits for disk space. Said again and again while it does.
+  /// The kind of a worker's event that says: an adoption waits for its disk, for space or for what cannot be read. Said
+  /// again and again while it does.
   package static let adoptionWaits = "adoption-waits"
   /// The kind of a worker's event that says: an event killed the last two owners of its shard and was put aside.
   package static let putAside = "put-aside"

@@ -65,6 +65,56 @@ import Testing
     }
   }
 
+  @Test func whatTheDiskDoesNotGiveIsAnErrorUnlessItIsTakenForDamage() throws {
+    let options = smallOptions(segment: 128 << 10)
+    let (disk, entries, _) = try filled(syncAt: 39, options: options)
+    let journal = try adopt(disk, options: options)
+    let reader = journal.reader()
+    let places = try entries.map { try #require(place($0, disk)) }
+    let page = places[20].1 / 4_096 * 4_096
+    disk.ruin(places[20].0, places[20].1..<places[20].1 + 1)
+    // With its frame.
+    let isLost = entries.indices.map { i in
+      let (path, at) = places[i]
+      return path == places[20].0 && (at - 13..<at + entries[i].payload.count + 1).overlaps(page..<page + 4_096)
+    }
+    for i in entries.indices {
+      let error = thrown { _ = try reader.read(at: entries[i].position) }
+      if case .file(let file)? = error {
+        #expect(isLost[i] && file.code == FileError.inputOutput && file.operation == .read)
+      } else {
+        #expect(!isLost[i] && error == nil)
+      }
+    }
+    #expect(thrown { _ = try workersRecords(reader) } != nil)
+    var damaged: [Range<LogPosition>] = []
+    var found: [Entry] = []
+    try reader.scan(from: reader.oldest, takesUnreadable: true, damage: { damaged.append($0) }) {
+      position, kind, payload in
+      if kind >= RecordKind.workerFirst { found.append(Entry(position: position, kind: kind, payload: Array(payload))) }
+    }
+    #expect(found == entries.indices.filter { !isLost[$0] }.map { entries[$0] })
+    #expect(damaged.count == 1 && damaged.first?.contains(entries[20].position) == true)
+    disk.mend()
+    #expect(try workersRecords(reader) == entries)
+  }
+
+  @Test func anOwnerThatCannotReadTellsTheNextOne() throws {
+    let disk = try disk()
+    var journal = try adopt(disk)
+    journal.append(batchKind, payload(1))
+    try journal.write()
+    journal.giveUp(FileError(.read, "shard/segment", code: FileError.inputOutput))
+    #expect(thrown { try journal.sync() } != nil)
+    disk.processDeath()
+    let next = try adopt(disk)
+    #expect(next.adoption.followsFailure && next.adoption.cutCounter == 1)
+    #expect(try workersRecords(next.reader()).count == 1)
+    disk.processDeath()
+    let third = try adopt(disk)
+    #expect(!third.adoption.followsFailure && third.adoption.cutCounter == 1)
+  }
+
   @Test func aFlippedByteBelowTheMarkIsDamageAfterAnyDeath() throws {
     for boot in [BootID.first, .second] {
       let (disk, entries, _) = try filled(.disk, records: 20)

@@ -90,6 +90,31 @@ struct SleepingTests {
   }
 
   /// A timer in the far future, and something near again and again: the queue must not remember each time.
+  @Test func roomsThatWakeByThemselvesLeavePlacesToThoseThatAreAskedFor() throws {
+    let script = try WorkerScript()
+    script.worker.passivateSeconds = 2
+    try script.abandon(1, room: "a", timerAfter: 20_000)
+    try script.abandon(2, room: "b", timerAfter: 20_000)
+    try script.live(5_000)
+    #expect(script.phase("a") == .asleep && script.phase("b") == .asleep)
+    script.worker.passivateSeconds = 1_000
+    for n in 0..<Limits.liveRoomsMax - Limits.placesKeptFromSleepers {
+      script.join(UInt64(n + 10), room: "r\(n)")
+      if n % 50 == 0 { try script.turn() }
+    }
+    try script.live(20_000)
+    #expect(script.phase("a") == .asleep && script.phase("b") == .asleep, "they are due, and wait")
+    #expect(script.worker.counters.wakes == 0)
+    script.join(3, room: "a")
+    try script.live(10)
+    #expect(script.phase("a") == .ready && script.operations("a") == 1, "somebody asks for it")
+    // Two of the others are over: it has the place of one.
+    script.worker.passivateSeconds = 1
+    for n: UInt32 in 0..<2 { script.end(n, script.room("r\(n)")) }
+    try script.live(5_000)
+    #expect(script.phase("b") == .ready && script.operations("b") == 1)
+  }
+
   @Test func whatIsDueMuchLaterStandsInTheQueueOnce() throws {
     let script = try WorkerScript()
     let route = try script.joined()

@@ -9,6 +9,8 @@ final class Faults {
   var placesMissing = 0
   /// The next so many live or undecided calls trip the watchdog.
   var trips = 0
+  /// What they do instead of that.
+  var tripKind = RoomFault.Kind.watchdog
   /// Instances made and not discarded, by the present owner.
   var instances = 0
   /// The next so many calls do not count for `trips`.
@@ -126,7 +128,7 @@ final class TestEngine: RoomEngine {
       faults.tripsAfter -= 1
     } else if budget != .decided, faults.trips > 0 {
       faults.trips -= 1
-      return .failed(RoomFault(kind: .watchdog, text: "tripped"))
+      return .failed(RoomFault(kind: faults.tripKind, text: "tripped"))
     }
     return inner.call(instance, call, payload: payload, budget: budget)
   }

@@ -78,6 +78,17 @@ struct TwinTests {
     #expect(script.operations() == 3)
   }
 
+  /// It is settled after a replay, which counts nothing, and is no replay itself.
+  @Test func whatIsCountedThoughTheSilentVersionFails() throws {
+    let (script, route) = try probation(.same)
+    (script.faults.tripsAfter, script.faults.trips, script.faults.tripKind) = (1, 1, .trap)
+    script.send(route, 3, .dress)
+    try script.turns(4)
+    #expect(script.operations() == 3 && script.silentOperations?.count == 2)
+    let counters = String(decoding: script.worker.inspect("counters"), as: UTF8.self)
+    #expect(counters.contains(#""dresses":2"#), "\(counters)")
+  }
+
   @Test func theWatchdogEndsTheSilentVersion() throws {
     let (script, route) = try probation(.same)
     // The version that speaks returns; the silent one does not.

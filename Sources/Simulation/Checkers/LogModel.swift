@@ -70,11 +70,31 @@ final class LogModel {
   func mayLose(_ s: Int) { logs[s].mayLose = true }
   func expectDamage(_ s: Int) { logs[s].mayBeDamaged = true }
 
+  /// The payload of the room's last snapshot.
+  func lastSnapshot(_ s: Int, _ room: RoomID) -> [UInt8]? {
+    var key: [UInt8] = []
+    key.put(room)
+    return logs[s].entries.last { $0.kind == WorkerCore.RecordKind.snapshot && $0.bytes.dropFirst().starts(with: key) }?
+      .bytes
+  }
+  func batch(_ s: Int, holding pattern: [UInt8]) -> [UInt8]? {
+    logs[s].entries.first { entry in
+      entry.kind == WorkerCore.RecordKind.batch && entry.bytes.count >= pattern.count
+        && (0...entry.bytes.count - pattern.count).contains { Array(entry.bytes[$0..<$0 + pattern.count]) == pattern }
+    }?.bytes
+  }
+  /// How many the log holds.
+  func snapshots(_ s: Int) -> Int { logs[s].entries.count { $0.kind == WorkerCore.RecordKind.snapshot } }
+  /// One of those of the log that are of this kind, or of any.
+  func record(_ s: Int, _ kind: UInt8?, _ random: UInt64) -> [UInt8]? {
+    let those = logs[s].entries.filter { kind == nil || $0.kind == kind }
+    return those.isEmpty ? nil : those[Int(random % UInt64(those.count))].bytes
+  }
+
   // MARK: A new owner
 
   func adopted(_ s: Int, _ store: RealStore) {
-    // A fault strikes once: a disk that fails is read again.
-    guard let found = read(s, store) ?? read(s, store) else {
+    guard let found = world.disks[s].lookedAt({ read(s, store) }) else {
       // It died reading: the next one is looked at instead.
       logs[s].epoch = max(logs[s].epoch, store.epoch)
       return

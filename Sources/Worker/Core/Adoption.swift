@@ -10,6 +10,7 @@ extension Worker {
     precondition(shards[s] == nil, "shard \(id) is already owned by this worker")
     let shard = Shard(store, adoption)
     var start = store.oldest
+    // Without it the log is read from its beginning, which only takes longer.
     if let position = adoption.checkpoint, let bytes = try? store.read(at: position) {
       start = try shard.readCheckpoint(bytes, at: position, id)
     }
@@ -37,6 +38,7 @@ extension Worker {
     reports.append(.adopted(id, rooms: shard.rooms.count, active: active.count))
     for l in links.indices where links[l].isOpen { links[l].out.putServing(id, store.epoch) }
     try wakeSuspect(s)
+    if let readFailure { throw readFailure }
   }
 
   /// What the last owner died at comes before everything else, and a verdict on it is durable before any other event is
@@ -202,15 +204,9 @@ extension Worker {
     return decided
   }
 
-  func readSnapshot(_ s: Int, _ position: LogPosition) throws(WakeError) -> [UInt8] {
-    do throws(StoreError) { return try shards[s]!.store.read(at: position) } catch {
-      throw WakeError(.diverged, "its snapshot cannot be read: \(error)")
-    }
-  }
-
   /// The room as a snapshot has it, in both versions where there are two.
   mutating func restore(_ room: Room, _ position: LogPosition) throws(WakeError) {
-    try restore(room, try readSnapshot(Int(room.shard.rawValue), position))
+    try restore(room, try readSnapshot(room, at: position))
   }
 
   /// `bytes`: of a snapshot record.

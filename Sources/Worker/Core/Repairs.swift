@@ -99,6 +99,7 @@ extension Worker {
     counters.quarantines += verdict.verdict == .quarantined ? 1 : 0
     room.watch.note(head.seq, "\(repair.fault.kind)", repair.fault.text, now.wall)
     let bundle = bundle(room, head.seq, repair)
+    if room.snapshot != nil, bundle.snapshot.isEmpty, !repair.spoils.any { renewSnapshot(room) }
     if case .back = repair.remedy { examine(room, bundle) }
     reports.append(
       .quarantined(
@@ -117,7 +118,7 @@ extension Worker {
     return bundle.followingSpeaker(host)
   }
 
-  /// The room as it is: without a culprit.
+  /// The room as it is: without a culprit; without its snapshot where that cannot be read, for this is evidence alone.
   func bundle(_ room: Room) -> CrashBundle {
     let s = Int(room.shard.rawValue)
     let annotations = room.tailAnnotations.values.sorted { $0.event < $1.event }
@@ -185,9 +186,8 @@ extension Worker {
 
   private mutating func beginGhost(_ room: Room) -> Room? {
     do throws(WakeError) {
-      let s = Int(room.shard.rawValue)
       var bytes: [UInt8]?
-      if let position = room.snapshot { bytes = try readSnapshot(s, position) }
+      if let position = room.snapshot { bytes = try readSnapshot(room, at: position) }
       return try makeGhost(of: room, snapshot: bytes, tail: room.tail)
     } catch {
       if let reason = error.reason { stop(room, reason, error.text) }
@@ -287,6 +287,8 @@ extension Worker {
     }
     room.repair = nil
     room.phase = .ready
+    // The ghost's replay counted nothing; what is settled now may be news.
+    isMuted = repair.budget != .live
     if case .quarantine = repair.remedy, case .created = event { return dissolve(room) }
     repair.culprit.withUnsafeBytes { bytes in
       let item = TailItem(batch: repair.batch, time: repair.time, event: bytes)

@@ -124,6 +124,8 @@ package final class Room {
 
   /// Where its last snapshot is.
   var snapshot: LogPosition?
+  /// This worker has written that record, or read it.
+  var knowsSnapshot = false
   /// Where the first event after that is; nil: there is none.
   @exclusivity(unchecked) var tailStart: LogPosition?
   /// Asleep after an adoption: the events since the snapshot, as the journal has them (`TailItem`s).

@@ -71,8 +71,11 @@ extension Worker {
       guard maySample(room) else { continue }
       var bytes: [UInt8]?
       if let position = room.snapshot {
-        guard let read = try? readSnapshot(Int(room.shard.rawValue), position) else { continue }
-        bytes = read
+        let store = shards[Int(room.shard.rawValue)]!.store
+        do throws(StoreError) { bytes = try store.read(at: position) } catch {
+          renewSnapshot(room)
+          continue
+        }
       }
       let (check, size) = stateCheck(of: room)
       pay(RoomCost.fuelPerCopy + UInt64(size + (bytes?.count ?? 0) + room.tail.count) * RoomCost.fuelPerByteCopied)

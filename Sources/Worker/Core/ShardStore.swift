@@ -16,7 +16,12 @@ package enum RecordKind {
 /// The log took nothing, or cannot be read: the worker reports it and exits; a new owner starts from what is durable.
 package struct StoreError: Error, Sendable, CustomStringConvertible {
   package var description: String
-  package init(_ description: String) { self.description = description }
+  /// Of a read: what the disk said; nil: it gave what is not the record that was written.
+  package var file: FileError?
+  package init(_ description: String, file: FileError? = nil) {
+    self.description = description
+    self.file = file
+  }
 }
 
 /// One shard's log, owned under its epoch. Synchronous: after `write` returns, what was appended is durable at the
@@ -36,13 +41,16 @@ package protocol ShardStore: AnyObject {
   /// Adds a checkpoint to the next write.
   func appendCheckpoint(_ payload: UnsafeRawBufferPointer) throws(StoreError)
   func write() throws(StoreError)
-  /// Reads one record's payload.
+  /// Reads one record's payload. Fails for each alike: what it means is the caller's to say.
   func read(at position: LogPosition) throws(StoreError) -> [UInt8]
-  /// Reads all records from a position on, in order, and goes on behind what cannot be read, which `damage` is told.
+  /// Reads all records from a position on, in order, and goes on behind what is damaged, which `damage` is told;
+  /// so is what the disk does not give, if the last owner ended on an I/O error.
   func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError)
+  /// What this owner needs cannot be read: nothing is written from here on, and the next owner is told why.
+  func giveUp(_ error: FileError)
   /// Nothing before the position is needed any more. Syncs what was written before it lets go of anything.
   func release(upTo position: LogPosition) throws(StoreError)
   /// A clean end; nothing may follow.
@@ -61,6 +69,11 @@ package protocol ShardStore: AnyObject {
   func forget(_ room: RoomID)
 }
 
+extension ShardStore {
+  /// Of a store that is in memory.
+  package func giveUp(_ error: FileError) {}
+}
+
 /// What a new owner found when it took a shard.
 package struct ShardAdoption: Sendable {
   /// Rises whenever history may have been cut.
@@ -69,6 +82,8 @@ package struct ShardAdoption: Sendable {
   package var checkpoint: LogPosition?
   /// Another engine than today's wrote the end of the log.
   package var engineChanged: Bool
+  /// The last owner ended on an I/O error: what cannot be read now is unreadable.
+  package var followsFailure = false
   /// What was executing when the last owner died, and the one before it.
   package var suspect: Suspect?
   package var previousSuspect: Suspect?

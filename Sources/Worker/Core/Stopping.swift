@@ -31,6 +31,9 @@ extension Worker {
     room.repair = nil
     room.host?.frozen = reason
     room.stopReason = reason
+    // No snapshot of it will make the next takeover quicker.
+    tailCost -= room.tailCost
+    room.tailCost = 0
     counters.divergences += reason == .diverged ? 1 : 0
     reports.append(.frozen(room: room.id, reason, text: text))
     refuseWaiting(room, .frozen, "the room is frozen: \(text)")

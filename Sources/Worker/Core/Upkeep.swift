@@ -161,6 +161,7 @@ extension Worker {
 
   /// Snapshots within the replay budget, checkpoints, cleaning and passivation. Call after `execute`.
   package mutating func upkeep() throws(StoreError) {
+    if let readFailure { throw readFailure }
     let budget = UInt64(Limits.replayBudgetMilliseconds) * RoomCost.fuelPerMillisecond
     var taken = 0
     if snapshotsAreNeeded { try takeNeededSnapshots() }
@@ -220,6 +221,7 @@ extension Worker {
     }
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
     room.snapshotSize = bytes.count
+    room.knowsSnapshot = true
     try shards[s]!.store.write()
     askForSpace(s)
     engine.beginAnew(room.instance!)
@@ -334,7 +336,12 @@ extension Worker {
     guard let position = room.snapshot, !room.isDamaged else { return }
     // Nor is a room moved that stopped while it was awake: its tail is in the log alone, until the next owner reads it.
     guard room.tailStart == nil || !room.found.isEmpty else { return }
-    let bytes = try shards[s]!.store.read(at: position)
+    let bytes: [UInt8]
+    do throws(WakeError) { bytes = try readSnapshot(room, at: position) } catch {
+      if let readFailure { throw readFailure }
+      if room.phase == .asleep { stop(room, .diverged, error.text) }
+      return
+    }
     let size = bytes.count + room.found.count + room.foundAnnotations.count * 64 + 64
     if !fitsBesideStaged(s, size, reserve: true) {
       try shards[s]!.store.write()

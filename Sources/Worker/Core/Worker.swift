@@ -4,7 +4,7 @@
 //   beginTurn(now) → receive(link, bytes)… → stage() → write() → execute() → upkeep() → take what is in `links`
 //
 // Nothing is executed before the batch that holds it is durable, so nothing derived from an event can leave earlier
-// than the event itself (I-1). After `write` has thrown, the worker is finished: its owner exits.
+// than the event itself (I-1). After `write` or `upkeep` has thrown, the worker is finished: its owner exits.
 package import Core
 package import Wire
 
@@ -58,6 +58,8 @@ final class Shard {
   let epoch: ShardEpoch
   let cut: UInt32
   let engineChanged: Bool
+  /// The last owner ended on an I/O error.
+  let followsFailure: Bool
   let suspect: Suspect?
   let previousSuspect: Suspect?
   /// Where the suspect was carried to.
@@ -99,6 +101,7 @@ final class Shard {
     epoch = store.epoch
     cut = adoption.cut
     engineChanged = adoption.engineChanged
+    followsFailure = adoption.followsFailure
     suspect = adoption.suspect
     previousSuspect = adoption.previousSuspect
     target = adoption.target
@@ -178,6 +181,8 @@ package struct Worker {
   var tailCost: UInt64 = 0
   /// Of snapshots from which rooms were brought back.
   var restoredBytes: UInt64 = 0
+  /// What a room needs cannot be read: this worker ends.
+  var readFailure: StoreError?
   /// Where snapshots are made; kept for its storage.
   var snapshotBytes: [UInt8] = []
   var nextPassivation: Int64 = 0
@@ -223,6 +228,7 @@ package struct Worker {
 
   /// Appends what is staged to the log, one write per shard touched. Durable when it returns.
   package mutating func write() throws(StoreError) {
+    if let readFailure { throw readFailure }
     for s in shards.indices where shards[s] != nil {
       try writeShard(s)
     }

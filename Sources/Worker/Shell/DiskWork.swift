@@ -122,13 +122,16 @@ extension WorkerProcess {
     return options
   }
 
-  /// Nil: there is no space on the disk to take it over; nothing was changed.
+  /// Nil: it cannot be taken over just now, and `adoptionFailure` says why; nothing was changed.
   func openStore(_ assignment: ShardAssignment) throws(StoreError) -> (Store, ShardAdoption)? {
     let digits = String(assignment.shard.rawValue)
     let directory =
       configuration.data + "/shards/" + String(repeating: "0", count: max(0, 3 - digits.count)) + digits
     do throws(FileError) { try fileSystem.createDirectory(directory) } catch {
-      if error.code == ENOSPC { return nil }
+      if error.code == ENOSPC {
+        adoptionFailure = error
+        return nil
+      }
       throw StoreError("\(error)")
     }
     let box: WordBox
@@ -140,7 +143,10 @@ extension WorkerProcess {
           shard: assignment.shard, boot: boot, durability: configuration.durability, engine: engine.identity),
         assigned: assignment.epoch, box: box, options: journalOptions)
     } catch {
-      if case .file(let file) = error, file.code == ENOSPC { return nil }
+      if let file = error.mayPass {
+        adoptionFailure = file
+        return nil
+      }
       throw StoreError("shard \(assignment.shard) cannot be taken over: \(error)")
     }
   }

@@ -51,8 +51,10 @@ package final class WorkerProcess {
   var syncing: Set<ShardID> = []
   /// Shards of which no next segment could be made.
   var full: Set<ShardID> = []
-  /// Shards for whose adoption there was no space, to be tried again.
-  private var waitingForSpace: [ShardAssignment] = []
+  /// Shards for whose adoption there was no space, or of which something could not be read, to be tried again.
+  private var waitingForDisk: [ShardAssignment] = []
+  /// Why the last of them waits.
+  var adoptionFailure: FileError?
   private var adoptAgainAt = Int64.max
   private static let adoptAgainMicroseconds: Int64 = 1_000_000
   /// While there is no descriptor for a link that waits: when the listener is looked at again. It would be ready all the time.
@@ -198,7 +200,7 @@ package final class WorkerProcess {
   private func adopt(_ assignment: ShardAssignment) throws(StoreError) {
     let began = clocks().monotonic
     let before = worker.counters.events
-    guard let (store, adoption) = try openStore(assignment) else { return waitForSpace(assignment) }
+    guard let (store, adoption) = try openStore(assignment) else { return waitForDisk(assignment) }
     stores[assignment.shard] = store
     try worker.adopt(assignment.shard, store, adoption)
     // What was put aside is told before another event may kill.
@@ -215,21 +217,27 @@ package final class WorkerProcess {
     }
   }
 
-  /// A full disk is no reason to end: the shard is not served until there is space, the others are.
-  private func waitForSpace(_ assignment: ShardAssignment) {
-    waitingForSpace.append(assignment)
+  /// A full disk is no reason to end, nor is one that gives an error before this worker has a part in the shard: that one is
+  /// not served until it can be taken over, the others are.
+  private func waitForDisk(_ assignment: ShardAssignment) {
+    waitingForDisk.append(assignment)
     adoptAgainAt = clocks().monotonic + Self.adoptAgainMicroseconds
+    let isFull = adoptionFailure?.code == FileError.noSpace
     if full.insert(assignment.shard).inserted {
+      let why =
+        isFull
+        ? "there is no space on the disk of \(configuration.data)"
+        : adoptionFailure.map { "\($0)" } ?? "the disk fails"
       log(
-        "disk-full",
-        "shard \(assignment.shard) cannot be taken over: there is no space on the disk of \(configuration.data). It is "
-          + "tried again every second; its rooms are not served until then")
+        isFull ? "disk-full" : "disk-failed",
+        "shard \(assignment.shard) cannot be taken over: \(why). It is tried again every second; its rooms are not "
+          + "served until then")
     }
-    line.say(.event(kind: SupervisorChannel.adoptionWaits, text: "shard \(assignment.shard) waits for disk space"))
+    line.say(.event(kind: SupervisorChannel.adoptionWaits, text: "shard \(assignment.shard) waits for its disk"))
   }
   private func adoptAgain() throws(StoreError) {
-    let assignments = waitingForSpace
-    waitingForSpace = []
+    let assignments = waitingForDisk
+    waitingForDisk = []
     adoptAgainAt = Int64.max
     for each in assignments { try adopt(each) }
   }

@@ -37,6 +37,7 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
       previousSuspect: left.previous)
     adoption.target = left.target
     adoption.aside = left.aside
+    adoption.followsFailure = found.followsFailure
     // Less a record's frame, with room to spare.
     return (JournalStore(journal, view, identity.durability, options.recordBytesMax - 64), adoption)
   }
@@ -96,9 +97,15 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError) {
     do {
-      try journal.scan(from: position, damage: damage, body)
-    } catch let error as StoreError { throw error } catch { throw StoreError("\(error)") }
+      try journal.scan(
+        from: position, takesUnreadable: journal.adoption.followsFailure, damage: damage, body)
+    } catch let error as StoreError { throw error } catch {
+      let file = (error as? JournalError)?.readError
+      if let file { journal.giveUp(file) }
+      throw StoreError("shard \(shard): \(error)", file: file)
+    }
   }
+  package func giveUp(_ error: FileError) { journal.giveUp(error) }
   package func release(upTo position: LogPosition) throws(StoreError) { journal.release(upTo: position) }
   package func close() throws(StoreError) { try stated { () throws(JournalError) in try journal.close() } }
   @_specialize(where FS == PosixFileSystem, Box == WordBox)
@@ -111,7 +118,9 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   package func forget(_ room: RoomID) { box.forget(room) }
 
   private func stated<R>(_ body: () throws(JournalError) -> R) throws(StoreError) -> R {
-    do throws(JournalError) { return try body() } catch { throw StoreError("shard \(shard): \(error)") }
+    do throws(JournalError) { return try body() } catch {
+      throw StoreError("shard \(shard): \(error)", file: error.readError)
+    }
   }
 
   // MARK: What waits for a disk, in parts for another thread (see `ShardJournal`)
@@ -140,4 +149,12 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   }
   /// Everything written becomes durable. An error poisons the journal: its owner must exit.
   package func sync() throws(StoreError) { try stated { () throws(JournalError) in try journal.sync() } }
+}
+
+extension JournalError {
+  /// What the disk said where nothing was to be written.
+  fileprivate var readError: FileError? {
+    if case .file(let error) = self { return error }
+    return nil
+  }
 }
