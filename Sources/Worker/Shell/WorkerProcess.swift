@@ -361,14 +361,6 @@ package final class WorkerProcess {
             "event \(event) of room \(room) made its silent version fail, and not the one that speaks: \(fault.text) "
               + "(crash \(name))")
         }
-      case .rebuilt(let room, let event, let image):
-        guard let name = openCrashes.removeValue(forKey: OpenCrash(room: room, event: event)) else { continue }
-        background.run { [crashes] in
-          crashes.note(image, in: name)
-          return .noted
-        }
-      case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason.text): \(text)")
-      case .removedMember(let room, let slot):
       case .putAside(let room, let call, let undone, var bundle):
         let deaths = NativeDeaths(data: configuration.data)
         bundle.fault = deaths.explained(undone, of: bundle.module)
@@ -379,6 +371,14 @@ package final class WorkerProcess {
         let name = crashes.write(bundle, time: now.wall)
         line.say(.event(kind: SupervisorChannel.putAside, text: ""))
         log("call-put-aside", "\(call) of room \(room) is not called any more: \(bundle.fault.text) (crash \(name))")
+      case .rebuilt(let room, let event, let image):
+        guard let name = openCrashes.removeValue(forKey: OpenCrash(room: room, event: event)) else { continue }
+        background.run { [crashes] in
+          crashes.note(image, in: name)
+          return .noted
+        }
+      case .frozen(let room, let reason, let text): log("frozen", "room \(room): \(reason.text): \(text)")
+      case .removedMember(let room, let slot):
         log("member-removed", "the member at slot \(slot) of room \(room) kept making its code fail")
       case .adopted(let shard, let rooms, let active):
         // Of an empty one there is nothing to say.
