@@ -35,6 +35,8 @@ struct LogCursor<FS: FileSystem>: ~Copyable {
   private(set) var position: LogPosition
   /// What the next record must be chained to; nil: not known (after damage).
   private(set) var chain: UInt32?
+  /// Where the records of the segment under the cursor end at the latest.
+  private(set) var limit: LogPosition
 
   /// `point.position` must be in one of the segments; `check` nil if what is before is not known.
   init(_ segments: [Segment<FS>], window: ReadWindow<FS>, at position: LogPosition, check: UInt32?) {
@@ -45,13 +47,13 @@ struct LogCursor<FS: FileSystem>: ~Copyable {
     precondition(segments.indices.contains(index), "a cursor needs a segment")
     let segment = segments[index]
     chain = segment.start == position ? segment.check : check
+    limit = Self.limit(of: index, in: segments)
     window.open(segment.file)
   }
 
-  /// Where the records of the segment under the cursor end at the latest.
-  var limit: LogPosition {
+  private static func limit(of index: Int, in segments: [Segment<FS>]) -> LogPosition {
     let end = segments[index].capacityEnd
-    return isInLastSegment ? end : min(segments[index + 1].start, end)
+    return index == segments.count - 1 ? end : min(segments[index + 1].start, end)
   }
   var isInLastSegment: Bool { index == segments.count - 1 }
 
@@ -127,6 +129,7 @@ struct LogCursor<FS: FileSystem>: ~Copyable {
 
   private mutating func enter(_ next: Int) {
     index = next
+    limit = Self.limit(of: next, in: segments)
     chain = segments[next].check
     window.open(segments[next].file)
   }

@@ -10,8 +10,13 @@ package struct LogReader<FS: FileSystem>: Sendable {
 
   /// The record that begins at `position`; throws if none does, or if it is damaged.
   package func read(at position: LogPosition) throws(JournalError) -> (kind: UInt8, payload: [UInt8]) {
+    try read(at: position, through: ReadWindow(fileSystem))
+  }
+  func read(
+    at position: LogPosition, through window: ReadWindow<FS>
+  ) throws(JournalError) -> (kind: UInt8, payload: [UInt8]) {
     guard position >= oldest, position < end else { throw .notInLog(position) }
-    let cursor = LogCursor(segments, window: ReadWindow(fileSystem), at: position, check: nil)
+    let cursor = LogCursor(segments, window: window, at: position, check: nil)
     let segment = cursor.segments[cursor.index]
     let offset = segment.offset(of: position)
     let limit = segment.offset(of: min(cursor.limit, end))
@@ -29,6 +34,7 @@ package struct LogReader<FS: FileSystem>: Sendable {
   /// Every record from `position` (where one must begin) to the end, in order. Calls `damage` for each range that
   /// cannot be read, and goes on behind it; the payload is valid during the call only. Throws what the closures throw,
   /// and `JournalError`. `takesUnreadable`: what the disk does not give is damage, too, and no error.
+  @_specialize(where FS == PosixFileSystem)
   package func scan(
     from position: LogPosition, takesUnreadable: Bool = false,
     damage: (Range<LogPosition>) throws -> Void = { throw JournalError.damaged($0) },

@@ -34,6 +34,12 @@ final class ReadWindow<FS: FileSystem> {
   func open(_ file: FS.File) {
     self.file = file
     count = 0
+    // A window that stays does not stay as large as the largest record.
+    if storage.count > ReadWindow.chunkBytes { allocate(ReadWindow.chunkBytes) }
+  }
+  private func allocate(_ bytes: Int) {
+    storage.deallocate()
+    storage = .allocate(byteCount: bytes, alignment: 16)
   }
 
   /// Up to `wanted` bytes at `at`, fewer at the end of the file; valid until the next call.
@@ -41,10 +47,7 @@ final class ReadWindow<FS: FileSystem> {
     guard let file else { preconditionFailure("a window reads after it was opened") }
     let isAtEnd = count > 0 && metEnd && start <= offset + count
     if start < offset || (start + wanted > offset + count && !isAtEnd) {
-      if wanted > storage.count {
-        storage.deallocate()
-        storage = .allocate(byteCount: wanted, alignment: 16)
-      }
+      if wanted > storage.count { allocate(wanted) }
       try fill(from: file, at: start, wanted)
     }
     let first = start - offset

@@ -15,6 +15,9 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   package let adoption: Adoption
   var lock: FS.Lock?
 
+  /// Single records are read through it: after a takeover, a snapshot of each room.
+  let window: ReadWindow<FS>
+
   /// The oldest first; the last one is written to.
   var segments: [Segment<FS>]
   /// Segments that are not part of the log, removed as soon as `adopted` is durable.
@@ -86,6 +89,7 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
     self.identity = identity
     self.options = options
     self.lock = lock
+    window = ReadWindow(fileSystem)
     adoption = result.adoption
     segments = result.segments
     void = result.void
@@ -122,10 +126,12 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   package func reader() -> LogReader<FS> {
     LogReader(fileSystem: fileSystem, segments: segments, end: written.position)
   }
+  @_specialize(where FS == PosixFileSystem)
   package func read(at position: LogPosition) throws(JournalError) -> (kind: UInt8, payload: [UInt8]) {
-    try reader().read(at: position)
+    try reader().read(at: position, through: window)
   }
   /// See `LogReader.scan`.
+  @_specialize(where FS == PosixFileSystem)
   package func scan(
     from position: LogPosition, takesUnreadable: Bool = false,
     damage: (Range<LogPosition>) throws -> Void = { throw JournalError.damaged($0) },

@@ -89,6 +89,35 @@ struct SleepingTests {
     for n in 0..<count { #expect(script.operations("r\(n)") == 1) }
   }
 
+  /// All come back at once after a takeover: who was first does not wait for the last.
+  @Test func manyThatAreAskedForWakeInSlices() throws {
+    let script = try WorkerScript()
+    script.worker.passivateSeconds = 1
+    let count = 150
+    for n in 0..<count { try script.abandon(UInt64(n + 1), room: "r\(n)", timerAfter: 60_000) }
+    try script.live(10_000)
+    try script.worker.close()
+    try script.nextOwner()
+    func awake() -> Int { (0..<count).count { script.phase("r\($0)") == .ready } }
+    #expect(awake() == 0)
+    var bytes: [UInt8] = []
+    for n in 0..<count {
+      script.attachRequest(UInt64(n + 1), room: "r\(n)", generation: 2)
+        .encode(WorkerScript.shard, script.store.epoch, into: &bytes)
+    }
+    var turns = 0
+    while !bytes.isEmpty {
+      let before = awake()
+      let taken = try bytes.withUnsafeBytes { try script.worker.receive(script.link, $0) }
+      #expect(taken > 0 && awake() > before)
+      #expect(awake() - before <= Int(Limits.wakeEventsPerTurn / Limits.wakeCostsEvents) + 1)
+      bytes.removeFirst(taken)
+      try script.turn()
+      turns += 1
+    }
+    #expect(turns > 1 && awake() == count)
+  }
+
   /// A timer in the far future, and something near again and again: the queue must not remember each time.
   @Test func roomsThatWakeByThemselvesLeavePlacesToThoseThatAreAskedFor() throws {
     let script = try WorkerScript()

@@ -107,13 +107,17 @@ final class WorkerScript {
   }
   @discardableResult
   func attach(_ session: UInt64, room: String = "a", generation: UInt32, timeline: UInt64 = 1) -> Route {
-    routes += 1
-    say(
-      .attach(
-        .init(
-          route: Route(routes), room: self.room(room), membership: membership(session),
-          generation: self.generation(generation), timeline: Timeline(timeline), lastOut: OutSeq(0))))
+    say(attachRequest(session, room: room, generation: generation, timeline: timeline))
     return Route(routes)
+  }
+  func attachRequest(
+    _ session: UInt64, room: String, generation: UInt32, timeline: UInt64 = 1
+  ) -> LinkToWorker {
+    routes += 1
+    return .attach(
+      .init(
+        route: Route(routes), room: self.room(room), membership: membership(session),
+        generation: self.generation(generation), timeline: Timeline(timeline), lastOut: OutSeq(0)))
   }
   func send(_ route: Route, _ seq: UInt64, _ command: ScriptedCommand = .append, padding: Int = 0) {
     var payload = [command.rawValue]

@@ -81,33 +81,26 @@ extension Worker {
 
   // MARK: Awake
 
-  /// Wakes a slice of the rooms found by adoptions.
+  // A turn wakes what somebody asks for, then what adoptions found, then what is due in sleeping rooms: one of each at
+  // least, and no more once it has cost enough. So rooms that are back play while others are still to come.
+
+  /// Wakes some of the rooms found by adoptions.
   mutating func wakeSome() {
-    let before = wakeCost
-    var woken: UInt64 = 0
     for s in shards.indices where shards[s] != nil {
       while let room = shards[s]!.waking.popLast() {
+        guard room.phase == .asleep else { continue }
         wake(room)
-        woken += 1
-        if wakeCost - before + woken * Limits.wakeCostsEvents > Limits.wakeEventsPerTurn { return }
+        if hasWokenEnough { return }
       }
     }
   }
 
-  /// Rises with what waking costs. It is counted in events: cheap to know, and bounded by the replay budget as a whole.
-  private var wakeCost: UInt64 { counters.events + restoredBytes / Limits.wakeBytesPerEvent }
-
-  /// Wakes a slice of the sleeping rooms in which something is due, in that order.
+  /// Wakes some of the sleeping rooms in which something is due, in that order.
   mutating func wakeDue() {
-    let before = wakeCost
-    var woken: UInt64 = 0
-    while wakeCost - before + woken * Limits.wakeCostsEvents <= Limits.wakeEventsPerTurn,
-      let (due, room) = sleepers.take(upTo: now.monotonic)
-    {
+    while let (due, room) = sleepers.take(upTo: now.monotonic) {
       guard room.wakesAt == due else { continue }
       room.wakesAt = Int64.max
       guard room.phase == .asleep else { continue }
-      woken += 1
       // Rooms that nobody is in leave some places to those that somebody asks for.
       guard placesTaken < Limits.liveRoomsMax - Limits.placesKeptFromSleepers else {
         wakeLater(room)
@@ -115,8 +108,16 @@ extension Worker {
       }
       wake(room)
       counters.wakes += room.phase == .asleep ? 0 : 1
+      if hasWokenEnough { return }
     }
   }
+
+  /// Waking is counted in events: cheap to know, and bounded by the replay budget as a whole.
+  private mutating func noteWaking(since before: UInt64) {
+    wokenCost += wakeCost - before + Limits.wakeCostsEvents
+  }
+  private var wakeCost: UInt64 { counters.events + restoredBytes / Limits.wakeBytesPerEvent }
+  var hasWokenEnough: Bool { wokenCost > Limits.wakeEventsPerTurn }
 
   /// Brings a sleeping room back: snapshot, decided events, then the undecided ones anew.
   mutating func wake(_ room: Room) {
@@ -124,6 +125,8 @@ extension Worker {
     guard room.phase == .asleep else { return }
     guard placesTaken < Limits.liveRoomsMax else { return wakeLater(room) }
     if isPutAside(room) { return stop(room, .kills, "it was put aside, with its record as it is") }
+    let before = wakeCost
+    defer { noteWaking(since: before) }
     do throws(WakeError) {
       if let position = room.snapshot {
         try restore(room, position)

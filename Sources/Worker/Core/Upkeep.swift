@@ -11,7 +11,7 @@ extension Worker {
     stageKicks()
     stageEnds()
     judgeAgain()
-    while !isFull, let (due, room) = due.take(upTo: now.monotonic) {
+    while !batchIsFull, let (due, room) = due.take(upTo: now.monotonic) {
       guard room.dueAt == due else { continue }
       room.dueAt = Int64.max
       guard room.phase == .ready else { continue }

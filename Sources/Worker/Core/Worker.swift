@@ -181,6 +181,8 @@ package struct Worker {
   var tailCost: UInt64 = 0
   /// Of snapshots from which rooms were brought back.
   var restoredBytes: UInt64 = 0
+  /// What this turn has spent on waking rooms, counted in events.
+  var wokenCost: UInt64 = 0
   /// What a room needs cannot be read: this worker ends.
   var readFailure: StoreError?
   /// Where snapshots are made; kept for its storage.
@@ -207,14 +209,16 @@ package struct Worker {
     shards = (0..<map.count).map { _ in nil }
   }
 
-  /// The batch takes no more inputs: what is left of a link's bytes waits for the next turn.
-  package var isFull: Bool { steps.count >= Limits.inputsPerBatchMax }
+  /// The turn takes no more from links: what is left of their bytes waits for the next one.
+  package var isFull: Bool { batchIsFull || hasWokenEnough }
+  var batchIsFull: Bool { steps.count >= Limits.inputsPerBatchMax }
 
   // MARK: A turn
 
   package mutating func beginTurn(_ now: Now) {
     precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
     self.now = now
+    wokenCost = 0
     if abs(now.wall - now.monotonic - clockOffset) >= Limits.clockStepMilliseconds * 1_000 { takeClockStep() }
     isShortOfSpace = false
     for s in shards.indices where shards[s] != nil { askForSpace(s) }

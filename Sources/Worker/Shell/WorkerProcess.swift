@@ -51,6 +51,8 @@ package final class WorkerProcess {
   var syncing: Set<ShardID> = []
   /// Shards of which no next segment could be made.
   var full: Set<ShardID> = []
+  /// Assigned and not taken over yet.
+  private var toAdopt: [ShardAssignment] = []
   /// Shards for whose adoption there was no space, or of which something could not be read, to be tried again.
   private var waitingForDisk: [ShardAssignment] = []
   /// Why the last of them waits.
@@ -150,7 +152,8 @@ package final class WorkerProcess {
     worker.beginTurn(now)
     hasBacklog = false
     for each in ready { try handle(each, now) }
-    if now.monotonic >= adoptAgainAt { try adoptAgain() }
+    if now.monotonic >= adoptAgainAt { adoptAgain() }
+    try adoptNext()
     if now.monotonic >= acceptAgainAt { listenAgain() }
     receive()
     worker.stage()
@@ -188,7 +191,7 @@ package final class WorkerProcess {
   private func obey(_ now: Now) throws(StoreError) {
     for message in line.receive() {
       switch message {
-      case .adopt(let shards): for each in shards { try adopt(each) }
+      case .adopt(let shards): toAdopt += shards
       case .stop: stopAt = now.monotonic
       case .roomShares(let shares): worker.take(shares)
       case .workers, .response, .changed: break
@@ -235,11 +238,16 @@ package final class WorkerProcess {
     }
     line.say(.event(kind: SupervisorChannel.adoptionWaits, text: "shard \(assignment.shard) waits for its disk"))
   }
-  private func adoptAgain() throws(StoreError) {
-    let assignments = waitingForDisk
+  private func adoptAgain() {
+    toAdopt += waitingForDisk
     waitingForDisk = []
     adoptAgainAt = Int64.max
-    for each in assignments { try adopt(each) }
+  }
+  /// One a turn, so that gateways hear of it and bring its players back while the next is taken over.
+  private func adoptNext() throws(StoreError) {
+    guard !toAdopt.isEmpty else { return }
+    try adopt(toAdopt.removeFirst())
+    if !toAdopt.isEmpty { hasBacklog = true }
   }
 
   private func ended(_ now: Now) throws(StoreError) -> Bool {
