@@ -129,8 +129,8 @@ import Testing
     #expect(server.wait("/v1/rooms?module=purse", [Frozen].self) { $0.contains { $0.frozen != nil } } != nil)
     #expect(try frozen(server) == 1 && Self.signal(server, room: 0, 1, key: "while frozen").status != 200)
     #expect(try Self.order(server, "rollback").status < 300)
-    let areBack = try Self.wait(server) { _, ended in
-      ended.first?.state == "rolledBack" && (try? Self.versions(server)) == ["1.0.0"]
+    let areBack = try Self.wait(server) { module, _ in
+      module.rollout == nil && (try? Self.versions(server)) == ["1.0.0"]
     }
     #expect(areBack, "\(server.log)")
     let total = try Self.total(server, room: 0)
