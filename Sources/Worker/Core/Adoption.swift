@@ -314,6 +314,7 @@ extension Shard {
   /// A range of the log cannot be read: whoever may have had events in it stops, with its record as it is, until a
   /// snapshot behind the damage vouches for it. `last`: the record before; scanning from there finds the damage again.
   func lose(_ range: Range<LogPosition>, after last: LogPosition) {
+    mayHaveOthers = mayHaveOthers || followsFailure
     for room in rooms.values where room.foundFrom < range.upperBound {
       room.isDamaged = true
       room.tailStart = min(room.tailStart ?? last, last)

@@ -126,6 +126,9 @@ extension Worker {
       link: link, linkLife: links[link].life, route: a.route, membership: a.membership, generation: a.generation,
       timeline: a.timeline, lastOut: a.lastOut)
     guard let room = shards[Int(shard.rawValue)]!.rooms[a.room] else {
+      guard !shards[Int(shard.rawValue)]!.mayHaveOthers else {
+        return refuse(answer, shard, .busy, Self.othersText, retry: Limits.retryBusyMilliseconds)
+      }
       links[link].out.putGone(shard, epoch(shard), a.route, last: InputSeq(0), known: false, .unknown)
       return
     }

@@ -39,7 +39,9 @@ extension Worker {
     if let known = owned.rooms[id] { wake(known) }
     // Waking it may have shown that it never was.
     guard let room = owned.rooms[id] else {
-      guard case .create(let module, let key, let parameters) = command else { return .notFound }
+      guard case .create(let module, let key, let parameters) = command else {
+        return owned.mayHaveOthers ? .busy(retryMilliseconds: Limits.retryBusyMilliseconds) : .notFound
+      }
       return make(id, shard, module, key, parameters, link, request)
     }
     switch room.phase {

@@ -211,6 +211,7 @@ extension Worker {
   ) throws(CreationRefusal) -> Room {
     let s = Int(shard.rawValue)
     let name = String(decoding: module, as: UTF8.self)
+    guard !shards[s]!.mayHaveOthers else { throw CreationRefusal(reason: .busy, text: Self.othersText) }
     guard !withheld.contains(name) else {
       throw CreationRefusal(
         reason: .unknownModule, text: "the module '\(name)' is for development: serve with --dev")

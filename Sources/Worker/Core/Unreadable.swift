@@ -7,6 +7,9 @@ import Core
 import Wire
 
 extension Worker {
+  /// What somebody is told who asks for a room that is not known.
+  static let othersText = "a part of the log cannot be read just now, and the room may be in it: try again later"
+
   /// The bytes of the room's snapshot. Throws without a reason where the disk has given an error that may pass: this worker
   /// ends before it writes again, and the room is what it was.
   mutating func readSnapshot(_ room: Room, at position: LogPosition) throws(WakeError) -> [UInt8] {

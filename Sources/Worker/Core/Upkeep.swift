@@ -260,6 +260,8 @@ extension Worker {
   /// Where each room's snapshot and tail are. Rooms whose tail begins far back, or whose snapshot stands in a segment
   /// that is to go, are brought forward first, so that the log can be let go of from its oldest end.
   private mutating func checkpoint(_ s: Int) throws(StoreError) {
+    // Rooms that it does not name would be no more.
+    guard !shards[s]!.mayHaveOthers else { return }
     let size = Checkpoint.bytesMax(rooms: shards[s]!.rooms.count)
     // On a full disk the reserve is for what must be written; a checkpoint only makes a takeover quicker.
     guard fitsBesideStaged(s, size, reserve: shards[s]!.hasSpace) else { return }

@@ -60,6 +60,8 @@ final class Shard {
   let engineChanged: Bool
   /// The last owner ended on an I/O error.
   let followsFailure: Bool
+  /// A part of the log could not be read, and may be by the next owner: there may be rooms of which nothing is known.
+  var mayHaveOthers = false
   let suspect: Suspect?
   let previousSuspect: Suspect?
   /// Where the suspect was carried to.
