@@ -1,5 +1,5 @@
 // A module made for the tests of releases: a purse that only signals change, and two hot-fixes of it on the shelf. The
-// first says more, the second fails at 13.
+// first says more, the second fails at 13, and at its timers, which 14 sets.
 
 enum PurseModule {
   private static let source = """
@@ -15,6 +15,7 @@ enum PurseModule {
         let amount = try reader.u8()
         #if FAILS
           precondition(amount != 13, "a bug")
+        if amount == 14 { for _ in 0..<8 { room.after(.milliseconds(1)) } }
         #endif
         total += UInt32(amount)
         #if SAYS_MORE
@@ -23,6 +24,9 @@ enum PurseModule {
           room.reply([UInt8(truncatingIfNeeded: total)])
         #endif
       }
+      #if FAILS
+      mutating func timer(_ message: Incoming, _ room: Context) { preconditionFailure("another bug") }
+      #endif
     }
     """
   private static let variants = """

@@ -17,7 +17,7 @@ struct RoomLook: Sendable {
     var id: UInt64?
     var (module, key) = ("", "")
     var build: ModuleHash?
-    var (isAwake, isStopped, isFrozen, hasEnded, isOnProbation) = (true, false, false, false, false)
+    var (isAwake, isStopped, hasEnded, isOnProbation) = (true, false, false, false)
     var events: UInt64 = 0
     JSONPieces.members(json) { name, value in
       switch String(decoding: name, as: UTF8.self) {
@@ -28,7 +28,6 @@ struct RoomLook: Sendable {
       case "phase":
         let phase = JSONPieces.text(value)
         (isAwake, isStopped) = (phase != "asleep", phase == "stopped")
-      case "frozen": isFrozen = value.first == UInt8(ascii: "\"")
       case "ended": hasEnded = value.first == UInt8(ascii: "\"")
       case "events": events = UInt64(String(decoding: value, as: UTF8.self)) ?? 0
       case "probation": isOnProbation = value.first == UInt8(ascii: "{")
@@ -41,9 +40,8 @@ struct RoomLook: Sendable {
     var sight = RoomSight(
       id: RoomID(id), key: key, build: build ?? Self.unknown, isAwake: isAwake, isOnProbation: isOnProbation,
       events: events)
-    // A room whose code kept failing is thawed by another build. One that cannot be replayed takes none, and one in which
-    // both versions failed is given up by neither.
-    sight.isFrozen = isStopped || (isFrozen && isOnProbation)
+    // A room whose code kept failing is thawed by another build. One that cannot be replayed takes none.
+    sight.isFrozen = isStopped
     self.sight = sight
   }
 

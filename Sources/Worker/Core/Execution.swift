@@ -344,6 +344,7 @@ extension Worker {
     if !room.isGhost {
       reports.append(.frozen(room: room.id, reason, text: "its state is intact; it takes no more events"))
     }
+    schedule(room)
   }
 
   /// The cumulative acknowledgement goes out after everything else of this turn that belongs before it.

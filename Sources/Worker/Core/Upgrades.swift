@@ -304,10 +304,11 @@ extension Worker {
 
   // MARK: Probation
 
-  /// Ends when enough events and enough time have passed.
+  /// Ends when enough events and enough time have passed, and when the room freezes: neither version has anything more to
+  /// show, and a third one thaws only a room that has one.
   mutating func stageProbation(_ room: Room) {
-    guard let host = room.host, let twin = host.twin, host.frozen == nil, host.ended == nil, !room.isEnding,
-      !room.isTwinChanging, host.eventSeq >= twin.endsAtEvent, now.wall >= twin.endsAtTime
+    guard let host = room.host, let twin = host.twin, host.ended == nil, !room.isEnding, !room.isTwinChanging,
+      host.frozen != nil || (host.eventSeq >= twin.endsAtEvent && now.wall >= twin.endsAtTime)
     else { return }
     guard fitsReserve(room, 0) else { return hold(room) }
     room.isTwinChanging = true

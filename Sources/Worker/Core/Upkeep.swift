@@ -64,6 +64,8 @@ extension Worker {
       if let timer = host.timers.first { at = min(at, now.monotonic + max(0, timer.due - now.wall)) }
       if let twin = host.twin { at = min(at, due(of: twin, in: room)) }
       if ticks(room, host) { at = min(at, room.nextTick) }
+    } else if host.twin != nil, !room.isTwinChanging {
+      at = now.monotonic
     }
     for issue in room.issues { at = min(at, issue.dueAt) }
     if let leaves = leavesAt(room) { at = min(at, leaves) }
