@@ -151,6 +151,9 @@ extension World {
       if let room = stoppedRooms.first, violation == nil {
         fail("I-5", "room \(room) stays stopped, although its record can be read")
       }
+      if let s = (0..<options.shards).first(where: mayHaveOthers), violation == nil {
+        fail("I-5", "shard \(s) is still said to have rooms that are not known, although its log can be read")
+      }
       if violation != nil { return }
     }
     guard settled else {
@@ -187,8 +190,7 @@ extension World {
   /// Whoever is asked cannot be played here, so what came of it is not known.
   func isStopped(_ request: OpenRequest) -> Bool {
     guard let target = RequestTarget(request.target) else { return false }
-    let id = map.room(module: target.module, key: target.key)
-    return supervisor.owner(of: Int(map.shard(of: id).rawValue))?.worker.room(id)?.phase == .stopped
+    return isOutOfReach(map.room(module: target.module, key: target.key))
   }
   /// Players' operations are above; those of scenarios' signals are below.
   static let operationsOfPlayersMin: UInt64 = 1 << 40

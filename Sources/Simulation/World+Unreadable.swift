@@ -50,20 +50,28 @@ extension World {
     disks[s].mend()
   }
 
-  /// Rooms that stopped because nobody could read them are played by another owner, now that it can; who was turned away
-  /// comes back. False: there are none.
+  /// Shards of which nobody could read all are read by another owner, now that it can; who was turned away comes back.
+  /// False: there are none.
   func readAgain() -> Bool {
-    let stopped = stoppedRooms
-    guard options.readErrors, !stopped.isEmpty else { return false }
+    let shards = (0..<options.shards).filter { s in
+      stoppedRooms.contains { Int(map.shard(of: $0).rawValue) == s } || mayHaveOthers(s)
+    }
+    guard options.readErrors, !shards.isEmpty else { return false }
     tell("what was not readable is read again")
-    for client in clients where client.memberships.contains(where: { stopped.contains($0.room) }) { client.reload() }
-    for s in Set(stopped.map { Int(map.shard(of: $0).rawValue) }).sorted() { killOwner(of: s) }
+    for client in clients where client.memberships.contains(where: { isUnreadable($0.room) }) { client.reload() }
+    for s in shards { killOwner(of: s) }
     return true
   }
   /// Its members were turned away, and come back by themselves only when they load the page again.
-  func isUnreadable(_ room: RoomID) -> Bool {
-    options.readErrors && supervisor.owner(of: Int(map.shard(of: room).rawValue))?.worker.room(room)?.phase == .stopped
+  func isUnreadable(_ room: RoomID) -> Bool { options.readErrors && isOutOfReach(room) }
+  /// Its owner stopped it, or could not read all of the log and does not know whether there is such a room.
+  func isOutOfReach(_ room: RoomID) -> Bool {
+    let s = Int(map.shard(of: room).rawValue)
+    guard let worker = supervisor.owner(of: s)?.worker else { return false }
+    guard let room = worker.room(room) else { return mayHaveOthers(s) }
+    return room.phase == .stopped
   }
+  func mayHaveOthers(_ s: Int) -> Bool { supervisor.owner(of: s)?.worker.mayHaveOthers(ShardID(UInt16(s))) == true }
   var stoppedRooms: [RoomID] {
     (0..<options.shards).flatMap { s in
       guard let worker = supervisor.owner(of: s)?.worker else { return [RoomID]() }

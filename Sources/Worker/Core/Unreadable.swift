@@ -3,12 +3,15 @@
 //   the bytes are not what was written ──▶ damage: that room stops, the rest serves
 //   the disk gives an error ─┬─ the last owner ended on one, and this one never had that record ──▶ the same
 //                            └─ else ──▶ this worker ends, the next one reads again
-import Core
+package import Core
 import Wire
 
 extension Worker {
   /// What somebody is told who asks for a room that is not known.
   static let othersText = "a part of the log cannot be read just now, and the room may be in it: try again later"
+
+  /// Whether a part of the shard's log could not be read when it was taken over: rooms may be in it that are not known.
+  package func mayHaveOthers(_ shard: ShardID) -> Bool { shards[Int(shard.rawValue)]?.mayHaveOthers == true }
 
   /// The bytes of the room's snapshot. Throws without a reason where the disk has given an error that may pass: this worker
   /// ends before it writes again, and the room is what it was.
