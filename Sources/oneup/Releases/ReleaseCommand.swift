@@ -79,9 +79,10 @@ struct ReleasePush: ParsableCommand {
     return Array("{\(members.joined(separator: ","))}".utf8)
   }
 
-  /// The pair that one of its files names.
+  /// The pair that one of its files names, or what their names have in common: a version has dots, too.
   private func files(_ path: String) throws -> [String] {
-    let base = (path as NSString).deletingPathExtension
+    let ending = [".wasm", ".so", ".json", ".lines"].first { path.hasSuffix($0) }
+    let base = String(path.dropLast(ending?.count ?? 0))
     guard let manifest = FileManager.default.contents(atPath: base + ".json") else {
       throw HTTPFailure("There is no manifest \(base).json; `oneup build` writes it beside the module.")
     }
