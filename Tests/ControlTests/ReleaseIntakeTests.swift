@@ -88,7 +88,7 @@ import Testing
     #expect(try push("absent").status == 422)
     let signed = shelf + "/signed"
     try place.put(PurseModule.good, as: "signed", in: shelf)
-    let pushed = try Program.run(["release", "push", signed + ".wasm", "--data", server.ready.data, "--no-wait"])
+    let pushed = try Program.run(["release", "push", signed, "--data", server.ready.data, "--no-wait"])
     #expect(pushed.status == 0, "\(pushed) \(server.log)")
     #expect(try server.request("POST", "/v1/dev/build", token: server.token, body: "{}").status == 404)
     #expect(try !server.request("GET", "/v1/client").body.contains("dev"))
