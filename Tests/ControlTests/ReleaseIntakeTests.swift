@@ -86,8 +86,8 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: server.ready.data + "/releases/incoming").isEmpty)
     #expect(try push("../purse").status == 422)
     #expect(try push("absent").status == 422)
-    let signed = shelf + "/signed"
-    try place.put(PurseModule.good, as: "signed", in: shelf)
+    let signed = shelf + "/signed-1.0.0-v1"
+    try place.put(PurseModule.good, as: "signed-1.0.0-v1", in: shelf)
     let pushed = try Program.run(["release", "push", signed, "--data", server.ready.data, "--no-wait"])
     #expect(pushed.status == 0, "\(pushed) \(server.log)")
     #expect(try server.request("POST", "/v1/dev/build", token: server.token, body: "{}").status == 404)
