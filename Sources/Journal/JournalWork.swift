@@ -58,9 +58,15 @@ package struct RemovalWork<FS: FileSystem>: Sendable {
   package let numbers: [UInt64]
   /// Holds the durable mark, which says that what follows the removed ones is all that there is to be.
   let markFile: FS.File
+  /// They are the oldest of the log: what is older still was let go of before, by a removal that failed, and goes first.
+  let isOldestEnd: Bool
   package func run() throws(FileError) {
     try fileSystem.sync(markFile)
-    for number in numbers {
+    var older: [UInt64] = []
+    if isOldestEnd, let first = numbers.first {
+      older = try fileSystem.list(directory).compactMap(SegmentHeader.number(ofFile:)).filter { $0 < first }.sorted()
+    }
+    for number in older + numbers {
       try fileSystem.removeIfPresent(directory + "/" + SegmentHeader.fileName(number))
       try fileSystem.syncDirectory(directory)
     }

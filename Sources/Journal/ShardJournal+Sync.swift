@@ -116,7 +116,9 @@ extension ShardJournal {
     guard count > 0 else { return nil }
     let numbers = segments[..<count].map(\.number)
     segments.removeFirst(count)
-    return RemovalWork(fileSystem: fileSystem, directory: directory, numbers: numbers, markFile: markHolder.file)
+    return RemovalWork(
+      fileSystem: fileSystem, directory: directory, numbers: numbers, markFile: markHolder.file,
+      isOldestEnd: true)
   }
 
   /// What is kept for whoever wants to know what happened.
@@ -129,7 +131,9 @@ extension ShardJournal {
   /// and it is tried again after the next sync.
   mutating func removeVoid() {
     guard !void.isEmpty else { return }
-    let work = RemovalWork(fileSystem: fileSystem, directory: directory, numbers: void, markFile: markHolder.file)
+    let work = RemovalWork(
+      fileSystem: fileSystem, directory: directory, numbers: void, markFile: markHolder.file,
+      isOldestEnd: false)
     do throws(FileError) {
       try work.run()
       void = []
