@@ -76,6 +76,8 @@ package protocol FileSystem: Sendable {
   func sync(_ file: File) throws(FileError)
   /// The disk may begin with what was written to a part of the file: `sync` has the less to do at once. Promises nothing.
   func beginSync(_ file: File, from offset: Int, count: Int)
+  /// A part of the file comes into memory: who writes there then does not wait for the disk. Promises nothing.
+  func readAhead(_ file: File, from offset: Int, count: Int)
   func size(_ file: File) throws(FileError) -> Int
 
   /// Replaces `to` if it exists. Durable after `syncDirectory`.
@@ -96,6 +98,7 @@ extension FileSystem {
     try write(file, bytes, at: offset)
   }
   package func beginSync(_ file: File, from offset: Int, count: Int) {}
+  package func readAhead(_ file: File, from offset: Int, count: Int) {}
   package func reserve(_ file: File, count: Int) throws(FileError) -> Bool { false }
 
   /// The whole file, or an error if it is longer than `limit` bytes.

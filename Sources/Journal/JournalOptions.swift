@@ -11,6 +11,8 @@ package struct JournalOptions: Sendable, Hashable {
   package var reserveBytes = 1 << 20
   /// A checkpoint is asked for after so many bytes.
   package var checkpointBytes = 4 << 20
+  /// So much of what is written next is brought into memory at a time: at least, at most.
+  package var readAheadBytes = 256 << 10...4 << 20
   /// So much of the log stays although it was released, as long as there is space for the next segment.
   package var historyBytes = 0
   /// Files of cut-off tails that are kept; older ones go.

@@ -50,6 +50,16 @@ package struct PreparedSegment<FS: FileSystem>: Sendable {
   let file: FS.File
 }
 
+/// Brings into memory what is written next: the kernel may have let go of a segment that stood ready for long, and one whose
+/// place was only reserved was never there. A store would wait for it. Nothing has to be told of the outcome.
+package struct ReadAheadWork<FS: FileSystem>: Sendable {
+  let fileSystem: FS
+  let parts: [(file: FS.File, offset: Int, count: Int)]
+  package func run() {
+    for part in parts { fileSystem.readAhead(part.file, from: part.offset, count: part.count) }
+  }
+}
+
 /// Removes segments that the journal has let go of, the oldest first, each durably before the next, so that no gap can
 /// be left. If it fails or never runs, they are found and let go of again later.
 package struct RemovalWork<FS: FileSystem>: Sendable {

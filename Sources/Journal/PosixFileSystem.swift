@@ -81,6 +81,10 @@ package struct PosixFileSystem: FileSystem {
     oneup_begin_sync(file.descriptor, offset, count)
   }
 
+  package func readAhead(_ file: File, from offset: Int, count: Int) {
+    oneup_read_ahead(file.descriptor, offset, count)
+  }
+
   package func size(_ file: File) throws(FileError) -> Int {
     var status = stat()
     guard fstat(file.descriptor, &status) == 0 else { throw FileError(.size, file.path, code: errno) }

@@ -91,6 +91,21 @@ extension ShardJournal {
     hasRunShort = true
   }
 
+  /// Nil if nothing was written since the last one was made. Run it about once a second: it is for several times what was
+  /// written since.
+  package mutating func readAheadWork() -> ReadAheadWork<FS>? {
+    let since = readAheadFrom.distance(to: written.position)
+    guard failure == nil, since > 0 else { return nil }
+    readAheadFrom = written.position
+    let wanted = min(max(4 * since, options.readAheadBytes.lowerBound), options.readAheadBytes.upperBound)
+    let segment = segments[segments.count - 1]
+    let start = segment.offset(of: written.position)
+    let count = min(wanted, segment.header.capacity - start)
+    var parts = [(file: segment.file, offset: start, count: count)]
+    if count < wanted, let next { parts.append((next.file, 0, min(wanted - count, next.bytes))) }
+    return ReadAheadWork(fileSystem: fileSystem, parts: parts)
+  }
+
   // MARK: Cleaning
 
   /// From now on nothing below `position` is needed: what was, has been copied forward and written. Whole segments go,

@@ -45,6 +45,8 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
 
   var next: PreparedSegment<FS>?
   var isPreparing = false
+  /// What was written when the last work that reads ahead was made.
+  var readAheadFrom: LogPosition
   /// Why there is no next segment; tried again now and then.
   package internal(set) var preparationFailure: FileError?
 
@@ -97,6 +99,7 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
     written = result.written
     chain = result.written.check
     mark = result.mark
+    readAheadFrom = result.written.position
     segmentEnd = result.segments.last!.capacityEnd
     segmentEnd = LogPosition(segmentEnd.rawValue - UInt64(SegmentHeader.tailBytes))
     lastCheckpoint = result.lastCheckpoint

@@ -383,7 +383,8 @@ final class WorkerProcess {
         if !world.options.mayDrift { world.fail("I-2", "room \(room), \(text)") }
       case .failed(let room, let text):
         world.tell("\(world.name(room)): \(text)")
-        if !world.ruinedDisks.contains(Int(world.map.shard(of: room).rawValue)) {
+        let s = Int(world.map.shard(of: room).rawValue)
+        if !world.ruinedDisks.contains(s), !world.faultedDisks.contains(s) {
           world.fail("I-7", "room \(room): \(text)")
         }
       }

@@ -5,6 +5,8 @@ import Testing
 
 /// Records that go into a segment by stores into mapped memory (at `process`): as good as written ones.
 @Suite struct MappedFileTests {
+  /// Of a segment; docs/journal-format.md.
+  private let headerBytes = 16 << 10
   private func temporary() throws -> String {
     let root = NSTemporaryDirectory() + "oneup-mapped-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
@@ -17,9 +19,9 @@ import Testing
     return try ShardJournal.adopt(
       PosixFileSystem(), directory: root, identity: identity(.process), assigned: ShardEpoch(epoch), options: options)
   }
-  private func segmentPath(_ root: String) throws -> String {
+  private func segmentPath(_ root: String, fromLast place: Int = 0) throws -> String {
     let names = try FileManager.default.contentsOfDirectory(atPath: root).filter { $0.hasSuffix(".segment") }
-    return root + "/" + (try #require(names.sorted().last))
+    return root + "/" + (try #require(names.sorted().dropLast(place).last))
   }
 
   @Test func whatIsFilledInIsReadAndStays() throws {
@@ -98,6 +100,66 @@ import Testing
   private static func filled(_ n: UInt64, _ life: UInt32) -> [UInt8] {
     let byte = UInt8(1 + n % 250)
     return [UInt8(life)] + [UInt8](repeating: byte, count: 20_000 + Int(n) * 3)
+  }
+
+  /// Where the temporary directory is in memory alone, nothing can be let go of, and this shows nothing.
+  @Test func whatIsWrittenNextIsBroughtIntoMemory() async throws {
+    let root = try temporary()
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    var journal = try Self.adopt(root, 1)
+    try journal.prepareNextSegment()
+    let ahead1 = readsAhead(&journal)
+    #expect(!ahead1, "nothing was written")
+    journal.append(batchKind, payload(1))
+    try journal.write()
+    try journal.sync()
+    let current = try segmentPath(root, fromLast: 1)
+    letGo(of: current)
+    let ahead2 = readsAhead(&journal)
+    #expect(ahead2)
+    let end = Int(journal.writtenPosition.rawValue) + headerBytes
+    try await becomesResident(current, end..<end + (256 << 10))
+    let ahead3 = readsAhead(&journal)
+    #expect(!ahead3, "nothing was written since")
+
+    // Close to its end, the next one's beginning comes with it.
+    while journal.writtenPosition.rawValue < 3 << 20 {
+      journal.append(batchKind, [UInt8](repeating: 1, count: 300 << 10))
+      try journal.write()
+    }
+    try journal.sync()
+    let next = try segmentPath(root)
+    letGo(of: next)
+    let ahead4 = readsAhead(&journal)
+    #expect(ahead4)
+    try await becomesResident(next, 0..<256 << 10)
+  }
+  private func readsAhead(_ journal: inout ShardJournal<PosixFileSystem>) -> Bool {
+    guard let work = journal.readAheadWork() else { return false }
+    work.run()
+    return true
+  }
+  private func letGo(of path: String) {
+    let file = open(path, O_RDONLY)
+    defer { close(file) }
+    fsync(file)
+    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
+  }
+  private func becomesResident(_ path: String, _ range: Range<Int>) async throws {
+    let file = open(path, O_RDONLY)
+    defer { close(file) }
+    let first = range.lowerBound / 4096 * 4096
+    let count = range.upperBound - first
+    let base = try #require(mmap(nil, count, PROT_READ, MAP_SHARED, file, first))
+    defer { munmap(base, count) }
+    var pages = [UInt8](repeating: 0, count: (count + 4095) / 4096)
+    let deadline = ContinuousClock.now + .seconds(30)
+    repeat {
+      mincore(base, count, &pages)
+      if pages.allSatisfy({ $0 & 1 == 1 }) { return }
+      try await Task.sleep(for: .milliseconds(5))
+    } while ContinuousClock.now < deadline
+    Issue.record("\(pages.count { $0 & 1 == 0 }) of \(pages.count) pages of \(path) are not in memory")
   }
 
   @Test func aPageThatCannotBeHadIsTheDisksErrorAndTheNextOwnerIsTold() throws {

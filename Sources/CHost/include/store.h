@@ -16,3 +16,6 @@ int oneup_reserve(int fd, size_t count);
 
 /// Lets the disk begin with what was written to a part of a file; waits for nothing, promises nothing.
 void oneup_begin_sync(int fd, size_t offset, size_t count);
+
+/// Brings a part of a file into memory. May wait for the disk, promises nothing.
+void oneup_read_ahead(int fd, size_t offset, size_t count);

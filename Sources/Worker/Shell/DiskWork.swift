@@ -59,6 +59,12 @@ extension WorkerProcess {
     prepareSegment()
     for shard in stores.keys.sorted() {
       guard let store = stores[shard] else { continue }
+      if let work = store.readAheadWork() {
+        background.run {
+          work.run()
+          return .noted
+        }
+      }
       do throws(JournalError) {
         if !syncing.contains(shard), let work = try store.syncWork() {
           syncing.insert(shard)

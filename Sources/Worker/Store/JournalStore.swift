@@ -131,6 +131,7 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   package func preparationWork() -> PreparationWork<FS>? { journal.preparationWork() }
   package func notePrepared(_ segment: PreparedSegment<FS>) { journal.notePrepared(segment) }
   package func notePreparationFailed(_ error: FileError) { journal.notePreparationFailed(error) }
+  package func readAheadWork() -> ReadAheadWork<FS>? { journal.readAheadWork() }
   package func removalWork() -> RemovalWork<FS>? { journal.removalWork() }
   /// A sealed segment waits for its sync: have it synced now rather than at the next second.
   package var hasSealedUnsynced: Bool { journal.hasSealedUnsynced }
