@@ -41,7 +41,7 @@ int oneup_poll_wait(int poll, struct oneup_event *events, int count, int64_t tim
   if (n < 0) return errno == EINTR ? 0 : -errno;
   for (int i = 0; i < n; i++) {
     events[i].token = found[i].data.u64;
-    events[i].bits = (found[i].events & EPOLLIN ? ONEUP_READABLE : 0) | (found[i].events & EPOLLOUT ? ONEUP_WRITABLE : 0) |
+    events[i].bits = (found[i].events & EPOLLIN ? ONEUP_READABLE : 0) |
                      (found[i].events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR) ? ONEUP_HUNG_UP : 0);
   }
   return n;

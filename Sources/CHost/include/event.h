@@ -5,9 +5,8 @@
 
 /// Bits of an event.
 #define ONEUP_READABLE 1u
-#define ONEUP_WRITABLE 2u
 /// The other end is gone, or the descriptor failed.
-#define ONEUP_HUNG_UP 4u
+#define ONEUP_HUNG_UP 2u
 
 struct oneup_event {
   uint64_t token;

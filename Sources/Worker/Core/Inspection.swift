@@ -212,7 +212,6 @@ extension Worker {
   }
   /// Entries of the queues of what is due.
   package var dueCount: Int { due.count + sleepers.count }
-  package func store(_ shard: ShardID) -> (any ShardStore)? { shards[Int(shard.rawValue)]?.store }
 }
 
 extension RoomPhase {

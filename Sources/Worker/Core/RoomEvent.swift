@@ -388,7 +388,6 @@ package struct Annotation: Sendable, Hashable {
 package struct BatchHead: Sendable {
   package var number: BatchNumber
   package var time: Int64
-  package static let bytes = 16
   package init(number: BatchNumber, time: Int64) {
     self.number = number
     self.time = time
