@@ -46,7 +46,8 @@ package struct LogEnd<FS: FileSystem> {
     var claimed: Int?
     if case .bad(let length) = stop { claimed = length }
     if mayBeTorn {
-      let content = try cursor.window.endOfContent(in: start..<capacity)
+      // The log ends here whatever is behind: zeros that nobody ever wrote over must not keep it from being served.
+      let content = try cursor.window.endOfContent(in: start..<capacity, passingUnreadable: true)
       segmentsBehindCut = cursor.segments[(cursor.index + 1)...].map(\.number)
       if content > start || !segmentsBehindCut.isEmpty { cut = (segment, start..<content) }
       return true

@@ -125,13 +125,20 @@ final class ReadWindow<FS: FileSystem> {
     return .record(frame)
   }
 
-  /// The offset behind the last byte that is not zero in `range`, or the range's start.
-  func endOfContent(in range: Range<Int>) throws(FileError) -> Int {
+  /// The offset behind the last byte that is not zero in `range`, or the range's start. `passingUnreadable`: pages that
+  /// the disk does not give are not looked at, and are no error.
+  func endOfContent(in range: Range<Int>, passingUnreadable: Bool = false) throws(FileError) -> Int {
     var end = range.lowerBound
     var at = range.lowerBound
     while at < range.upperBound {
-      let chunk = try bytes(at: at, min(ReadWindow.chunkBytes, range.upperBound - at))
-      if chunk.isEmpty { break }
+      let held: Int
+      do throws(FileError) { held = try bytes(at: at, 1).isEmpty ? 0 : offset + count - at } catch {
+        guard passingUnreadable, error.code == FileError.inputOutput else { throw error }
+        at += SegmentHeader.pageBytes - at % SegmentHeader.pageBytes
+        continue
+      }
+      if held == 0 { break }
+      let chunk = try bytes(at: at, min(held, range.upperBound - at))
       if let last = chunk.lastIndex(where: { $0 != 0 }) { end = at + last + 1 }
       at += chunk.count
     }

@@ -12,16 +12,26 @@ package struct Survey<FS: FileSystem> {
   var unreadable: [UInt64: String] = [:]
   /// Whose header was read from the twin.
   var headerFromTwin: Set<UInt64> = []
+  /// The pages of their header regions that the disk does not give.
+  var unreadPages: [UInt64: [Int]] = [:]
   /// Left behind by an interrupted preparation.
   var temporaries: [String] = []
   var cutFiles: [String] = []
   /// Taken out of the log by a repair.
   var setAside: Set<UInt64> = []
   var lastOwnerFailed = false
+  var lastOwnerCouldNotRead = false
 
+  /// The last owner could not write or sync: what is above the mark is in doubt.
   static var failureFile: String { "failed" }
+  /// The last owner could not read what it needed, and wrote nothing since.
+  static var unreadFile: String { "unread" }
 
-  init(_ fileSystem: FS, _ directory: String, shard: ShardID?, writable: Bool) throws(JournalError) {
+  /// A segment of whose header no copy is known because it cannot be read is an error that may pass, or, with
+  /// `takesUnreadable`, unreadable like any other.
+  init(
+    _ fileSystem: FS, _ directory: String, shard: ShardID?, writable: Bool, takesUnreadable: Bool = false
+  ) throws(JournalError) {
     do throws(FileError) {
       for name in try fileSystem.list(directory) {
         if name.hasSuffix(".tmp") {
@@ -33,15 +43,21 @@ package struct Survey<FS: FileSystem> {
           if let number = SegmentHeader.number(ofFile: file) { setAside.insert(number) }
         } else if name == Self.failureFile {
           lastOwnerFailed = true
+        } else if name == Self.unreadFile {
+          lastOwnerCouldNotRead = true
         } else if let number = SegmentHeader.number(ofFile: name) {
           guard let file = try Self.open(fileSystem, directory + "/" + name, writable: writable) else { continue }
-          let region = try fileSystem.readBytes(file, at: 0, count: SegmentHeader.regionBytes)
+          let region = try HeaderRegion(fileSystem, file)
           let size = try fileSystem.size(file)
-          if let text = judge(number, file, region: region, size: size) {
-            if try Self.isBegunInVain(fileSystem, file, region: region, size: size) {
+          if !region.unread.isEmpty { unreadPages[number] = region.unread }
+          if let text = judge(number, file, region, size: size) {
+            let window = ReadWindow(fileSystem, takesUnreadable: takesUnreadable)
+            if try Self.isBegunInVain(file, window, region: region.bytes, size: size) {
               prepared[number] = 0
+            } else if let failure = region.headerFailure, !takesUnreadable {
+              throw failure
             } else {
-              unreadable[number] = text
+              unreadable[number] = text + (region.headerFailure == nil ? "" : ", and a copy of it cannot be read")
             }
           }
         }
@@ -66,7 +82,10 @@ package struct Survey<FS: FileSystem> {
   }
 
   /// Files it under one of the kinds; returns why it is none, if so.
-  private mutating func judge(_ number: UInt64, _ file: FS.File, region: [UInt8], size: Int) -> String? {
+  private mutating func judge(
+    _ number: UInt64, _ file: FS.File, _ headerRegion: HeaderRegion, size: Int
+  ) -> String? {
+    let region = headerRegion.bytes
     let sector = SegmentHeader.sectorBytes
     var reason = "it is shorter than a header"
     for (place, offset) in [0, SegmentHeader.twinOffset].enumerated() where region.count >= offset + sector {
@@ -90,7 +109,7 @@ package struct Survey<FS: FileSystem> {
       }
     }
     let headers = region.prefix(sector) + region.dropFirst(SegmentHeader.twinOffset).prefix(sector)
-    if headers.allSatisfy({ $0 == 0 }) {
+    if headerRegion.headerFailure == nil, headers.allSatisfy({ $0 == 0 }) {
       prepared[number] = size
       return nil
     }
@@ -99,10 +118,9 @@ package struct Survey<FS: FileSystem> {
 
   /// Its first write was interrupted within the header: there is no twin and no record, so nothing ever counted on it.
   private static func isBegunInVain(
-    _ fileSystem: FS, _ file: FS.File, region: [UInt8], size: Int
+    _ file: FS.File, _ window: ReadWindow<FS>, region: [UInt8], size: Int
   ) throws(FileError) -> Bool {
     guard region.dropFirst(SegmentHeader.pageBytes).allSatisfy({ $0 == 0 }) else { return false }
-    let window = ReadWindow(fileSystem)
     window.open(file)
     let records = SegmentHeader.regionBytes..<max(SegmentHeader.regionBytes, size)
     return try window.endOfContent(in: records) == SegmentHeader.regionBytes
