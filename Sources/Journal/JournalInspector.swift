@@ -13,6 +13,15 @@ package struct JournalReport: Sendable, Hashable {
     /// By kind; empty unless verified.
     package var records: [UInt8: Int]
   }
+  /// Pages of a segment's file that the disk does not give.
+  package struct Unread: Sendable, Hashable {
+    package var file: String
+    package var bytes: Range<Int>
+    /// What stands there; nil: of the header region.
+    package var positions: Range<LogPosition>?
+    /// No repair touches it, for that would make its loss final: its shard waits until it can be read.
+    package var isAboveMark: Bool
+  }
   package var directory: String
   /// In the order of the log.
   package var log: [SegmentReport]
@@ -31,6 +40,8 @@ package struct JournalReport: Sendable, Hashable {
   package var damaged: [Range<LogPosition>]
   /// The part of it that a repair has marked, and what was in segments that one has set aside: nothing more can be done.
   package var lost: [Range<LogPosition>]
+  /// Where the disk gives an error. Of records below the durable mark that is damage, too; it is found by `verify`.
+  package var unread: [Unread]
   /// Segments that the log names and that are not there.
   package var missing: [UInt64]
   /// The part of them that a repair has set aside.
@@ -38,11 +49,13 @@ package struct JournalReport: Sendable, Hashable {
   /// All records were read, not only those above the durable mark.
   package var isVerified: Bool
 
-  package var isWhole: Bool { damaged.isEmpty && unreadable.isEmpty && missing.isEmpty }
-  /// Something is damaged that no repair has dealt with.
+  package var isWhole: Bool { damaged.isEmpty && unreadable.isEmpty && missing.isEmpty && !waits }
+  /// Something is damaged that no repair has dealt with, or cannot be read above the durable mark.
   package var needsRepair: Bool {
     !unreadable.isEmpty || damaged.contains { !lost.contains($0) } || missing.contains { !setAside.contains($0) }
+      || waits
   }
+  private var waits: Bool { unread.contains { $0.isAboveMark } }
 
   /// One fact a line.
   package var text: String {
@@ -64,11 +77,20 @@ package struct JournalReport: Sendable, Hashable {
       let word = lost.contains(range) ? "LOST, marked by a repair" : "DAMAGED"
       lines.append("\(word): \(range.lowerBound) to \(range.upperBound)")
     }
+    for place in unread {
+      var line = "UNREADABLE: \(place.file), bytes \(place.bytes.lowerBound) to \(place.bytes.upperBound)"
+      line += place.positions.map { ": \($0.lowerBound) to \($0.upperBound)" } ?? ", of the header region"
+      lines.append(line + (place.isAboveMark ? ", above the durable mark" : ""))
+    }
     lines.append(verdict)
     return lines.joined(separator: "\n")
   }
 
   private var verdict: String {
+    if waits {
+      return "what is above the durable mark must be read before the shard is served: check the disk; "
+        + "no repair changes anything there"
+    }
     if needsRepair { return "damaged: `oneup journal repair \(directory)` says what can be done" }
     if isVerified { return isWhole ? "whole" : "repaired: what is lost stays lost, everything else can be read" }
     return "nothing damaged above the durable mark; `oneup journal verify \(directory)` reads what is below"
@@ -111,23 +133,74 @@ package struct JournalInspector<FS: FileSystem> {
   }
 
   func look(_ directory: String, isDeep: Bool) throws(JournalError) -> Look {
-    let survey = try Survey(fileSystem, directory, shard: nil, writable: false)
+    let survey = try Survey(fileSystem, directory, shard: nil, writable: false, takesUnreadable: true)
     let window = ReadWindow(fileSystem)
     do throws(FileError) {
       let line = try LogLine(survey, window)
-      var end: LogEnd<FS>?
-      // The machine's present boot is not known here: a bad record above the mark counts as torn.
-      if !line.segments.isEmpty { end = try LogEnd(line, window, mayBeTorn: true) }
+      let end = try end(of: line, window)
       var report = describe(directory, survey, line, end)
-      if isDeep, let end { try verify(&report, line, end, window) }
+      if let last = line.segments.last {
+        if end == nil { try findUnread(in: line.base.position..<last.capacityEnd, line, &report) }
+        if isDeep {
+          try verify(&report, line)
+          for range in report.damaged where !report.lost.contains(range) { try findUnread(in: range, line, &report) }
+        }
+      }
       return Look(report: report, survey: survey, line: line)
     } catch { throw .file(error) }
+  }
+
+  /// nil: something above the mark cannot be read, or there is no log.
+  private func end(of line: LogLine<FS>, _ window: ReadWindow<FS>) throws(FileError) -> LogEnd<FS>? {
+    guard !line.segments.isEmpty else { return nil }
+    // The machine's present boot is not known here: a bad record above the mark counts as torn.
+    do throws(FileError) { return try LogEnd(line, window, mayBeTorn: true) } catch {
+      guard error.code == FileError.inputOutput else { throw error }
+      return nil
+    }
+  }
+
+  /// Asks for each page of a part of the log by itself.
+  private func findUnread(
+    in range: Range<LogPosition>, _ line: LogLine<FS>, _ report: inout JournalReport
+  ) throws(FileError) {
+    let mark = line.base.position
+    let holder = line.segments.last { $0.start <= mark }
+    for (segment, part) in line.held(range) {
+      let bytes = segment.offset(of: part.lowerBound)..<segment.offset(of: part.upperBound)
+      for place in try unreadPages(segment.file, bytes) {
+        let start = segment.start.advanced(by: place.lowerBound - SegmentHeader.regionBytes)
+        let positions = start..<start.advanced(by: place.count)
+        let found = JournalReport.Unread(
+          file: SegmentHeader.fileName(segment.number), bytes: place, positions: positions,
+          isAboveMark: positions.upperBound > mark && segment.start >= holder?.start ?? mark)
+        // A page in two ranges is one place.
+        if report.unread.last != found { report.unread.append(found) }
+      }
+    }
+  }
+
+  /// The pages around `bytes` that the disk does not give; those next to each other as one.
+  func unreadPages(_ file: FS.File, _ bytes: Range<Int>) throws(FileError) -> [Range<Int>] {
+    let page = SegmentHeader.pageBytes
+    var found: [Range<Int>] = []
+    for start in stride(from: bytes.lowerBound / page * page, to: bytes.upperBound, by: page) {
+      do throws(FileError) { _ = try fileSystem.readBytes(file, at: start, count: page) } catch {
+        guard error.code == FileError.inputOutput else { throw error }
+        if let last = found.last, last.upperBound == start {
+          found[found.count - 1] = last.lowerBound..<start + page
+        } else {
+          found.append(start..<start + page)
+        }
+      }
+    }
+    return found
   }
 
   private func describe(
     _ directory: String, _ survey: Survey<FS>, _ line: LogLine<FS>, _ end: LogEnd<FS>?
   ) -> JournalReport {
-    let endPosition = end?.point.position ?? LogPosition(0)
+    let endPosition = end?.point.position ?? line.base.position
     func report(_ segment: Segment<FS>, to end: LogPosition?) -> JournalReport.SegmentReport {
       .init(
         header: segment.header, end: end, mark: survey.marks[segment.number]?.point.position,
@@ -142,6 +215,15 @@ package struct JournalInspector<FS: FileSystem> {
         missing.append(before)
       }
     }
+    var unread: [JournalReport.Unread] = []
+    for segment in line.segments {
+      for page in survey.unreadPages[segment.number] ?? [] {
+        unread.append(
+          .init(
+            file: SegmentHeader.fileName(segment.number), bytes: page..<page + SegmentHeader.pageBytes, positions: nil,
+            isAboveMark: false))
+      }
+    }
     return JournalReport(
       directory: directory, log: log, void: line.void.map { report(survey.segments[$0]!, to: nil) },
       prepared: survey.prepared.keys.sorted(),
@@ -149,16 +231,18 @@ package struct JournalInspector<FS: FileSystem> {
       cutFiles: survey.cutFiles, end: endPosition, durable: line.mark?.position,
       lastCheckpoint: end?.lastCheckpoint ?? line.lastCheckpoint, isClosed: end?.isClosed ?? false,
       lastOwnerFailed: survey.lastOwnerFailed, tornBytes: end?.cut?.range.count ?? 0, damaged: end?.damaged ?? [],
-      lost: [], missing: missing, setAside: missing.filter { survey.setAside.contains($0) }, isVerified: false)
+      lost: [], unread: unread, missing: missing, setAside: missing.filter { survey.setAside.contains($0) },
+      isVerified: false)
   }
 
-  private func verify(
-    _ report: inout JournalReport, _ line: LogLine<FS>, _ end: LogEnd<FS>, _ window: ReadWindow<FS>
-  ) throws(FileError) {
+  /// Up to the report's end, which is the mark where nothing above can be read.
+  private func verify(_ report: inout JournalReport, _ line: LogLine<FS>) throws(FileError) {
     report.damaged = []
     report.isVerified = true
+    let end = report.end
+    let window = ReadWindow(fileSystem, takesUnreadable: true)
     var cursor = LogCursor(line.segments, window: window, at: line.segments[0].start, check: nil)
-    while cursor.position < end.point.position {
+    while cursor.position < end {
       switch try cursor.next() {
       case .record(let position, let frame, _):
         report.log[cursor.index].records[frame.kind, default: 0] += 1
@@ -171,7 +255,7 @@ package struct JournalInspector<FS: FileSystem> {
         if case .bad(let length) = stop { claimed = length }
         let wasLast = cursor.isInLastSegment
         let range = try cursor.skipDamage(claimed: claimed)
-        let damage = range.lowerBound..<min(max(range.lowerBound, end.point.position), range.upperBound)
+        let damage = range.lowerBound..<min(max(range.lowerBound, end), range.upperBound)
         report.damaged.append(damage)
         // In no segment that is there: `missing` and `setAside` say whether a repair has seen to it.
         if line.held(damage).isEmpty { report.lost.append(damage) }

@@ -10,6 +10,8 @@ package enum JournalRepair: Sendable, Hashable, CustomStringConvertible {
   case markDamaged(segment: UInt64, Range<LogPosition>, savedTo: String)
   /// Nothing of the segment can be read: rename it out of the log.
   case setAside(file: String, to: String)
+  /// Remove the note that the last owner left of it: what could not be read is marked now, and nothing is in doubt.
+  case forgetUnread(note: String)
 
   package var description: String {
     switch self {
@@ -17,6 +19,7 @@ package enum JournalRepair: Sendable, Hashable, CustomStringConvertible {
     case .markDamaged(let segment, let range, let file):
       "mark \(range.lowerBound) to \(range.upperBound) in segment \(segment) as damaged; its bytes go to \(file)"
     case .setAside(let file, let to): "rename \(file), of which nothing can be read, to \(to)"
+    case .forgetUnread(let note): "remove \(note), the last owner's note that something could not be read"
     }
   }
 }
@@ -54,8 +57,11 @@ extension JournalInspector {
       let name = SegmentHeader.fileName(number)
       steps.append(Step(repair: .setAside(file: name, to: name + SegmentHeader.setAsideSuffix)))
     }
-    // What is marked already is left alone: the file beside it holds the bytes that were there before.
-    for damage in look.report.damaged where !look.report.lost.contains(damage) {
+    let waiting = look.report.unread.filter(\.isAboveMark).compactMap(\.positions)
+    // What is marked already is left alone: the file beside it holds the bytes that were there before. So is what shares
+    // a page with something above the durable mark that cannot be read.
+    for damage in look.report.damaged
+    where !look.report.lost.contains(damage) && !waiting.contains(where: damage.overlaps) {
       for (segment, part) in look.line.held(damage) {
         let file = "damaged-\(part.lowerBound.rawValue)-segment-\(segment.number)"
         steps.append(
@@ -63,6 +69,9 @@ extension JournalInspector {
             repair: .markDamaged(segment: segment.number, part, savedTo: file), segment: segment,
             range: segment.offset(of: part.lowerBound)..<segment.offset(of: part.upperBound)))
       }
+    }
+    if look.survey.lastOwnerCouldNotRead, waiting.isEmpty {
+      steps.append(Step(repair: .forgetUnread(note: Survey<FS>.unreadFile)))
     }
     return steps
   }
@@ -72,21 +81,46 @@ extension JournalInspector {
     case .setAside(let file, let to):
       try fileSystem.rename(directory + "/" + file, to: directory + "/" + to)
       try fileSystem.syncDirectory(directory)
+    case .forgetUnread(let note):
+      try fileSystem.removeIfPresent(directory + "/" + note)
+      try fileSystem.syncDirectory(directory)
     case .restoreHeader(let number):
       let file = try fileSystem.open(directory + "/" + SegmentHeader.fileName(number), .readWrite)
-      try fileSystem.writeBytes(file, step.segment!.header.encoded(), at: 0)
+      // The whole page: a part of it cannot be written while the disk does not give the rest.
+      let header = step.segment!.header.encoded()
+      let rest = repeatElement(UInt8(0), count: SegmentHeader.pageBytes - header.count)
+      try fileSystem.writeBytes(file, header + rest, at: 0)
       try fileSystem.sync(file)
     case .markDamaged(let number, let range, let name):
       let file = try fileSystem.open(directory + "/" + SegmentHeader.fileName(number), .readWrite)
-      let bytes = try fileSystem.readBytes(file, at: step.range.lowerBound, count: step.range.count)
-      try fileSystem.replaceContents(of: name, in: directory, with: bytes)
-      // Chained to nothing: a reader does not compare a `damaged` record, nor the one after it, with its neighbour.
-      var record: [UInt8] = []
-      Record.open(RecordKind.damaged, in: &record)
-      record.append(contentsOf: repeatElement(0, count: step.range.count - Record.frameBytes))
-      _ = Record.close(in: &record, from: 0, at: range.lowerBound, chain: 0)
-      try fileSystem.writeBytes(file, record, at: step.range.lowerBound)
-      try fileSystem.sync(file)
+      try mark(range, step.range, of: file, directory, savedTo: name)
     }
+  }
+
+  /// In whole pages, as above; the disk takes another place for a sector that it cannot read when it is written.
+  private func mark(
+    _ positions: Range<LogPosition>, _ range: Range<Int>, of file: FS.File, _ directory: String, savedTo name: String
+  ) throws(FileError) {
+    let page = SegmentHeader.pageBytes
+    let start = range.lowerBound / page * page
+    let end = max(range.upperBound, min(try fileSystem.size(file), (range.upperBound + page - 1) / page * page))
+    let window = ReadWindow(fileSystem, takesUnreadable: true)
+    window.open(file)
+    var bytes = Array(try window.bytes(at: start, end - start))
+    try fileSystem.replaceContents(
+      of: name, in: directory, with: Array(bytes.dropFirst(range.lowerBound - start).prefix(range.count)))
+    bytes += repeatElement(0, count: end - start - bytes.count)
+    // Behind the log's part of the segment there is nothing that counts.
+    for lost in try unreadPages(file, start..<end) {
+      for at in lost where at < end && !range.contains(at) { bytes[at - start] = 0 }
+    }
+    // Chained to nothing: a reader does not compare a `damaged` record, nor the one after it, with its neighbour.
+    var record: [UInt8] = []
+    Record.open(RecordKind.damaged, in: &record)
+    record.append(contentsOf: repeatElement(0, count: range.count - Record.frameBytes))
+    _ = Record.close(in: &record, from: 0, at: positions.lowerBound, chain: 0)
+    bytes.replaceSubrange(range.lowerBound - start..<range.upperBound - start, with: record)
+    try fileSystem.writeBytes(file, bytes, at: start)
+    try fileSystem.sync(file)
   }
 }

@@ -40,9 +40,21 @@ extension JournalReport: Encodable {
       records = Dictionary(uniqueKeysWithValues: segment.records.map { (String($0.key), $0.value) })
     }
   }
+  private struct Place: Encodable {
+    var file: String
+    var firstByte: Int
+    var bytes: Int
+    var positions: Span?
+    var isAboveMark: Bool
+    init(_ unread: Unread) {
+      (file, firstByte, bytes) = (unread.file, unread.bytes.lowerBound, unread.bytes.count)
+      positions = unread.positions.map(Span.init)
+      isAboveMark = unread.isAboveMark
+    }
+  }
   private enum Key: String, CodingKey {
     case directory, isWhole, log, void, prepared, unreadable, cutFiles, end, durable, lastCheckpoint, isClosed
-    case lastOwnerFailed, tornBytes, damaged, lost, missing, setAside, isVerified, needsRepair
+    case lastOwnerFailed, tornBytes, damaged, lost, unread, missing, setAside, isVerified, needsRepair
   }
 
   package func encode(to encoder: any Encoder) throws {
@@ -62,6 +74,7 @@ extension JournalReport: Encodable {
     try fields.encode(tornBytes, forKey: .tornBytes)
     try fields.encode(damaged.map(Span.init), forKey: .damaged)
     try fields.encode(lost.map(Span.init), forKey: .lost)
+    try fields.encode(unread.map(Place.init), forKey: .unread)
     try fields.encode(missing, forKey: .missing)
     try fields.encode(setAside, forKey: .setAside)
     try fields.encode(isVerified, forKey: .isVerified)

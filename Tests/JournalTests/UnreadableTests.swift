@@ -1,0 +1,128 @@
+import Core
+import Journal
+import SimulatedFiles
+import Testing
+
+/// Sectors that the disk does not give: what they hold up, and how they are got rid of.
+@Suite struct UnreadableTests {
+  private let whole = smallOptions(segment: 128 << 10)
+  private func segment(_ number: Int) -> String { "\(directory)/000000000\(number).segment" }
+  private func filled(_ durability: Durability = .process, options: JournalOptions? = nil) throws -> (
+    SimulatedDisk, [Entry]
+  ) {
+    let (disk, entries, _) = try DamageTests().filled(durability, options: options ?? smallOptions())
+    return (disk, entries)
+  }
+  private func isUnreadable(_ error: JournalError?) -> Bool {
+    guard case .file(let file)? = error else { return false }
+    return file.operation == .read && file.code == FileError.inputOutput && error?.mayPass != nil
+  }
+
+  // MARK: Header regions, and zeros that nobody wrote over
+
+  @Test func aHeaderPageThatCannotBeReadHidesNothing() throws {
+    for page in 0..<4 {
+      let (disk, entries) = try filled()
+      let segments = disk.paths.filter { $0.hasSuffix(".segment") }
+      #expect(segments.count > 2)
+      for path in segments { disk.ruin(path, page << 12..<(page + 1) << 12) }
+      let beside = try #require(try LogReader<SimulatedDisk>.beside(disk, directory))
+      #expect(try workersRecords(beside) == entries, "page \(page)")
+      let journal = try adopt(disk)
+      #expect(try workersRecords(journal.reader()) == entries, "page \(page)")
+      #expect(journal.adoption.damaged.isEmpty && journal.adoption.cutBytes == 0)
+    }
+  }
+
+  @Test func aHeaderWithoutAnyReadableCopyIsWaitedFor() throws {
+    let (disk, entries) = try filled()
+    disk.ruin(segment(2), 0..<16384)
+    for _ in 0..<2 { #expect(isUnreadable(thrown { _ = try adopt(disk) })) }
+    let report = try JournalInspector(disk).verify(directory)
+    #expect(report.unreadable.first?.contains("cannot be read") == true && report.needsRepair)
+    disk.mend()
+    #expect(try workersRecords(try adopt(disk).reader()) == entries)
+  }
+
+  /// One copy cannot be read and the other one is none: that is no reason to go on without the segment.
+  @Test func aDamagedHeaderWithAnUnreadableTwinIsWaitedFor() throws {
+    let (disk, entries) = try filled()
+    disk.flip(segment(2), at: 40)
+    disk.ruin(segment(2), 3 << 12..<4 << 12)
+    #expect(isUnreadable(thrown { _ = try adopt(disk) }))
+    disk.mend()
+    #expect(try workersRecords(try adopt(disk).reader()) == entries)
+  }
+
+  @Test func aPreparedSegmentWithAnUnreadableHeaderIsLetGoOf() throws {
+    for page in [0, 3] {
+      let disk = try disk()
+      do {
+        var journal = try adopt(disk)
+        journal.append(batchKind, payload(1))
+        try journal.write()
+        try journal.prepareNextSegment()
+      }
+      disk.processDeath()
+      disk.ruin(segment(2), page << 12..<(page + 1) << 12)
+      let journal = try adopt(disk)
+      #expect(try workersRecords(journal.reader()).map(\.payload) == [payload(1)])
+      #expect(!disk.paths.contains(segment(2)), "and its number is not used again")
+    }
+  }
+
+  @Test func zerosBehindTheEndHoldNobodyUpWhereTheLogEndsThereAnyway() throws {
+    for offset in [0, 40 << 10] {
+      let (disk, entries) = try filled(options: whole)
+      let bytes = try #require(disk.bytes(of: segment(1)))
+      let end = try #require(bytes.lastIndex { $0 != 0 })
+      // Not the page that holds the end.
+      let first = (end + 4096) / 4096 * 4096 + offset
+      disk.ruin(segment(1), first..<first + 1)
+      let journal = try adopt(disk, boot: .second, options: whole)
+      #expect(try workersRecords(journal.reader()) == entries)
+      #expect(journal.adoption.cutBytes == 0)
+    }
+  }
+
+  // MARK: Tools
+
+  @Test func verifyNamesThePlaceAndRepairGetsPastIt() throws {
+    let (disk, entries) = try filled(.disk, options: whole)
+    let (path, at) = try #require(DamageTests().place(entries[8], disk))
+    let page = at / 4096 * 4096
+    disk.ruin(path, at..<at + 1)
+    let inspector = JournalInspector(disk)
+    let before = try inspector.verify(directory)
+    let damage = try #require(before.damaged.first)
+    #expect(before.damaged.count == 1 && damage.contains(entries[8].position) && before.needsRepair)
+    let place = try #require(before.unread.first)
+    #expect(before.unread.count == 1 && path.hasSuffix("/" + place.file) && !place.isAboveMark)
+    #expect(place.bytes == page..<page + 4096)
+    #expect(before.text.contains("UNREADABLE: \(place.file), bytes \(page) to \(page + 4096): "))
+    let original = try #require(disk.bytes(of: path))
+
+    let said = try inspector.repair(directory, apply: false)
+    #expect(
+      said.count == 1 && isUnreadable(thrown { _ = try workersRecords(adopt(disk, .disk, options: whole).reader()) }))
+    disk.processDeath()
+    #expect(try inspector.repair(directory, apply: true) == said)
+    // What could be read is kept, the rest is 0xff.
+    let saved = try #require(disk.paths.first { $0.contains("/damaged-") }.flatMap { disk.bytes(of: $0) })
+    let start = 16384 + Int(damage.lowerBound.rawValue)
+    #expect(saved.count == Int(damage.upperBound.rawValue - damage.lowerBound.rawValue))
+    for (i, byte) in saved.enumerated() {
+      let isLost = (page..<page + 4096).contains(start + i)
+      #expect(byte == (isLost ? 0xff : original[start + i]))
+    }
+    // Nothing was mended: writing was enough.
+    let after = try inspector.verify(directory)
+    #expect(after.unread.isEmpty && after.lost == [damage] && !after.needsRepair)
+    let journal = try adopt(disk, .disk, options: whole)
+    var found: [Entry] = []
+    try journal.scan(from: journal.oldestPosition, damage: { #expect($0 == damage) }) { position, kind, payload in
+      if kind >= RecordKind.workerFirst { found.append(Entry(position: position, kind: kind, payload: Array(payload))) }
+    }
+    #expect(found == entries.filter { !damage.contains($0.position) })
+  }
+}
