@@ -175,7 +175,7 @@ package struct JournalInspector<FS: FileSystem> {
           file: SegmentHeader.fileName(segment.number), bytes: place, positions: positions,
           isAboveMark: positions.upperBound > mark && segment.start >= holder?.start ?? mark)
         // A page in two ranges is one place.
-        if report.unread.last != found { report.unread.append(found) }
+        if !report.unread.contains(found) { report.unread.append(found) }
       }
     }
   }

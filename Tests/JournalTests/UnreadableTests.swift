@@ -125,4 +125,105 @@ import Testing
     }
     #expect(found == entries.filter { !damage.contains($0.position) })
   }
+
+  /// The kernel cannot write a part of a page whose rest it cannot read.
+  private func refusePartsOfPages(_ disk: SimulatedDisk) {
+    disk.strike(.error(FileError.inputOutput)) { operation in
+      operation.kind == .write && operation.path.hasSuffix(".segment")
+        && (operation.offset % 4096 != 0 || operation.bytes.count % 4096 != 0)
+    }
+  }
+
+  @Test func everyPageBelowTheMarkIsGotRidOfAndNoneAbove() throws {
+    let inspector = JournalInspector(try filled(.disk).0)
+    let count = try inspector.verify(directory).log.count
+    #expect(count > 2)
+    var repaired = 0
+    for victim in 0..<40 {
+      let (disk, entries) = try filled(.disk)
+      let (path, at) = try #require(DamageTests().place(entries[victim], disk))
+      disk.ruin(path, at..<at + 1)
+      let inspector = JournalInspector(disk)
+      let before = try inspector.verify(directory)
+      #expect(before.unread.count == 1 && before.needsRepair)
+      refusePartsOfPages(disk)
+      let steps = try inspector.repair(directory, apply: true)
+      disk.heal()
+      // Only the page with the mark itself.
+      guard before.unread.first?.isAboveMark == false else {
+        #expect(steps.isEmpty && path == disk.paths.last { $0.hasSuffix(".segment") })
+        #expect(before.text.contains("no repair changes anything there"))
+        continue
+      }
+      repaired += 1
+      let after = try inspector.verify(directory)
+      #expect(after.unread.isEmpty && !after.needsRepair && after.lost == before.damaged, "record \(victim)")
+      var found: [Entry] = []
+      let journal = try adopt(disk, .disk)
+      try journal.scan(from: journal.oldestPosition, damage: { #expect(after.lost.contains($0)) }) {
+        position, kind, payload in
+        if kind >= RecordKind.workerFirst {
+          found.append(Entry(position: position, kind: kind, payload: Array(payload)))
+        }
+      }
+      #expect(found == entries.filter { entry in !after.lost.contains { $0.contains(entry.position) } })
+    }
+    #expect(repaired > 30)
+  }
+
+  @Test func aHeaderPageThatCannotBeReadIsWrittenAnewAsAWhole() throws {
+    let (disk, entries) = try filled()
+    disk.ruin(segment(1), 0..<1)
+    let inspector = JournalInspector(disk)
+    let report = try inspector.verify(directory)
+    #expect(report.log[0].isHeaderFromTwin && report.unread.map(\.bytes) == [0..<4096])
+    refusePartsOfPages(disk)
+    #expect(try inspector.repair(directory, apply: true) == [.restoreHeader(segment: 1)])
+    disk.heal()
+    let after = try inspector.verify(directory)
+    #expect(!after.log[0].isHeaderFromTwin && after.unread.isEmpty)
+    #expect(try workersRecords(try adopt(disk).reader()) == entries)
+  }
+
+  @Test func whatIsAboveTheMarkIsNamedAndLeftAlone() throws {
+    // Records 0 to 20 are below the mark.
+    for victims in [[30], [21], [5, 30]] {
+      let (disk, entries) = try filled(options: whole)
+      for victim in victims {
+        let (path, at) = try #require(DamageTests().place(entries[victim], disk))
+        disk.ruin(path, at..<at + 1)
+      }
+      let inspector = JournalInspector(disk)
+      for report in [try inspector.inspect(directory), try inspector.verify(directory)] {
+        #expect(report.needsRepair && !report.isWhole)
+        let place = try #require(report.unread.first { $0.isAboveMark }?.positions)
+        #expect(place.contains(entries[victims.last!].position))
+      }
+      #expect(isUnreadable(thrown { _ = try adopt(disk, options: whole) }))
+      // What is below is repaired.
+      let steps = try inspector.repair(directory, apply: true)
+      #expect(steps.count == victims.count - 1)
+      disk.mend()
+      let lost = try inspector.verify(directory).lost
+      #expect(lost.count == steps.count)
+      let journal = try adopt(disk, options: whole)
+      var found: [Entry] = []
+      try journal.scan(from: journal.oldestPosition, damage: { #expect(lost.contains($0)) }) {
+        position, kind, payload in
+        if kind >= RecordKind.workerFirst {
+          found.append(Entry(position: position, kind: kind, payload: Array(payload)))
+        }
+      }
+      #expect(found == entries.filter { entry in !lost.contains { $0.contains(entry.position) } })
+    }
+  }
+
+  @Test func whoeverRepairsTakesTheLastOwnersNoteAway() throws {
+    let (disk, _) = try filled(.disk, options: whole)
+    disk.overwrite(directory + "/unread", with: [])
+    let inspector = JournalInspector(disk)
+    #expect(try inspector.repair(directory, apply: true) == [.forgetUnread(note: "unread")])
+    #expect(!disk.paths.contains(directory + "/unread"))
+    #expect(try inspector.repair(directory, apply: false).isEmpty)
+  }
 }
