@@ -79,6 +79,8 @@ import Testing
       // Not the page that holds the end.
       let first = (end + 4096) / 4096 * 4096 + offset
       disk.ruin(segment(1), first..<first + 1)
+      // On the same boot they tell the end from damage.
+      #expect(isUnreadable(thrown { _ = try adopt(disk, options: whole) }))
       let journal = try adopt(disk, boot: .second, options: whole)
       #expect(try workersRecords(journal.reader()) == entries)
       #expect(journal.adoption.cutBytes == 0)
