@@ -68,7 +68,7 @@ final class Bench {
       shard: ShardID(UInt16(shard)), boot: BootID(high: 1, low: 1), durability: .process, engine: engine.identity)
     let (log, _) = try Log.adopt(
       fileSystem, directory: path, identity: identity, assigned: ShardEpoch(1), box: .inMemory(), options: options)
-    log.prepareAndRemove()
+    try log.prepareAndRemove()
     logs.append(log)
     return log
   }
@@ -117,7 +117,7 @@ final class Bench {
     }
     // What a worker's process does on another thread.
     for log in logs {
-      log.prepareAndRemove()
+      try log.prepareAndRemove()
       try log.sync()
     }
     return Double(spent) / Double(messages)

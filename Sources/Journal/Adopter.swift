@@ -46,8 +46,8 @@ struct Adopter<FS: FileSystem> {
       let (segment, written) = try writeSegment(survey, found, adoption, window)
       return try finish(survey, found, adoption, segment, written)
     } catch {
-      // What this adoption wrote may show and yet be lost.
-      Self.note(error, fileSystem, directory)
+      // What this adoption wrote may show and yet be lost. What it could not read it reads again: no owner has ended.
+      if error.operation != .read { Self.note(error, fileSystem, directory) }
       if error.code == Adopter.unfillable { throw .unreadable("\(directory) has damage too small to be marked") }
       throw .file(error)
     }
@@ -72,7 +72,7 @@ struct Adopter<FS: FileSystem> {
     let isCut = last?.durability == .process && !isClean && (found.isOtherBoot || failed)
     return Adoption(
       epoch: max(assigned, ShardEpoch(survey.epochMax + 1)), cutCounter: (last?.cutCounter ?? 0) + (isCut ? 1 : 0),
-      isNew: last == nil, wasClean: isClean, followsFailure: failed,
+      isNew: last == nil, wasClean: isClean, followsReadError: survey.lastOwnerCouldNotRead,
       cutBytes: found.end?.cut?.range.count ?? 0, lastEngine: last?.engine, damaged: found.end?.damaged ?? [],
       lastCheckpoint: found.end?.lastCheckpoint ?? found.line.lastCheckpoint, end: found.endPoint.position,
       copiedRecords: found.end?.records ?? 0)
@@ -146,10 +146,11 @@ struct Adopter<FS: FileSystem> {
   }
 
   /// Leaves a note for the next owner, if it must know and the disk still takes one: what is above the mark is in doubt,
-  /// although the machine has not been down.
+  /// although the machine has not been down; or something could not be read.
   static func note(_ error: FileError, _ fileSystem: FS, _ directory: String) {
     guard error.leavesDoubt else { return }
-    do throws(FileError) { _ = try fileSystem.open(directory + "/" + Survey<FS>.failureFile, .create) } catch {}
+    let name = error.operation == .read ? Survey<FS>.unreadFile : Survey<FS>.failureFile
+    do throws(FileError) { _ = try fileSystem.open(directory + "/" + name, .create) } catch {}
   }
 
   private static var unfillable: Int32 { -100 }
@@ -189,6 +190,7 @@ struct Adopter<FS: FileSystem> {
       try fileSystem.removeIfPresent(directory + "/" + SegmentHeader.fileName(number))
     }
     if survey.lastOwnerFailed { try fileSystem.removeIfPresent(directory + "/" + Survey<FS>.failureFile) }
+    if survey.lastOwnerCouldNotRead { try fileSystem.removeIfPresent(directory + "/" + Survey<FS>.unreadFile) }
     // Segments behind the base's are in the copies; they stay until the copies are durable.
     let kept = found.line.segments.filter { $0.start <= found.base.position }
     let superseded = found.line.segments.filter { $0.start > found.base.position }.map(\.number)

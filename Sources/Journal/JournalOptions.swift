@@ -43,8 +43,8 @@ package struct Adoption: Sendable, Hashable {
   package var isNew: Bool
   /// The last owner ended with `closed`.
   package var wasClean: Bool
-  /// The last owner ended on an I/O error.
-  package var followsFailure: Bool
+  /// The last owner could not read what it needed.
+  package var followsReadError: Bool
   /// Bytes behind the last whole record that were cut off (and kept in a file); 0: none.
   package var cutBytes: Int
   /// Whose fuel and stack the records above the decided ones were measured with; nil for a new journal.

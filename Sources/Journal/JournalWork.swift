@@ -61,22 +61,17 @@ package struct ReadAheadWork<FS: FileSystem>: Sendable {
 }
 
 /// Removes segments that the journal has let go of, the oldest first, each durably before the next, so that no gap can
-/// be left. If it fails or never runs, they are found and let go of again later.
+/// be left. Then `noteRemoved`; what fails is in the next one, before all else. A failed sync poisons the journal, whoever
+/// made it: the kernel tells it once.
 package struct RemovalWork<FS: FileSystem>: Sendable {
   let fileSystem: FS
   let directory: String
   package let numbers: [UInt64]
   /// Holds the durable mark, which says that what follows the removed ones is all that there is to be.
   let markFile: FS.File
-  /// They are the oldest of the log: what is older still was let go of before, by a removal that failed, and goes first.
-  let isOldestEnd: Bool
   package func run() throws(FileError) {
     try fileSystem.sync(markFile)
-    var older: [UInt64] = []
-    if isOldestEnd, let first = numbers.first {
-      older = try fileSystem.list(directory).compactMap(SegmentHeader.number(ofFile:)).filter { $0 < first }.sorted()
-    }
-    for number in older + numbers {
+    for number in numbers {
       try fileSystem.removeIfPresent(directory + "/" + SegmentHeader.fileName(number))
       try fileSystem.syncDirectory(directory)
     }

@@ -33,7 +33,7 @@ extension ShardJournal {
     mark = work.upTo
     durableCheckpoint = work.lastCheckpoint
     try writeMark()
-    if mark.position >= adoptedEnd { removeVoid() }
+    if mark.position >= adoptedEnd { try removeVoid() }
   }
 
   /// The work threw: what it was to make durable may be lost, and trying again would not tell.
@@ -129,12 +129,13 @@ extension ShardJournal {
     var count = 0
     while count + 1 < segments.count && segments[count + 1].start <= limit { count += 1 }
     guard count > 0 else { return nil }
-    let numbers = segments[..<count].map(\.number)
+    leaving += segments[..<count].map(\.number)
     segments.removeFirst(count)
-    return RemovalWork(
-      fileSystem: fileSystem, directory: directory, numbers: numbers, markFile: markHolder.file,
-      isOldestEnd: true)
+    return RemovalWork(fileSystem: fileSystem, directory: directory, numbers: leaving, markFile: markHolder.file)
   }
+
+  /// The work ran without an error.
+  package mutating func noteRemoved(_ work: RemovalWork<FS>) { leaving.removeAll { work.numbers.contains($0) } }
 
   /// What is kept for whoever wants to know what happened.
   private var historyStart: LogPosition {
@@ -144,14 +145,14 @@ extension ShardJournal {
 
   /// Before any cleaning: a void segment below the log could be taken for its older part. If it fails, cleaning waits
   /// and it is tried again after the next sync.
-  mutating func removeVoid() {
+  mutating func removeVoid() throws(JournalError) {
     guard !void.isEmpty else { return }
-    let work = RemovalWork(
-      fileSystem: fileSystem, directory: directory, numbers: void, markFile: markHolder.file,
-      isOldestEnd: false)
+    let work = RemovalWork(fileSystem: fileSystem, directory: directory, numbers: void, markFile: markHolder.file)
     do throws(FileError) {
       try work.run()
       void = []
-    } catch {}
+    } catch {
+      if error.operation == .sync { throw fail(error) }
+    }
   }
 }

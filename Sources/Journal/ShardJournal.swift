@@ -54,6 +54,8 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   var released = LogPosition(0)
   /// The oldest that waits for the disk, which none that comes later puts off, and the newest.
   var releasing: [LogRelease] = []
+  /// Let go of, and not removed for certain.
+  var leaving: [UInt64] = []
   /// Once no next segment could be made, nothing is kept any more that is not needed.
   var hasRunShort = false
 
@@ -77,7 +79,7 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
     var journal = ShardJournal(fileSystem, directory, identity, options, lock, result)
     if journal.mark.position >= journal.adoptedEnd {
       try journal.writeMark()
-      journal.removeVoid()
+      try journal.removeVoid()
     }
     return journal
   }
@@ -146,6 +148,11 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   /// Something that this owner needs cannot be read: nothing is durable any more, and the next owner is told.
   package mutating func giveUp(_ error: FileError) {
     if failure == nil { _ = fail(error) }
+  }
+
+  /// The next owner is told what this one was told: what cannot be read has not ended nobody yet.
+  package func tellNextOwner() {
+    Adopter.note(FileError(.read, directory, code: FileError.inputOutput), fileSystem, directory)
   }
 
   func checkUsable() throws(JournalError) {

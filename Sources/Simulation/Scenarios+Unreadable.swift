@@ -80,6 +80,37 @@ extension Scenario {
       s.expect("90 operations", s.operations(0).count == 90)
     },
     Scenario(
+      "snapshots-that-cannot-be-read-in-two-shards",
+      "each costs one owner: what the next one was told of one shard is not lost when it ends over the other",
+      { o in
+        costly(&o)
+        o.rooms = 4
+        o.shards = 2
+        o.workers = 1
+      }
+    ) { s in
+      s.makeSnapshots()
+      let places = (0..<4).map { Int(s.world.map.shard(of: s.world.place($0).id).rawValue) }
+      let first = places.firstIndex(of: 0) ?? 0
+      let second = places.firstIndex(of: 1) ?? 0
+      s.expect("a room in each", places[first] != places[second])
+      let other = (0..<4).first { $0 != first && $0 != second } ?? 0
+      for room in [first, second] { s.world.ruinSnapshot(of: room) }
+      let (before, operations) = (s.deaths, (0..<4).map { s.operations($0).count })
+      s.client(0).send(.trap, to: first)
+      s.until("both rooms stop") { s.world.isStopped(first) && s.world.isStopped(second) }
+      s.everybodySends(5, to: other)
+      s.until("their neighbour is served") { s.operations(other).count == operations[other] + 10 }
+      s.wait(60_000)
+      s.expect("two deaths in all", s.deaths == before + 2)
+      s.world.mend(1)
+      s.mendAndReplace()
+      s.everybodySends(5, to: first)
+      s.everybodySends(5, to: second)
+      s.settle()
+      for room in [first, second] { s.expect("nothing is gone", s.operations(room).count == operations[room] + 10) }
+    },
+    Scenario(
       "a-sleeping-room-that-cannot-be-read", "whoever asks for it costs one owner; then it stops until it can be read",
       { o in
         costly(&o)

@@ -201,6 +201,26 @@ extension Scenario {
       s.expect("it ticks on", s.world.counters.freezes == 0 && s.operations(2).count == 4)
     },
     Scenario(
+      "a-fix-for-a-room-that-froze-by-itself",
+      "the version that froze it does not listen for long: each of its ticks would cost a repair", { $0.rooms = 3 }
+    ) { s in
+      let control = SimulatedControl(s.world)
+      s.everybodyJoins(2)
+      s.everybodySends(2, to: 2)
+      s.settle()
+      s.upgrade(control, to: .restive, events: 0, seconds: 0, room: 2)
+      s.until("it freezes") { s.world.counters.freezes == 1 }
+      let (ticks, quarantines) = (s.ticks(2), s.world.counters.quarantines)
+      s.upgrade(control, to: .same, room: 2)
+      s.until("the old one is let go of") { s.build(2) == .same && !s.hasTwin(2) }
+      s.everybodySends(2, to: 2)
+      s.until("it ticks on") { s.ticks(2) > ticks + 20 }
+      s.settle()
+      s.expect("8 operations", s.operations(2).count == 8)
+      s.expect(
+        "few repairs", s.world.counters.quarantines - quarantines <= Limits.quarantinesPerMinuteMax + 2)
+    },
+    Scenario(
       "a-probation-that-ends", "by events and time, and the next owner knows", { $0.rooms = 3 }
     ) { s in
       let control = SimulatedControl(s.world)

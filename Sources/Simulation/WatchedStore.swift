@@ -62,6 +62,7 @@ final class WatchedStore: ShardStore {
     model.world.tell("the owner of shard \(index) gives up: what it needs cannot be read")
     store.giveUp(error)
   }
+  func tellNextOwner() { store.tellNextOwner() }
   func release(upTo position: LogPosition) throws(StoreError) { try store.release(upTo: position) }
   func close() throws(StoreError) {
     try store.close()

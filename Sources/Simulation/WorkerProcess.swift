@@ -153,7 +153,10 @@ final class WorkerProcess {
       }
       stores[s] = watched
       supervisor.adopted(self, s, store.epoch)
-      store.prepareAndRemove()
+      do throws(StoreError) { try store.prepareAndRemove() } catch {
+        storeFailed(error.description)
+        return
+      }
       if isDying { return die("died adopting") }
       report()
       wake(after: 10)
@@ -185,6 +188,7 @@ final class WorkerProcess {
     if !isDying, heldShards.isDisjoint(with: world.faultedDisks.union(world.ruinedDisks)) {
       world.fail("I-7", "a store failed without a fault: \(text)")
     }
+    worker.tellNextOwners()
     die("store failed")
   }
 
@@ -203,7 +207,10 @@ final class WorkerProcess {
               return
             }
           }
-          store.store.prepareAndRemove()
+          do throws(StoreError) { try store.store.prepareAndRemove() } catch {
+            storeFailed(error.description)
+            return
+          }
         }
       }
       housekeeping()
@@ -333,7 +340,7 @@ final class WorkerProcess {
   /// What the last owner could not read this one cannot, either: only then may a room stop for it.
   private func isUnreadable(_ room: RoomID) -> Bool {
     let s = Int(world.map.shard(of: room).rawValue)
-    return world.ruinedDisks.union(ruinedAtAdoption).contains(s) && stores[s]?.store.adoption.followsFailure == true
+    return world.ruinedDisks.union(ruinedAtAdoption).contains(s) && stores[s]?.store.adoption.followsReadError == true
   }
 
   private func report() {

@@ -108,11 +108,29 @@ import Testing
     #expect(thrown { try journal.sync() } != nil)
     disk.processDeath()
     let next = try adopt(disk)
-    #expect(next.adoption.followsFailure && next.adoption.cutCounter == 1)
+    // Nothing that was written is in doubt.
+    #expect(next.adoption.followsReadError && next.adoption.cutCounter == 0)
     #expect(try workersRecords(next.reader()).count == 1)
     disk.processDeath()
     let third = try adopt(disk)
-    #expect(!third.adoption.followsFailure && third.adoption.cutCounter == 1)
+    #expect(!third.adoption.followsReadError && third.adoption.cutCounter == 0)
+  }
+
+  @Test func anAdoptionThatCannotReadTellsNobody() throws {
+    let disk = try disk()
+    var journal = try adopt(disk)
+    // Above the mark: who cannot read it does not take the shard over.
+    let offset = (16 << 10) + Int(journal.writtenPosition.rawValue)
+    journal.append(batchKind, payload(1))
+    try journal.write()
+    disk.processDeath()
+    let path = try #require(disk.paths.filter { $0.hasSuffix(".segment") }.max())
+    disk.ruin(path, offset..<offset + 1)
+    #expect(thrown { _ = try adopt(disk) }?.mayPass != nil)
+    disk.mend()
+    let next = try adopt(disk)
+    #expect(!next.adoption.followsReadError && next.adoption.cutCounter == 0)
+    #expect(try workersRecords(next.reader()).count == 1)
   }
 
   @Test func aFlippedByteBelowTheMarkIsDamageAfterAnyDeath() throws {

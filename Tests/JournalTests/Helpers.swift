@@ -44,7 +44,12 @@ extension ShardJournal {
   mutating func releaseNow(upTo position: LogPosition) throws(JournalError) {
     release(upTo: position)
     try sync()
-    do throws(FileError) { try removalWork()?.run() } catch { throw .file(error) }
+    do throws(FileError) { try removeNow() } catch { throw .file(error) }
+  }
+  mutating func removeNow() throws(FileError) {
+    guard let work = removalWork() else { return }
+    try work.run()
+    noteRemoved(work)
   }
 }
 

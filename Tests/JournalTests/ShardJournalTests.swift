@@ -171,10 +171,50 @@ import Testing
         try work.run()
         try journal.noteSynced(work)
       }
-      if let work = journal.removalWork() { try work.run() }
+      try journal.removeNow()
       under = try journal.syncWork()
     }
     #expect(journal.writtenPosition.rawValue - journal.oldestPosition.rawValue <= 5 * (24 << 10))
+  }
+
+  @Test func whatCouldNotBeRemovedGoesBeforeTheNext() throws {
+    let disk = try disk()
+    var journal = try adopt(disk)
+    var failures = 0
+    try churn(&journal, rounds: 20) { journal in
+      try journal.sync()
+      guard let work = journal.removalWork() else { return }
+      if failures < 2 { disk.strike(.error(FileError.inputOutput)) { $0.kind == .remove } }
+      do {
+        try work.run()
+        journal.noteRemoved(work)
+      } catch { failures += 1 }
+    }
+    #expect(failures == 2)
+    #expect(try disk.list(directory).filter { $0.hasSuffix(".segment") }.count <= 6, "what was left is gone")
+    // Read by another owner there is no gap.
+    disk.processDeath()
+    let next = try adopt(disk)
+    #expect(next.oldestPosition.rawValue > 100_000)
+    #expect(try !workersRecords(next.reader()).isEmpty)
+  }
+
+  @Test func aSyncThatFailsInARemovalPoisons() throws {
+    let disk = try disk()
+    var journal = try adopt(disk)
+    var isOver = false
+    try churn(&journal, rounds: 10) { journal in
+      guard !isOver else { return }
+      try journal.sync()
+      guard let work = journal.removalWork() else { return }
+      isOver = true
+      disk.strike(.error(FileError.inputOutput)) { $0.kind == .sync }
+      do {
+        try work.run()
+        Issue.record("its sync fails")
+      } catch { #expect((error as? FileError)?.operation == .sync) }
+    }
+    #expect(isOver)
   }
 
   @Test func historyStaysWhileThereIsSpace() throws {
@@ -184,7 +224,7 @@ import Testing
     var journal = try adopt(disk, options: options)
     func clean(_ journal: inout ShardJournal<SimulatedDisk>) throws {
       try journal.sync()
-      if let work = journal.removalWork() { try work.run() }
+      try journal.removeNow()
     }
     try churn(&journal, rounds: 40, sync: clean)
     func history(_ journal: borrowing ShardJournal<SimulatedDisk>) -> Int {

@@ -30,7 +30,7 @@ private final class LoggedRoom {
     (store, _) = try JournalStore.adopt(
       PosixFileSystem(), directory: shard, identity: identity, assigned: ShardEpoch(1), box: WordBox(words),
       options: options)
-    store.prepareAndRemove()
+    try store.prepareAndRemove()
     live = try LiveRoom(build, store: store, native: directory)
   }
   deinit {
@@ -39,7 +39,7 @@ private final class LoggedRoom {
   }
   func snapshot() throws {
     try live.worker.snapshotNow(live.room)
-    store.prepareAndRemove()
+    try store.prepareAndRemove()
   }
 }
 

@@ -44,7 +44,7 @@ struct HistoryTests {
     for seq in messages {
       script.send(route, seq, seq % 7 == 0 ? .draw : .append)
       try script.turn(after: 1_000)
-      script.store.prepareAndRemove()
+      try script.store.prepareAndRemove()
       _ = script.heard()
       script.say(.confirm(records: script.outputs))
       if seq % 5 == 0 { try script.worker.snapshotNow(script.room()) }
@@ -135,7 +135,7 @@ struct HistoryTests {
       // Some ten segments.
       script.send(route, seq, padding: 30_000)
       try script.turn(after: 1_000)
-      script.store.prepareAndRemove()
+      try script.store.prepareAndRemove()
       if seq % 5 == 0 { try script.worker.snapshotNow(script.room()) }
       if seq % 20 == 0 {
         try script.nextOwner()

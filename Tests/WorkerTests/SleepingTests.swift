@@ -135,7 +135,7 @@ struct SleepingTests {
         made += 1
       }
       try script.turns(2)
-      script.store.prepareAndRemove()
+      try script.store.prepareAndRemove()
     }
     #expect(script.worker.roomCount == most)
     try script.live(20_000)
@@ -168,7 +168,7 @@ struct SleepingTests {
     for seq: UInt64 in 2...4_000 {
       later(seq, 2)
       for _ in 0..<4 { try script.turn(after: 2) }
-      script.store.prepareAndRemove()
+      try script.store.prepareAndRemove()
       _ = script.heard()
       script.say(.confirm(records: script.outputs))
     }

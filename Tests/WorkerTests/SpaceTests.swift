@@ -26,7 +26,7 @@ struct SpaceTests {
       seq += 1
       script.send(route, seq, padding: 4_000)
       try script.turn()
-      script.store.prepareAndRemove()
+      try script.store.prepareAndRemove()
       isBusy = script.heard().contains("busy \(seq) noSpace")
       script.say(.confirm(records: script.outputs))
     }
@@ -47,7 +47,7 @@ struct SpaceTests {
       script.store.hasRoom(bytes: Limits.verdictSpaceBytes, reserve: true), "verdicts still have their part")
     #expect(!script.isUrgent, "nothing turns without a reason")
     script.disk.capacity = .max
-    script.store.prepareAndRemove()
+    try script.store.prepareAndRemove()
     script.attach(1, generation: 30_000)
     try script.turn()
     try script.turn()
@@ -72,7 +72,7 @@ struct SpaceTests {
     for _ in 0..<200 { try script.turn(after: 1_000) }
     #expect(script.worker.room(script.room())?.host?.memberCount == 1, "its end waits")
     script.disk.capacity = .max
-    script.store.prepareAndRemove()
+    try script.store.prepareAndRemove()
     for _ in 0..<50 { try script.turn(after: 1_000) }
     #expect(script.worker.room(script.room())?.host?.memberCount == 0)
   }
@@ -84,7 +84,7 @@ struct SpaceTests {
     try script.turn()
     try fill(script, other)
     script.disk.capacity = .max
-    script.store.prepareAndRemove()
+    try script.store.prepareAndRemove()
     try script.turn()
     script.send(route, 1, .trap)
     // It is executed and fails; its verdict is not written yet. Now the log fills up to its last byte.
@@ -93,7 +93,7 @@ struct SpaceTests {
     while script.store.hasRoom(bytes: 120_000, reserve: true) {
       _ = try [UInt8](repeating: 0, count: 100_000).withUnsafeBytes { try script.store.append(40, $0) }
       try script.store.write()
-      script.store.prepareAndRemove()
+      try script.store.prepareAndRemove()
     }
     while script.store.hasRoom(bytes: Annotation.bytes, reserve: true) {
       _ = try [UInt8](repeating: 0, count: 1).withUnsafeBytes { try script.store.append(40, $0) }
@@ -103,7 +103,7 @@ struct SpaceTests {
     #expect(script.worker.room(script.room())?.phase == .repairing, "the room waits for its verdict")
     #expect(!script.isUrgent)
     script.disk.capacity = .max
-    script.store.prepareAndRemove()
+    try script.store.prepareAndRemove()
     for _ in 0..<2 { try script.turn() }
     #expect(script.operations() == 0)
     #expect(script.heard().contains("ack 1"))

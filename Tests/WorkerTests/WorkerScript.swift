@@ -71,7 +71,7 @@ final class WorkerScript {
     self.store = store
     worker.beginTurn(now)
     try worker.adopt(Self.shard, store, adoption)
-    store.prepareAndRemove()
+    try store.prepareAndRemove()
     link = worker.openLink()
     outputs = 0
     say(.hello(gateway: GatewayEpoch(1), loop: 0, loops: loops))

@@ -49,7 +49,8 @@ package enum LogLevel: String, Sendable, Hashable {
   init(ofEvent kind: String) {
     switch kind {
     case "disk-failed": self = .error
-    case "disk-full", "module-refused", "quarantined", "version-failed", "twin-failed", "frozen", "room-failed",
+    case "disk-full", "log-unreadable", "module-refused", "quarantined", "version-failed", "twin-failed", "frozen",
+      "room-failed",
       "member-removed", "link-broken", "differs", "no-descriptors":
       self = .warning
     default: self = .info

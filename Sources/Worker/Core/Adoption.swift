@@ -26,6 +26,7 @@ extension Worker {
     // A room that the scan met only before the checkpoint, which does not know it, is no more.
     shard.rooms = shard.rooms.filter { $0.value.snapshot != nil || !$0.value.found.isEmpty }
     shards[s] = shard
+    if !shard.mayHaveOthers { shard.forgetCallsOfRoomsThatAreNoMore() }
     for room in shard.rooms.values.sorted(by: { $0.id < $1.id }) where room.isDamaged {
       stop(room, .diverged, "the log is damaged where its events may have been; see oneup journal repair")
     }
@@ -314,7 +315,10 @@ extension Shard {
   /// A range of the log cannot be read: whoever may have had events in it stops, with its record as it is, until a
   /// snapshot behind the damage vouches for it. `last`: the record before; scanning from there finds the damage again.
   func lose(_ range: Range<LogPosition>, after last: LogPosition) {
-    mayHaveOthers = mayHaveOthers || followsFailure
+    if followsReadError {
+      mayHaveOthers = true
+      store.tellNextOwner()
+    }
     for room in rooms.values where room.foundFrom < range.upperBound {
       room.isDamaged = true
       room.tailStart = min(room.tailStart ?? last, last)

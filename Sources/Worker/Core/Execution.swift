@@ -35,6 +35,8 @@ extension Worker {
       preconditionFailure("an event of room \(room.id) that was checked when it was staged does not decode")
     }
     let store = shards[Int(room.shard.rawValue)]!.store
+    // Which version that is may change with the event.
+    let isNoted = budget != .decided || room.mayKill
     if budget != .decided {
       store.enter(room.id, head.seq)
     } else if room.mayKill {
@@ -44,7 +46,7 @@ extension Worker {
     isFollowing = budget == .decided
     let trouble = run(
       room, EventStep(head: head, event: event, bytes: bytes, batch: batch, time: time), budget, verdict)
-    if budget != .decided || room.mayKill { store.leave() }
+    if isNoted { store.leave() }
     if !room.isGhost { counters.events += 1 }
     isFollowing = false
     if let trouble { beginRepair(room, bytes, batch, time, trouble, budget) }

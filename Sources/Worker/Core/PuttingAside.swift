@@ -238,3 +238,14 @@ extension Worker {
     return true
   }
 }
+
+extension Shard {
+  /// The last owner may have died between a room's end and forgetting what was put aside of it: the next room of that name
+  /// is another one.
+  func forgetCallsOfRoomsThatAreNoMore() {
+    for room in Set(aside.map(\.room)) where rooms[room] == nil {
+      aside = aside.filter { $0.room != room }
+      store.forget(room)
+    }
+  }
+}

@@ -381,6 +381,7 @@ extension Worker {
   mutating func judge(_ room: Room) {
     if judgeCalls(room) { return }
     guard room.phase == .ready, let host = room.host, host.frozen == nil, !room.isEnding else { return }
+    if host.twin != nil, room.twinKeepsFailing { return endFailingTwin(room) }
     var counts: [Slot: Int] = [:]
     var own = 0
     for blame in host.blames {
@@ -400,6 +401,19 @@ extension Worker {
       remove(room, slot)
       reports.append(.removedMember(room: room.id, slot: slot))
     }
+  }
+
+  /// A version whose ticks or timers fail costs the room a repair each time, for as long as it listens; and a room that went
+  /// back to it would be frozen.
+  private mutating func endFailingTwin(_ room: Room) {
+    guard !room.isTwinChanging else { return }
+    guard fitsReserve(room, 0) else {
+      isShortOfSpace = true
+      unjudged.append(room)
+      return
+    }
+    room.isTwinChanging = true
+    stage(room, .twinEnded(.keptFailing))
   }
 
   /// History that members may have seen is void: marks are too, and everybody gets the full state.

@@ -108,6 +108,9 @@ package final class Room {
   var twinSettings: ModuleSettings?
   var counts: VersionCounts?
   var twinCounts: VersionCounts?
+  /// When it failed by itself and the one that speaks did not, in the last minute: monotonic microseconds.
+  var twinFailures: [Int64] = []
+  var twinKeepsFailing: Bool { twinFailures.count > Limits.quarantinesPerMinuteMax }
   /// Code of it is not confined: replays are noted in the black box, too.
   @exclusivity(unchecked) var mayKill = false
   /// Of the images that were last made of it.

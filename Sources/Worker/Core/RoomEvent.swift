@@ -74,6 +74,17 @@ package enum RoomEvent {
     case probationOver = 1
     /// It was asked for.
     case settled = 2
+    /// The silent version's ticks or timers kept failing where those of the one that speaks did not.
+    case keptFailing = 3
+
+    /// For people, after "the room has one version again: ".
+    var text: String {
+      switch self {
+      case .probationOver: "probation is over"
+      case .settled: "it was asked for"
+      case .keptFailing: "the ticks or timers of the older one kept failing"
+      }
+    }
   }
   package enum FreezeReason: UInt8, Sendable, Hashable {
     case ticksFail = 1

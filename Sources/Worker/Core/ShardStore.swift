@@ -44,13 +44,15 @@ package protocol ShardStore: AnyObject {
   /// Reads one record's payload. Fails for each alike: what it means is the caller's to say.
   func read(at position: LogPosition) throws(StoreError) -> [UInt8]
   /// Reads all records from a position on, in order, and goes on behind what is damaged, which `damage` is told;
-  /// so is what the disk does not give, if the last owner ended on an I/O error.
+  /// so is what the disk does not give, if the last owner could not read something.
   func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
   ) throws(StoreError)
   /// What this owner needs cannot be read: nothing is written from here on, and the next owner is told why.
   func giveUp(_ error: FileError)
+  /// The next owner is told that the last one could not read something, as this one was.
+  func tellNextOwner()
   /// Nothing before the position is needed any more. Syncs what was written before it lets go of anything.
   func release(upTo position: LogPosition) throws(StoreError)
   /// A clean end; nothing may follow.
@@ -72,6 +74,7 @@ package protocol ShardStore: AnyObject {
 extension ShardStore {
   /// Of a store that is in memory.
   package func giveUp(_ error: FileError) {}
+  package func tellNextOwner() {}
 }
 
 /// What a new owner found when it took a shard.
@@ -82,8 +85,8 @@ package struct ShardAdoption: Sendable {
   package var checkpoint: LogPosition?
   /// Another engine than today's wrote the end of the log.
   package var engineChanged: Bool
-  /// The last owner ended on an I/O error: what cannot be read now is unreadable.
-  package var followsFailure = false
+  /// The last owner could not read what it needed: what cannot be read now is unreadable.
+  package var followsReadError = false
   /// What was executing when the last owner died, and the one before it.
   package var suspect: Suspect?
   package var previousSuspect: Suspect?

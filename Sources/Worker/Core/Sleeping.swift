@@ -140,7 +140,7 @@ extension Worker {
     } catch {
       discardInstances(room)
       if let reason = error.reason { return stop(room, reason, error.text) }
-      guard room.needsLargerStack, !room.hasLargerStack else { return wakeLater(room) }
+      guard readFailure == nil, room.needsLargerStack, !room.hasLargerStack else { return wakeLater(room) }
       (room.phase, room.host) = (.asleep, nil)
       wake(room)
     }

@@ -256,7 +256,14 @@ extension Worker {
     case .leave(let slot, _), .removed(let slot, _): part.forget(slot)
     default: break
     }
-    if ends { endTwin(room, why: "it ran into the watchdog") }
+    if ends {
+      endTwin(room, why: "it ran into the watchdog")
+    } else if !isFollowing, !room.isGhost, event.isBlamed, event.blamed == nil {
+      let since = now.monotonic - 60_000_000
+      room.twinFailures.removeAll { $0 < since }
+      room.twinFailures.append(now.monotonic)
+      if room.twinKeepsFailing { unjudged.append(room) }
+    }
   }
 
   mutating func endTwin(_ room: Room, why: String) {
@@ -271,6 +278,7 @@ extension Worker {
     if let twin = room.twin.take() { engine.discard(twin) }
     room.host?.twin = nil
     learnVersions(room)
+    room.twinFailures = []
     room.isTwinChanging = false
   }
 

@@ -23,15 +23,22 @@ extension Worker {
       return bytes
     } catch {
       let text = "its snapshot cannot be read: \(error)"
-      if let file = error.file, room.knowsSnapshot || !shard.followsFailure {
+      if let file = error.file, room.knowsSnapshot || !shard.followsReadError {
         shard.store.giveUp(file)
         if readFailure == nil { readFailure = StoreError("room \(room.id): \(text)") }
         throw WakeError(nil, text)
       }
+      if error.file != nil { shard.store.tellNextOwner() }
       // It stays where it is, and so does the log from there on.
       room.isDamaged = true
       throw WakeError(.diverged, text)
     }
+  }
+
+  /// This worker ends because a store has failed. What it was told of the others the next owners must know, too: each that
+  /// had to find out anew would end one more, and with two such shards the last one's knowledge would always be lost.
+  package func tellNextOwners() {
+    for shard in shards where shard?.followsReadError == true { shard!.store.tellNextOwner() }
   }
 
   /// For something that is thrown away the snapshot could not be read. The room is whole in memory: a new one takes its

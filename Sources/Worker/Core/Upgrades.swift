@@ -144,6 +144,9 @@ extension Worker {
     guard engine.module(upgrade.module) != nil else {
       return WakeError(.moduleMissing, "the module build \(upgrade.module) is not here")
     }
+    // Following the record from a build that is confined to one that is not, nothing else is noted.
+    let isNoted = isFollowing && !room.mayKill && note(.restore, room, upgrade.module)
+    defer { noteReturn(room, isNoted) }
     do throws(WakeError) {
       room.candidate = try restore(
         upgrade.module, upgrade.limits, upgrade.image, forReplay: room.hasLargerStack)
@@ -187,7 +190,7 @@ extension Worker {
   }
 
   mutating func settleTwinEnded(_ room: Room, _ why: RoomEvent.TwinEnd) {
-    endTwin(room, why: why == .settled ? "it was asked for" : "probation is over")
+    endTwin(room, why: why.text)
     room.isTwinChanging = false
   }
 

@@ -337,21 +337,23 @@ extension Worker {
   /// Written with the next write: one for each room would be one sync for each at `disk`.
   private mutating func copyForward(_ s: Int, _ room: Room) throws(StoreError) {
     // What is damaged stays where it is, and so does the log from there on, until somebody has repaired it.
-    guard let position = room.snapshot, !room.isDamaged else { return }
+    guard !room.isDamaged else { return }
     // Nor is a room moved that stopped while it was awake: its tail is in the log alone, until the next owner reads it.
     guard room.tailStart == nil || !room.found.isEmpty else { return }
-    let bytes: [UInt8]
-    do throws(WakeError) { bytes = try readSnapshot(room, at: position) } catch {
-      if let readFailure { throw readFailure }
-      if room.phase == .asleep { stop(room, .diverged, error.text) }
-      return
+    var bytes: [UInt8] = []
+    if let position = room.snapshot {
+      do throws(WakeError) { bytes = try readSnapshot(room, at: position) } catch {
+        if let readFailure { throw readFailure }
+        if room.phase == .asleep { stop(room, .diverged, error.text) }
+        return
+      }
     }
     let size = bytes.count + room.found.count + room.foundAnnotations.count * 64 + 64
     if !fitsBesideStaged(s, size, reserve: true) {
       try shards[s]!.store.write()
       guard fitsBesideStaged(s, size, reserve: true) else { return }
     }
-    room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
+    if room.snapshot != nil { room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes) }
     room.tailStart = nil
     if !room.found.isEmpty {
       var tail: [UInt8] = []

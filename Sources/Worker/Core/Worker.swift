@@ -58,8 +58,8 @@ final class Shard {
   let epoch: ShardEpoch
   let cut: UInt32
   let engineChanged: Bool
-  /// The last owner ended on an I/O error.
-  let followsFailure: Bool
+  /// The last owner could not read what it needed.
+  let followsReadError: Bool
   /// A part of the log could not be read, and may be by the next owner: there may be rooms of which nothing is known.
   var mayHaveOthers = false
   let suspect: Suspect?
@@ -103,7 +103,7 @@ final class Shard {
     epoch = store.epoch
     cut = adoption.cut
     engineChanged = adoption.engineChanged
-    followsFailure = adoption.followsFailure
+    followsReadError = adoption.followsReadError
     suspect = adoption.suspect
     previousSuspect = adoption.previousSuspect
     target = adoption.target

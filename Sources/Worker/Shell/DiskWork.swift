@@ -18,7 +18,7 @@ enum DiskWork {
     case syncFailed(ShardID, FileError)
     case prepared(ShardID, PreparedSegment<FS>)
     case preparationFailed(ShardID, FileError)
-    case removed
+    case removed(ShardID, RemovalWork<FS>)
     case noted
   }
 
@@ -44,10 +44,12 @@ enum DiskWork {
       return .preparationFailed(shard, error)
     }
   }
-  /// What could not be removed is void all the same, and is tried again by the next owner.
-  static func remove(_ work: RemovalWork<FS>) -> Result {
-    do throws(FileError) { try work.run() } catch {}
-    return .removed
+  /// What could not be removed is tried again with the next.
+  static func remove(_ shard: ShardID, _ work: RemovalWork<FS>) -> Result {
+    do throws(FileError) {
+      try work.run()
+      return .removed(shard, work)
+    } catch { return error.operation == .sync ? .syncFailed(shard, error) : .noted }
   }
 }
 
@@ -71,7 +73,7 @@ extension WorkerProcess {
           background.run { DiskWork.sync(shard, work) }
         }
       } catch { throw StoreError("shard \(shard): \(error)") }
-      if let work = store.removalWork() { background.run { DiskWork.remove(work) } }
+      if let work = store.removalWork() { background.run { DiskWork.remove(shard, work) } }
     }
   }
 
@@ -112,7 +114,8 @@ extension WorkerProcess {
               "shard \(shard): no next segment could be made: \(error). Inputs and joins are refused until it can; "
                 + "free space on the disk of \(configuration.data)")
           }
-        case .removed, .noted: break
+        case .removed(let shard, let work): stores[shard]?.noteRemoved(work)
+        case .noted: break
         }
       } catch { throw StoreError("\(error)") }
     }

@@ -45,6 +45,7 @@ package final class WorkerProcess {
   let background: Background
   /// By link.
   private var peers: [Peer?] = []
+  private var firstLink = 0
   let fileSystem = PosixFileSystem()
   let boot: BootID
   /// Shards whose background sync is under way.
@@ -123,6 +124,7 @@ package final class WorkerProcess {
         if try turn() { return 0 }
       } catch {
         // What is not durable was never said: a new owner goes on from what is.
+        worker.tellNextOwners()
         log("disk-failed", "\(error). This worker ends; another takes its shards over.")
         line.flush()
         return 74
@@ -215,6 +217,12 @@ package final class WorkerProcess {
         events: UInt32(clamping: worker.counters.events - before),
         microseconds: UInt64(clamping: clocks().monotonic - began)))
     preparesFrom = clocks().monotonic + DiskWork.restMicroseconds
+    if worker.mayHaveOthers(assignment.shard) {
+      log(
+        "log-unreadable",
+        "a part of the log of shard \(assignment.shard) cannot be read. Rooms that may be in it are not served, and no "
+          + "new ones are made; oneup journal verify names the place")
+    }
     if full.remove(assignment.shard) != nil {
       log("disk-space-back", "shard \(assignment.shard) is taken over and served")
     }
@@ -292,8 +300,11 @@ package final class WorkerProcess {
     poll.add(listener, token: Token.listener)
   }
 
+  /// Another link first each turn: one that fills every turn keeps the others waiting for one at most.
   private func receive() {
-    for link in peers.indices {
+    firstLink = firstLink + 1 < peers.count ? firstLink + 1 : 0
+    for i in peers.indices {
+      let link = firstLink + i < peers.count ? firstLink + i : firstLink + i - peers.count
       guard let peer = peers[link] else { continue }
       do throws(LinkError) {
         try peer.inbound.consume { (bytes) throws(LinkError) in try worker.receive(link, bytes) }

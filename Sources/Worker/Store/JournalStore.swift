@@ -37,7 +37,7 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
       previousSuspect: left.previous)
     adoption.target = left.target
     adoption.aside = left.aside
-    adoption.followsFailure = found.followsFailure
+    adoption.followsReadError = found.followsReadError
     // Less a record's frame, with room to spare.
     return (JournalStore(journal, view, identity.durability, options.recordBytesMax - 64), adoption)
   }
@@ -98,7 +98,7 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   ) throws(StoreError) {
     do {
       try journal.scan(
-        from: position, takesUnreadable: journal.adoption.followsFailure, damage: damage, body)
+        from: position, takesUnreadable: journal.adoption.followsReadError, damage: damage, body)
     } catch let error as StoreError { throw error } catch {
       let file = (error as? JournalError)?.readError
       if let file { journal.giveUp(file) }
@@ -106,6 +106,7 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
     }
   }
   package func giveUp(_ error: FileError) { journal.giveUp(error) }
+  package func tellNextOwner() { journal.tellNextOwner() }
   package func release(upTo position: LogPosition) throws(StoreError) { journal.release(upTo: position) }
   package func close() throws(StoreError) { try stated { () throws(JournalError) in try journal.close() } }
   @_specialize(where FS == PosixFileSystem, Box == WordBox)
@@ -133,19 +134,26 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
   package func notePreparationFailed(_ error: FileError) { journal.notePreparationFailed(error) }
   package func readAheadWork() -> ReadAheadWork<FS>? { journal.readAheadWork() }
   package func removalWork() -> RemovalWork<FS>? { journal.removalWork() }
+  package func noteRemoved(_ work: RemovalWork<FS>) { journal.noteRemoved(work) }
   /// A sealed segment waits for its sync: have it synced now rather than at the next second.
   package var hasSealedUnsynced: Bool { journal.hasSealedUnsynced }
   package var durablePosition: LogPosition { journal.durablePosition }
   /// Why no next segment could be prepared; while it lasts, inputs and joins are busy.
   package var spaceFailure: FileError? { journal.preparationFailure }
 
-  /// The next segment, and removals, here and now: a failure of either only means that it is tried again.
-  package func prepareAndRemove() {
+  /// The next segment, and removals, here and now: a failure of either only means that it is tried again, unless it is of a
+  /// sync.
+  package func prepareAndRemove() throws(StoreError) {
     if let work = preparationWork() {
       do throws(FileError) { notePrepared(try work.run()) } catch { notePreparationFailed(error) }
     }
     if let work = removalWork() {
-      do throws(FileError) { try work.run() } catch {}
+      do throws(FileError) {
+        try work.run()
+        noteRemoved(work)
+      } catch {
+        if error.operation == .sync { throw StoreError("shard \(shard): \(noteSyncFailed(error))") }
+      }
     }
   }
   /// Everything written becomes durable. An error poisons the journal: its owner must exit.
