@@ -28,15 +28,15 @@ export function hear(events, recoveries) {
 
 const MOODS = {
   death: "bad", quarantined: "warn", frozen: "bad", "room-failed": "bad", "call-put-aside": "bad", "member-removed": "warn", "disk-full": "bad",
-  "disk-failed": "bad", "disk-space-back": "good", "module-refused": "warn", "link-broken": "warn", "version-failed": "warn",
+  "disk-failed": "bad", "log-unreadable": "bad", "disk-space-back": "good", "module-refused": "warn", "link-broken": "warn", "version-failed": "warn",
   differs: "warn",
 };
 const TITLES = {
   quarantined: "A bug cost one event", frozen: "A room is frozen", "room-failed": "A room cannot go on", "call-put-aside": "Native code killed two workers",
-  "member-removed": "A member was removed", "disk-full": "The disk is full", "disk-failed": "The disk failed",
+  "member-removed": "A member was removed", "disk-full": "The disk is full", "disk-failed": "The disk failed", "log-unreadable": "A part of the log cannot be read",
   "disk-space-back": "The disk has space again", "module-refused": "A module was refused", "link-broken": "A link was broken",
   "version-failed": "A new version failed, and its room went back", "twin-failed": "An old version failed, which only listens",
-  upgraded: "A room runs another version", "went-back": "A room went back to its version", "twin-ended": "A room's probation is over",
+  upgraded: "A room runs another version", "went-back": "A room went back to its version", "twin-ended": "A room has one version again",
   differs: "A room is not deterministic",
 };
 
