@@ -228,4 +228,34 @@ import Testing
     #expect(!disk.paths.contains(directory + "/unread"))
     #expect(try inspector.repair(directory, apply: false).isEmpty)
   }
+
+  /// Wherever pages cannot be read and bytes are wrong: everything ends, and says only what was written.
+  @Test func noPagesMakeAReaderTrapOrInvent() throws {
+    for seed in 0..<200 as Range<UInt64> {
+      var random = RandomState(seed: seed)
+      let (disk, entries) = try filled(seed % 2 == 0 ? .disk : .process)
+      let known = Set(entries)
+      for path in disk.paths where path.hasSuffix(".segment") {
+        let size = try #require(disk.bytes(of: path)).count
+        for _ in 0..<Int.random(in: 0...2, using: &random) {
+          let at = Int.random(in: 0..<size, using: &random)
+          disk.ruin(path, at..<min(size, at + Int.random(in: 1...9000, using: &random)))
+        }
+        if seed % 3 == 0 { disk.flip(path, at: Int.random(in: 0..<size, using: &random)) }
+      }
+      let inspector = JournalInspector(disk)
+      _ = try? inspector.inspect(directory)
+      let before = try? inspector.verify(directory)
+      let steps = try? inspector.repair(directory, apply: true)
+      if let before, steps != nil, !before.unread.contains(where: { $0.isAboveMark }) {
+        #expect(try !inspector.verify(directory).needsRepair, "seed \(seed)")
+      }
+      guard let journal = try? adopt(disk, boot: seed % 5 == 0 ? .second : .first) else { continue }
+      try? journal.scan(from: journal.oldestPosition, damage: { _ in }) { position, kind, payload in
+        if kind >= RecordKind.workerFirst {
+          #expect(known.contains(Entry(position: position, kind: kind, payload: Array(payload))), "seed \(seed)")
+        }
+      }
+    }
+  }
 }
