@@ -33,14 +33,16 @@ package struct LogReader<FS: FileSystem>: Sendable {
 
   /// Every record from `position` (where one must begin) to the end, in order. Calls `damage` for each range that
   /// cannot be read, and goes on behind it; the payload is valid during the call only. Throws what the closures throw,
-  /// and `JournalError`. `takesUnreadable`: what the disk does not give is damage, too, and no error.
+  /// and `JournalError`. `takesUnreadable`: what the disk does not give is damage, too, and no error; true if there was such.
   @_specialize(where FS == PosixFileSystem)
+  @discardableResult
   package func scan(
     from position: LogPosition, takesUnreadable: Bool = false,
     damage: (Range<LogPosition>) throws -> Void = { throw JournalError.damaged($0) },
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws -> Void
-  ) throws {
+  ) throws -> Bool {
     guard position >= oldest, position <= end else { throw JournalError.notInLog(position) }
+    var isUnread = false
     let window = ReadWindow(fileSystem, takesUnreadable: takesUnreadable)
     var cursor = LogCursor(segments, window: window, at: position, check: nil)
     while cursor.position < end {
@@ -56,11 +58,13 @@ package struct LogReader<FS: FileSystem>: Sendable {
         if case .bad(let length) = stop { claimed = length }
         let from = cursor.position
         let range = try skip(&cursor, claimed: claimed)
+        isUnread = window.hasTakenUnreadable
         try damage(from..<min(end, max(range.upperBound, from)))
         // Nothing whole behind: the rest up to the end is part of the damage.
-        if range.isEmpty && cursor.isInLastSegment { return }
+        if range.isEmpty && cursor.isInLastSegment { return isUnread }
       }
     }
+    return isUnread
   }
 
   private func step(_ cursor: inout LogCursor<FS>) throws(JournalError) -> LogCursor<FS>.Step {

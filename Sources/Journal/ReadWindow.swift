@@ -22,6 +22,7 @@ final class ReadWindow<FS: FileSystem> {
   private var metEnd = false
   /// What the disk does not give reads as bytes that are no record, so it is damage like any other.
   private let takesUnreadable: Bool
+  private(set) var hasTakenUnreadable = false
 
   init(_ fileSystem: FS, takesUnreadable: Bool = false) {
     self.fileSystem = fileSystem
@@ -87,6 +88,7 @@ final class ReadWindow<FS: FileSystem> {
           if filled < wanted { throw failure }
           break
         }
+        hasTakenUnreadable = true
         for i in page.indices { page[i] = 0xff }
         filled += min(piece, max(0, size - start - filled))
         metEnd = start + filled >= size

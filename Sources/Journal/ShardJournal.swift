@@ -137,11 +137,12 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   }
   /// See `LogReader.scan`.
   @_specialize(where FS == PosixFileSystem)
+  @discardableResult
   package func scan(
     from position: LogPosition, takesUnreadable: Bool = false,
     damage: (Range<LogPosition>) throws -> Void = { throw JournalError.damaged($0) },
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws -> Void
-  ) throws {
+  ) throws -> Bool {
     try reader().scan(from: position, takesUnreadable: takesUnreadable, damage: damage, body)
   }
 

@@ -54,10 +54,11 @@ final class WatchedStore: ShardStore {
     model.synced(index, epoch)
   }
   func read(at position: LogPosition) throws(StoreError) -> [UInt8] { try store.read(at: position) }
+  @discardableResult
   func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
-  ) throws(StoreError) { try store.scan(from: position, damage: damage, body) }
+  ) throws(StoreError) -> Bool { try store.scan(from: position, damage: damage, body) }
   func giveUp(_ error: FileError) {
     model.world.tell("the owner of shard \(index) gives up: what it needs cannot be read")
     store.giveUp(error)

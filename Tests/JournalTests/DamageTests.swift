@@ -316,7 +316,7 @@ import Testing
       _ = try? inspector.repair(directory, apply: seed % 3 == 0)
       guard let journal = try? adopt(disk, boot: seed % 2 == 0 ? .first : .second, options: options) else { continue }
       var calls = 0
-      try? journal.scan(from: journal.oldestPosition, damage: { _ in calls += 1 }) { position, kind, payload in
+      _ = try? journal.scan(from: journal.oldestPosition, damage: { _ in calls += 1 }) { position, kind, payload in
         calls += 1
         if kind >= RecordKind.workerFirst {
           #expect(known.contains(Entry(position: position, kind: kind, payload: Array(payload))), "seed \(seed)")

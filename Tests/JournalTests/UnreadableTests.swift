@@ -251,7 +251,7 @@ import Testing
         #expect(try !inspector.verify(directory).needsRepair, "seed \(seed)")
       }
       guard let journal = try? adopt(disk, boot: seed % 5 == 0 ? .second : .first) else { continue }
-      try? journal.scan(from: journal.oldestPosition, damage: { _ in }) { position, kind, payload in
+      _ = try? journal.scan(from: journal.oldestPosition, damage: { _ in }) { position, kind, payload in
         if kind >= RecordKind.workerFirst {
           #expect(known.contains(Entry(position: position, kind: kind, payload: Array(payload))), "seed \(seed)")
         }

@@ -15,7 +15,8 @@ extension Worker {
       start = try shard.readCheckpoint(bytes, at: position, id)
     }
     var last = start
-    try store.scan(from: start, damage: { shard.lose($0, after: last) }) { position, kind, payload throws(StoreError) in
+    shard.mayHaveOthers = try store.scan(from: start, damage: { shard.lose($0, after: last) }) {
+      position, kind, payload throws(StoreError) in
       last = position
       do throws(DecodingError) {
         try shard.find(id, position, kind, payload)
@@ -26,7 +27,7 @@ extension Worker {
     // A room that the scan met only before the checkpoint, which does not know it, is no more.
     shard.rooms = shard.rooms.filter { $0.value.snapshot != nil || !$0.value.found.isEmpty }
     shards[s] = shard
-    if !shard.mayHaveOthers { shard.forgetCallsOfRoomsThatAreNoMore() }
+    if shard.mayHaveOthers { store.tellNextOwner() } else { shard.forgetCallsOfRoomsThatAreNoMore() }
     for room in shard.rooms.values.sorted(by: { $0.id < $1.id }) where room.isDamaged {
       stop(room, .diverged, "the log is damaged where its events may have been; see oneup journal repair")
     }
@@ -315,10 +316,6 @@ extension Shard {
   /// A range of the log cannot be read: whoever may have had events in it stops, with its record as it is, until a
   /// snapshot behind the damage vouches for it. `last`: the record before; scanning from there finds the damage again.
   func lose(_ range: Range<LogPosition>, after last: LogPosition) {
-    if followsReadError {
-      mayHaveOthers = true
-      store.tellNextOwner()
-    }
     for room in rooms.values where room.foundFrom < range.upperBound {
       room.isDamaged = true
       room.tailStart = min(room.tailStart ?? last, last)

@@ -44,11 +44,12 @@ package protocol ShardStore: AnyObject {
   /// Reads one record's payload. Fails for each alike: what it means is the caller's to say.
   func read(at position: LogPosition) throws(StoreError) -> [UInt8]
   /// Reads all records from a position on, in order, and goes on behind what is damaged, which `damage` is told;
-  /// so is what the disk does not give, if the last owner could not read something.
+  /// so is what the disk does not give, if the last owner could not read something: true, if there was such.
+  @discardableResult
   func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
-  ) throws(StoreError)
+  ) throws(StoreError) -> Bool
   /// What this owner needs cannot be read: nothing is written from here on, and the next owner is told why.
   func giveUp(_ error: FileError)
   /// The next owner is told that the last one could not read something, as this one was.

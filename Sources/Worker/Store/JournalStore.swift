@@ -92,12 +92,13 @@ package final class JournalStore<FS: FileSystem, Box: BlackBox>: ShardStore {
     try stated { () throws(JournalError) in try journal.read(at: position).payload }
   }
   @_specialize(where FS == PosixFileSystem, Box == WordBox)
+  @discardableResult
   package func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
-  ) throws(StoreError) {
+  ) throws(StoreError) -> Bool {
     do {
-      try journal.scan(
+      return try journal.scan(
         from: position, takesUnreadable: journal.adoption.followsReadError, damage: damage, body)
     } catch let error as StoreError { throw error } catch {
       let file = (error as? JournalError)?.readError
