@@ -122,6 +122,19 @@ int oneup_pidfd_reap(int pidfd, int *how, int *status) {
   return 1;
 }
 
+int oneup_reap_strangers(const pid_t *known, size_t count) {
+  int reaped = 0;
+  while (1) {
+    siginfo_t info = {0};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return reaped;
+    for (size_t i = 0; i < count; i++) {
+      if (known[i] == info.si_pid) return reaped;
+    }
+    if (waitpid(info.si_pid, NULL, WNOHANG) <= 0) return reaped;
+    reaped++;
+  }
+}
+
 int oneup_signal_descriptor(void) {
   signal(SIGPIPE, SIG_IGN);
   // Whoever started us may have left it ignored: then the kernel collects our children, and nobody learns how they ended.

@@ -27,6 +27,10 @@ int oneup_pidfd_signal(int pidfd, int signal);
 /// 0: still running; -errno.
 int oneup_pidfd_reap(int pidfd, int *how, int *status);
 
+/// Collects children that have ended and are none of `known`: those that a process which died left to the first process of
+/// its container. Looks no further where one of `known` waits to be collected. Returns how many.
+int oneup_reap_strangers(const pid_t *known, size_t count);
+
 /// Blocks SIGTERM, SIGINT and SIGHUP for the process, ignores SIGPIPE, takes back an inherited ignoring of SIGCHLD, and
 /// returns a non-blocking, close-on-exec descriptor that reports the first three. -errno on failure.
 int oneup_signal_descriptor(void);

@@ -20,6 +20,7 @@ package final class SupervisorProcess {
   private var random = SystemRandomNumberGenerator()
   private var exit: (status: Int32, text: String)?
   private let environment: [String]
+  private let isFirstProcess = getpid() == 1
 
   /// Takes the data directory and the ports, or says in a sentence why not.
   package init(_ options: SupervisorOptions) throws(StartError) {
@@ -104,6 +105,13 @@ package final class SupervisorProcess {
       read(child)
     }
     if core.nextWake <= Self.now().monotonic { handle(.tick) }
+    if isFirstProcess { reapStrangers() }
+  }
+
+  /// In a container whatever a child leaves behind at its death is given to this process, and stays until it is collected.
+  private func reapStrangers() {
+    let known = children.map(\.pid)
+    _ = oneup_reap_strangers(known, known.count)
   }
 
   private func read(_ child: ChildProcess) {
