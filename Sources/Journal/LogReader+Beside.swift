@@ -3,9 +3,15 @@ package import Core
 
 extension LogReader {
   /// What is whole of the log in `directory` at this moment; nil: there is none yet. The owner may be in the midst of a
-  /// record, which is the end then, and may let go of its oldest segments, which is a shorter log.
-  package static func beside(_ fileSystem: FS, _ directory: String) throws(JournalError) -> LogReader? {
+  /// record, which is the end then, and may let go of its oldest segments, which is a shorter log. So is one with a
+  /// segment whose header is damaged; `mustBeWhole`: there it throws.
+  package static func beside(
+    _ fileSystem: FS, _ directory: String, mustBeWhole: Bool = false
+  ) throws(JournalError) -> LogReader? {
     let survey = try Survey(fileSystem, directory, shard: nil, writable: false)
+    if mustBeWhole, let (number, why) = survey.unreadable.min(by: { $0.key < $1.key }) {
+      throw .unreadable("\(directory)/\(SegmentHeader.fileName(number)): \(why)")
+    }
     do throws(FileError) {
       let window = ReadWindow(fileSystem)
       let line = try LogLine(survey, window)

@@ -24,6 +24,7 @@ package struct NamedBuilds: Sendable {
   /// Of a crash bundle, as far as it decodes: what does not is not replayed.
   package mutating func add(_ bundle: CrashBundle) {
     hashes.insert(bundle.module)
+    if let target = bundle.target { hashes.insert(target) }
     bundle.snapshot.withUnsafeBytes { if !$0.isEmpty { try? add(snapshot: $0) } }
     bundle.tail.withUnsafeBytes { bytes in
       var reader = ByteReader(bytes)
