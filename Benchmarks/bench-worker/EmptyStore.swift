@@ -19,7 +19,7 @@ final class EmptyStore: ShardStore {
   func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
-  ) {}
+  ) -> Bool { false }
   func release(upTo position: LogPosition) {}
   func close() {}
   func enter(_ room: RoomID, _ event: EventSeq) {}

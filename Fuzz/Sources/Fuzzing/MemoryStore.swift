@@ -41,7 +41,7 @@ final class MemoryStore: ShardStore {
   func scan(
     from position: LogPosition, damage: (Range<LogPosition>) -> Void,
     _ body: (LogPosition, UInt8, UnsafeRawBufferPointer) throws(StoreError) -> Void
-  ) throws(StoreError) {
+  ) throws(StoreError) -> Bool {
     guard position == end || records.contains(where: { $0.position == position }) else {
       throw StoreError("no record begins at \(position)")
     }
@@ -52,6 +52,7 @@ final class MemoryStore: ShardStore {
       }
       if let failure { throw failure }
     }
+    return false
   }
   func release(upTo position: LogPosition) {}
   func close() {}
