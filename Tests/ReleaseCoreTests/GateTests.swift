@@ -82,6 +82,21 @@ import Testing
     #expect(stage.last?.state == .done && stage.rooms(on: v2) == 3)
   }
 
+  @Test func `a rehearsal that fails while its release is paused is held anew after a resume`() throws {
+    let stage = Stage(rooms: 3)
+    stage.answersAtOnce = false
+    let id = try stage.push().id
+    stage.send(.verified(id))
+    try stage.order(.pause)
+    stage.send(.unrehearsed(id, "its process died"))
+    #expect(stage.rollout?.state == .paused && stage.rollout?.why.hasSuffix("because") == true)
+    #expect(stage.rollout?.history.last?.text.contains("its process died") == true)
+    try stage.order(.resume)
+    #expect(stage.actions.filter { if case .rehearse = $0 { true } else { false } }.count == 2)
+    stage.send(.rehearsed(id, Report(verdict: .good)))
+    #expect(stage.rollout?.gate == .canary)
+  }
+
   @Test func `no evidence is not good evidence`() throws {
     let stage = Stage(rooms: 10)
     stage.server.eventsPerRoom = 0
@@ -127,6 +142,24 @@ import Testing
     stage.server.rooms[RoomID(1)]?.isAwake = true
     stage.run(seconds: 1)
     #expect(stage.rollout?.why == "one room runs it first" && stage.rooms(on: v2) == 1)
+  }
+
+  @Test func `rooms that wake and sleep by turns neither fill the audit log nor put the deadline off`() throws {
+    let stage = Stage(rooms: 1)
+    stage.server.eventsPerRoom = 0
+    func awake(_ isAwake: Bool, seconds: Int) {
+      stage.server.rooms[RoomID(1)]?.isAwake = isAwake
+      stage.run(seconds: Double(seconds))
+    }
+    awake(false, seconds: 0)
+    try stage.push()
+    var turns = 0
+    while stage.rollout?.why.hasPrefix("too little evidence") == false, turns < 20 {
+      awake(turns % 2 == 1, seconds: stage.rollouts.settings.emptySecondsMax + 1)
+      turns += 1
+    }
+    #expect((4..<20).contains(turns) && stage.rollout?.state == .paused && stage.rollout?.waitsForRoom == nil)
+    #expect(stage.what(.paused).count == 2 && stage.what(.resumed).count == 1, "\(stage.audit.map(\.what))")
   }
 
   @Test func `where all rooms sleep it is paused after a moment, and goes on by itself when one wakes`() throws {

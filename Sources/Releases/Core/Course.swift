@@ -23,6 +23,8 @@ struct Course: Hashable, Codable, Sendable {
   /// How long the step has been with all its rooms upgraded, and how long at all. Only time that was watched counts.
   var bakedMilliseconds: Int64 = 0
   var waitedMilliseconds: Int64 = 0
+  /// It was paused in this step because no room was awake, and has gone on by itself.
+  var hasWaitedForRoom: Bool?
   /// The new version's events when the step began.
   var eventsAtStep: UInt64 = 0
   var ledger = Ledger()
@@ -69,6 +71,7 @@ struct Course: Hashable, Codable, Sendable {
     step = number
     bakedMilliseconds = 0
     waitedMilliseconds = 0
+    hasWaitedForRoom = nil
     eventsAtStep = ledger.new.events
   }
 

@@ -49,11 +49,12 @@ extension Rollouts {
   }
 
   mutating func unrehearsed(_ course: inout Course, _ why: String, _ now: Now) {
-    guard course.rollout.gate == .rehearse, course.rollout.state == .running else { return }
+    guard course.rollout.gate == .rehearse, !course.rollout.isOver else { return }
     asked.remove(Question(course))
-    pause(
-      &course, "the rehearsal could not be held: \(why); resume tries it again, promote goes on without it",
-      by: Course.itself, now)
+    let text = "the rehearsal could not be held: \(why); resume tries it again, promote goes on without it"
+    // A pause that somebody ordered meanwhile is his.
+    guard course.rollout.state == .running else { return course.note(text, now) }
+    pause(&course, text, by: Course.itself, now)
   }
 
   /// It never came into a room.

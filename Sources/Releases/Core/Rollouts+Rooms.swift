@@ -174,19 +174,30 @@ extension Rollouts {
     let since = views[module]?.nobodySince ?? now.monotonic
     views[module]?.nobodySince = since
     guard now.monotonic - since >= Int64(settings.emptySecondsMax) * 1_000_000 else { return false }
-    pause(&course, why, by: Course.itself, now)
+    course.become(.paused, course.rollout.gate, why, now)
+    if course.hasWaitedForRoom != true { effects.append(course.audit(.paused, why)) }
     course.rollout.waitsForRoom = true
+    needsSave = true
     return true
   }
   private mutating func goOnWithRoom(_ course: inout Course, _ now: Now) {
     guard course.rollout.waitsForRoom == true, let view = views[course.rollout.module], view.isWhole else { return }
-    if hasNoRooms(course, view) { return resume(&course, "no room of it is left", by: Course.itself, now) }
+    if hasNoRooms(course, view) { return goOn(&course, "no room of it is left", now) }
     guard !awake(course, view).isEmpty else {
       // How many sleep changes.
       course.rollout.why = Rollouts.nobody(view) + Rollouts.untilThen
       return
     }
-    resume(&course, "a room is awake: \(stepText(course))", by: Course.itself, now)
+    goOn(&course, "a room is awake: \(stepText(course))", now)
+  }
+  /// By itself. Rooms may wake and sleep by turns for ever: the audit log has the first turn of a step, and the step's
+  /// deadline is not put off.
+  private mutating func goOn(_ course: inout Course, _ why: String, _ now: Now) {
+    course.become(.running, course.rollout.gate, why, now)
+    views[course.rollout.module]?.nobodySince = nil
+    if course.hasWaitedForRoom != true { effects.append(course.audit(.resumed, why)) }
+    course.hasWaitedForRoom = true
+    needsSave = true
   }
   /// Once it had rooms, that none is left may be its own doing.
   private func hasNoRooms(_ course: Course, _ view: RoomView) -> Bool {
