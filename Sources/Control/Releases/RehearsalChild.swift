@@ -8,9 +8,6 @@ import Glibc
 import ReleaseCore
 
 struct RehearsalChild: Sendable {
-  /// Beyond its own bound: to start, to compile, to end. It gets what everybody else leaves of the processors, which may be
-  /// little for long.
-  private static let graceSeconds = 600
   var data: String
   var module: String
   var from: Build?
@@ -26,7 +23,8 @@ struct RehearsalChild: Sendable {
       if let event = await found(file, id) { return event }
       let event = await holdHere(file, id)
       // One that the control before has started just when it died may be at it meanwhile.
-      guard file.isAwaited else { return event }
+      // Or has ended since: then what it left is what came of it.
+      guard file.isAwaited else { return file.line.flatMap { Self.event(id, $0) } ?? event }
     }
   }
 
@@ -47,13 +45,14 @@ struct RehearsalChild: Sendable {
     arguments += prepareOnly ? ["--prepare-only"] : ["--seconds", String(seconds)] + judgedBy
     arguments += ["--report", file.path, "--while-alive", String(getppid())]
     file.makeDirectory()
-    let outcome = await OwnProgram.run(arguments, seconds: seconds + Self.graceSeconds)
+    let secondsMax = seconds + ReleaseSettings.rehearsalGraceSeconds
+    let outcome = await OwnProgram.run(arguments, seconds: secondsMax)
     let said = outcome.output.split(separator: UInt8(ascii: "\n")).last.flatMap { Self.event(id, Array($0)) }
     if let said { return said }
     switch outcome.end {
     case .exited(let status): return .unrehearsed(id, "it ended with status \(status); the log has its words")
     case .killed(let signal): return .unrehearsed(id, "it was killed by signal \(signal)")
-    case .stopped: return .unrehearsed(id, "it was not ready after \(seconds + Self.graceSeconds) s")
+    case .stopped: return .unrehearsed(id, "it was not ready after \(secondsMax) s")
     case .notStarted(let why): return .unrehearsed(id, "it could not be started: \(why)")
     }
   }

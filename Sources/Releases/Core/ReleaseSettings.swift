@@ -1,6 +1,10 @@
 // By which rules releases pass their gates.
 
 package struct ReleaseSettings: Hashable, Sendable {
+  /// Of a rehearsal, beyond its own bound: to start, to compile, to end. It gets what everybody else leaves of the
+  /// processors, which may be little for long.
+  package static let rehearsalGraceSeconds = 600
+
   // MARK: The canary
   /// After the first room: percent of the rooms that are awake.
   package var percents = [5, 25, 50, 100]

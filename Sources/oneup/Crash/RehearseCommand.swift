@@ -46,40 +46,37 @@ struct RehearseCommand: ParsableCommand {
       if let file, let whileAlive {
         do throws(RehearsalError) { try file.hold() } catch {
           // What is left there is the other one's to say.
-          Self.say(Data(JSON.object(["error": .text("\(error)")]).canonical))
+          Self.say(Self.failure("\(error)"))
           throw ExitCode(1)
         }
-        try outliveParent(while: whileAlive)
+        try outliveParent(while: whileAlive, file)
       }
-      let line = try JSONEncoder().encode(try rehearsed())
-      try file?.leave(Array(line))
-      Self.say(line)
+      Self.sayLast(try JSONEncoder().encode(try rehearsed()), file)
     } catch let end as ExitCode {
       throw end
     } catch {
-      let line = Data(JSON.object(["error": .text("\(error)")]).canonical)
-      try? file?.leave(Array(line))
-      Self.say(line)
+      Self.sayLast(Self.failure("\(error)"), file)
       throw ExitCode(1)
     }
   }
 
   /// What it is to find is not lost with whoever asked for it. It ends by itself where nobody can want it any more, and
   /// where it takes far too long.
-  private func outliveParent(while pid: Int32) throws {
+  private func outliveParent(while pid: Int32, _ file: RehearsalFile) throws {
     let owner = oneup_pidfd_open(pid)
     guard owner >= 0 else { throw RehearsalError("process \(pid) is gone") }
     signal(SIGPIPE, SIG_IGN)
     oneup_outlive_parent()
-    let milliseconds = Int32(clamping: (seconds + Self.graceSeconds) * 1_000)
+    let secondsMax = seconds + ReleaseSettings.rehearsalGraceSeconds
     Thread.detachNewThread {
       var end = pollfd(fd: owner, events: Int16(POLLIN), revents: 0)
-      while poll(&end, 1, milliseconds) < 0, errno == EINTR {}
+      var ended: Int32
+      repeat { ended = poll(&end, 1, Int32(clamping: secondsMax * 1_000)) } while ended < 0 && errno == EINTR
+      // Without a word whoever comes next would begin anew, and take as long.
+      if ended == 0 { Self.sayLast(Self.failure("it was not ready after \(secondsMax) s"), file) }
       _exit(1)
     }
   }
-  /// Beyond its own bound: to start, to compile, to end.
-  private static let graceSeconds = 60
 
   private func rehearsed() throws -> Report {
     if prepareOnly {
@@ -112,6 +109,12 @@ struct RehearseCommand: ParsableCommand {
       throw RehearsalError("\(text) is no build: write the 64 digits of its SHA-256")
     }
     return hash
+  }
+  private static func failure(_ why: String) -> Data { Data(JSON.object(["error": .text(why)]).canonical) }
+  /// The file is for whoever did not hear it: where it cannot be written, on a full disk for one, it is said all the same.
+  private static func sayLast(_ line: Data, _ file: RehearsalFile?) {
+    try? file?.leave(Array(line))
+    say(line)
   }
   private static func say(_ line: Data) { emit(line + Data("\n".utf8)) }
 }
