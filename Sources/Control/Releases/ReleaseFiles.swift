@@ -62,7 +62,10 @@ package struct ReleaseFiles: Sendable {
   func remove(_ hash: ModuleHash) throws(ArtifactError) {
     try registry.remove(hash)
     do throws(FileError) {
-      try system.removeIfPresent("\(data)/modules/\(hash).\(OfferedArtifact.linesExtension)")
+      // The second one is of a death in the midst of writing.
+      for ending in [OfferedArtifact.linesExtension, OfferedArtifact.linesExtension + ".tmp"] {
+        try system.removeIfPresent("\(data)/modules/\(hash).\(ending)")
+      }
       let cache = data + "/cache"
       for name in (try? system.list(cache)) ?? [] where name.hasPrefix("\(hash)-") {
         try system.removeIfPresent("\(cache)/\(name)")
