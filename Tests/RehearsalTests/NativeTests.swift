@@ -2,6 +2,7 @@ import Artifacts
 import Core
 import Foundation
 import Rehearsal
+import ReleaseCore
 import Sandbox
 import Testing
 import WorkerCore
@@ -40,6 +41,24 @@ import WorkerCore
     #expect(replay.isSame && replay.state == .same, "\(replay.lines)")
     // It is what nobody trusts where nothing says so.
     #expect(throws: RehearsalError.self) { _ = try CrashReplay.exact(CrashCase(bundle: bundle), Builds(data: data)) }
+  }
+
+  @Test("What ended its process is not tried in that of a rehearsal of machine code") func leftOut() throws {
+    var (bundle, build) = try crash()
+    let builds = try Builds(data: try Modules.data([build]), roomsMax: 12, runsNative: true)
+    try builds.load(build.manifest.hash)
+    func rehearse() throws -> Report {
+      var rooms = KeptRooms([])
+      return try Rehearsal(builds, Throttle(seconds: 300)) { _ in }.run(
+        from: nil, to: build.manifest.hash, rooms: &rooms, crashes: [CrashCase(bundle: bundle)])
+    }
+    #expect(try rehearse().crashesLeft == 1)
+    for kind in [RoomFault.Kind.death, .watchdog] {
+      bundle.fault.kind = kind
+      let report = try rehearse()
+      #expect(report.crashesLeft == 0 && report.crashesFixed == 0)
+      #expect(report.notes?.contains { $0.contains("oneup crash replay") } == true, "\(report.notes ?? [])")
+    }
   }
 
   @Test("Other builds are tried on it: native ones, and those for the sandbox") func other() throws {
