@@ -403,19 +403,6 @@ extension Worker {
     }
   }
 
-  /// A version whose ticks or timers fail costs the room a repair each time, for as long as it listens; and a room that went
-  /// back to it would be frozen.
-  private mutating func endFailingTwin(_ room: Room) {
-    guard !room.isTwinChanging else { return }
-    guard fitsReserve(room, 0) else {
-      isShortOfSpace = true
-      unjudged.append(room)
-      return
-    }
-    room.isTwinChanging = true
-    stage(room, .twinEnded(.keptFailing))
-  }
-
   /// History that members may have seen is void: marks are too, and everybody gets the full state.
   mutating func raiseTimeline(_ room: Room) {
     room.awake.ownTimeline += 1

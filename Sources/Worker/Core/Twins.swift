@@ -273,6 +273,19 @@ extension Worker {
     schedule(room)
   }
 
+  /// A version whose ticks or timers fail costs the room a repair each time, for as long as it listens; and a room that went
+  /// back to it would be frozen.
+  mutating func endFailingTwin(_ room: Room) {
+    guard !room.isTwinChanging else { return }
+    guard fitsReserve(room, 0) else {
+      isShortOfSpace = true
+      unjudged.append(room)
+      return
+    }
+    room.isTwinChanging = true
+    stage(room, .twinEnded(.keptFailing))
+  }
+
   /// The room goes on without its silent version.
   mutating func dropTwin(_ room: Room) {
     if let twin = room.twin.take() { engine.discard(twin) }
