@@ -54,27 +54,30 @@ enum DiskWork {
 }
 
 extension WorkerProcess {
-  /// Once a second, and soon after an adoption or a segment change: hands out what is to be done.
+  /// Once a second for each shard, and soon after an adoption or a segment change: hands out what is to be done. One shard
+  /// after another: all at once would take the processor for as many times as long from whoever is served meanwhile.
   func diskWork(_ now: Now) throws(StoreError) {
     guard now.monotonic >= nextDiskWork else { return }
-    nextDiskWork = now.monotonic + DiskWork.everyMicroseconds
+    let owned = stores.keys.sorted()
+    nextDiskWork = now.monotonic + DiskWork.everyMicroseconds / Int64(max(1, owned.count))
     prepareSegment()
-    for shard in stores.keys.sorted() {
-      guard let store = stores[shard] else { continue }
-      if let work = store.readAheadWork() {
-        background.run {
-          work.run()
-          return .noted
-        }
-      }
-      do throws(JournalError) {
-        if !syncing.contains(shard), let work = try store.syncWork() {
-          syncing.insert(shard)
-          background.run { DiskWork.sync(shard, work) }
-        }
-      } catch { throw StoreError("shard \(shard): \(error)") }
-      if let work = store.removalWork() { background.run { DiskWork.remove(shard, work) } }
+    guard let shard = owned.first(where: { $0 > lastDiskWork }) ?? owned.first, let store = stores[shard] else {
+      return
     }
+    lastDiskWork = shard
+    if let work = store.readAheadWork() {
+      background.run {
+        work.run()
+        return .noted
+      }
+    }
+    do throws(JournalError) {
+      if !syncing.contains(shard), let work = try store.syncWork() {
+        syncing.insert(shard)
+        background.run { DiskWork.sync(shard, work) }
+      }
+    } catch { throw StoreError("shard \(shard): \(error)") }
+    if let work = store.removalWork() { background.run { DiskWork.remove(shard, work) } }
   }
 
   /// One at a time, and none while players wait for a takeover: filling segments takes a core.

@@ -71,6 +71,8 @@ package final class WorkerProcess {
   private var vitals = WorkerVitals()
   private var nextBeat: Int64 = 0
   var nextDiskWork: Int64 = 0
+  /// The shard whose turn was last.
+  var lastDiskWork = ShardID(0)
   private var stopAt: Int64?
   private var hasBacklog = false
 
