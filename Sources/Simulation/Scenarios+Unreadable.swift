@@ -97,7 +97,8 @@ extension Scenario {
       let other = (0..<4).first { $0 != first && $0 != second } ?? 0
       for room in [first, second] { s.world.ruinSnapshot(of: room) }
       let (before, operations) = (s.deaths, (0..<4).map { s.operations($0).count })
-      s.client(0).send(.trap, to: first)
+      // Its shard is adopted before the other one.
+      s.client(0).send(.trap, to: second)
       s.until("both rooms stop") { s.world.isStopped(first) && s.world.isStopped(second) }
       s.everybodySends(5, to: other)
       s.until("their neighbour is served") { s.operations(other).count == operations[other] + 10 }
