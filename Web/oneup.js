@@ -684,6 +684,7 @@ const WINDOW = 256; // inputs in flight per membership
 const QUEUE_MAX = 8192; // inputs that wait for their acknowledgement
 const FRAME_OVERHEAD = 64; // an input's frame is larger than its payload by less than that
 const ASK_AGAIN_MS = 10_000;
+const ASK_REFUSED_MS = 1000; // a room that cannot go on just now, where the server does not say when
 const VERDICTS = ["applied", "refused", "quarantined", "rejected"];
 
 /** One membership. It keeps every numbered input until it is acknowledged and follows docs/protocol.md line by line;
@@ -720,6 +721,8 @@ class Membership {
     this.isLeaving = false;
     /** The room has just said that another version runs it: its `Attached` comes next, with nothing missing before it. */
     this.isSwitching = false;
+    /** Nobody can serve the room: said once, until it is attached again. */
+    this.isFrozen = false;
   }
   get last() { return this.acked + this.pending.length; }
 
@@ -825,6 +828,8 @@ class Membership {
       this.needsState = true;
     }
     this.tell.attached(a, wasAsked);
+    if (this.isFrozen) this.tell.notice("thawed", "");
+    this.isFrozen = false;
     // All results up to here have come: without one an input is applied.
     if (this.isSwitching && !wasAsked) this.acknowledge(Math.min(Math.max(a.nextSeq, 1) - 1, this.last));
     this.isSwitching = false;
@@ -915,7 +920,9 @@ class Membership {
     }
     if (this.phase === "attached") return;
     if (this.phase === "attaching" || e.retryAfterMs > 0 || e.code === 11) { // what exists can only end by `gone`
-      this.askAgainAt = this.link.now() + Math.max(e.retryAfterMs, 100);
+      if (e.code === 7 && !this.isFrozen) this.tell.notice("frozen", e.text);
+      this.isFrozen = e.code === 7;
+      this.askAgainAt = this.link.now() + (e.retryAfterMs > 0 ? Math.max(e.retryAfterMs, 100) : ASK_REFUSED_MS);
       return this.link.wakeBy(this.askAgainAt);
     }
     this.end(false, e.text, new OneUpError(

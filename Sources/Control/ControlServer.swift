@@ -98,7 +98,8 @@ package struct ControlServer: Sendable {
     addPublic(to: router)
     addViews(to: router)
     RoomRoutes(guarded: guarded, rooms: RoomsView(workers: options.workers, group: group)).add(to: router)
-    CommandRoutes(guarded: guarded, workers: options.workers, group: group, note: options.note).add(to: router)
+    CommandRoutes(guarded: guarded, workers: options.workers, group: group, note: options.note, releases: releases)
+      .add(to: router)
     ReleaseRoutes(guarded: guarded, releases: releases).add(to: router)
     CrashRoutes(guarded: guarded, options: options) { await releases.modulePath($0, version: $1) }.add(to: router)
     if options.isDevelopment {

@@ -33,8 +33,6 @@ extension Stage {
     let before = deaths
     world.killOwner(of: 0)
     until("another owner") { self.deaths > before }
-    // Who was turned away comes back.
-    for client in world.clients { client.reload() }
     for room in 0..<world.options.rooms { everybodyJoins(room) }
   }
 }

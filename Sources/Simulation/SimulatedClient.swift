@@ -165,7 +165,7 @@ package final class SimulatedClient {
     isAway
       || (core.isUp
         && memberships.allSatisfy {
-          core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) || world.isUnreadable($0.room)
+          core.isAttached($0.id) && ($0.pending.isEmpty || world.isFrozen($0.room)) || world.isOutOfReach($0.room)
         })
   }
   var unsettled: String {

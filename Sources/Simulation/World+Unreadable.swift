@@ -50,7 +50,7 @@ extension World {
     disks[s].mend()
   }
 
-  /// Shards of which nobody could read all are read by another owner, now that it can; who was turned away comes back.
+  /// Shards of which nobody could read all are read by another owner, now that it can.
   /// False: there are none.
   func readAgain() -> Bool {
     let shards = (0..<options.shards).filter { s in
@@ -58,13 +58,11 @@ extension World {
     }
     guard options.readErrors, !shards.isEmpty else { return false }
     tell("what was not readable is read again")
-    for client in clients where client.memberships.contains(where: { isUnreadable($0.room) }) { client.reload() }
     for s in shards { killOwner(of: s) }
     return true
   }
-  /// Its members were turned away, and come back by themselves only when they load the page again.
-  func isUnreadable(_ room: RoomID) -> Bool { options.readErrors && isOutOfReach(room) }
-  /// Its owner stopped it, or could not read all of the log and does not know whether there is such a room.
+  /// Its owner stopped it, or could not read all of the log and does not know whether there is such a room. Its members
+  /// ask for it again and again.
   func isOutOfReach(_ room: RoomID) -> Bool {
     let s = Int(map.shard(of: room).rawValue)
     guard let worker = supervisor.owner(of: s)?.worker else { return false }

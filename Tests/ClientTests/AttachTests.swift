@@ -71,6 +71,25 @@ import Testing
       ])
   }
 
+  @Test func aRoomThatCannotGoOnIsAskedForAgain() {
+    var (script, id) = ClientScript.attached()
+    func refused(_ code: ErrorCode, retry: UInt32) {
+      script.receive(.error(.init(code: code, text: "no", retryMilliseconds: retry, joinID: id, closing: false)))
+    }
+    let ask = ClientRequest.attach(id, room: RoomID(77), timeline: Timeline(1), lastOut: OutSeq(0))
+    refused(.notAttached, retry: 0)
+    #expect(script.taken().requests == [ask])
+    for (code, retry, wait) in [(ErrorCode.joinRefused, 0, 1_000_000), (.unavailable, 300, 300_000)] as [(_, UInt32, Int64)] {
+      refused(code, retry: retry)
+      script.client.tick(at: script.now + wait - 1, into: &script.actions)
+      #expect(script.taken().requests == [])
+      script.client.tick(at: script.now + wait, into: &script.actions)
+      #expect(script.taken().requests == [ask])
+    }
+    script.receive(script.attach(id, next: 1))
+    #expect(script.taken().events.last == .reattached(id))
+  }
+
   @Test func aDoubledOutputIsToldOnce() {
     var (script, id) = ClientScript.attached(asOf: 3)
     script.receive(script.output(id, 4, prev: 1), script.output(id, 4, prev: 1))

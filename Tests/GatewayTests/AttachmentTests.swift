@@ -204,4 +204,29 @@ struct AttachmentTests {
     g.core.close(c)
     #expect(g.records(l) == [], "nothing is left to detach")
   }
+
+  /// It has asked nothing, and may have nothing more to send: it must learn that it is to ask.
+  @Test func aMemberThatTheNextOwnerDoesNotTakeBackIsTold() throws {
+    var g = GatewayScript()
+    let (c, l) = try g.member()
+    let route = g.route(0)
+    _ = g.frames(c)
+    g.core.closeLink(l, now: g.now)
+    let next = g.link()
+    try g.serving(next, 2)
+    try g.hear(next) {
+      $0.putRefused(ShardID(0), ShardEpoch(2), route, .busy, retryMilliseconds: 500, text: "no place")
+    }
+    #expect(g.frames(c) == ["error notAttached 1"])
+    #expect(g.core.routeCount == 0)
+    g.input(c, 1, 5)
+    #expect(g.frames(c) == [], "told once")
+    g.attach(c, 1)
+    _ = g.records(next)
+    let again = g.route(1)
+    try g.hear(next) {
+      $0.putRefused(ShardID(0), ShardEpoch(2), again, .busy, retryMilliseconds: 500, text: "no place")
+    }
+    #expect(g.frames(c) == ["error unavailable 1"])
+  }
 }

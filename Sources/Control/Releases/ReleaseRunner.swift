@@ -52,6 +52,7 @@ actor ReleaseRunner {
   private var isWoken = false
   var isToBeScanned = true
   private var isToBeOffered = false
+  private var isOffering = false
 
   /// Throws where what the data directory says of rollouts cannot be read.
   init(
@@ -124,6 +125,13 @@ actor ReleaseRunner {
   func offerSoon() {
     isToBeOffered = true
     wake()
+  }
+  /// Returns once every worker has been told of the current builds, or after 5 seconds.
+  func offered() async {
+    let deadline = ContinuousClock.now + .seconds(5)
+    while isToBeOffered || isOffering, ContinuousClock.now < deadline, !Task.isCancelled {
+      try? await Task.sleep(for: .milliseconds(5))
+    }
   }
   func wake() {
     isWoken = true
@@ -236,6 +244,8 @@ actor ReleaseRunner {
   /// New rooms get the current builds in every worker.
   private func offerAll() async {
     isToBeOffered = false
+    isOffering = true
+    defer { isOffering = false }
     guard let current = try? options.files.current() else { return }
     for (module, hash) in current {
       for case .refused(let why)? in await pool.tellAll(.offer(hash)) {

@@ -12,6 +12,7 @@ struct CommandRoutes: Sendable {
   let group: any EventLoopGroup
   /// Tells the log and the feed what an operator did.
   let note: @Sendable (_ text: String) -> Void
+  let releases: ReleaseRunner
 
   /// How long a shard without an owner, or a busy room, is waited for.
   private static let patience = Duration.seconds(5)
@@ -47,6 +48,8 @@ struct CommandRoutes: Sendable {
     guard parameters.count <= Limits.joinParametersBytesMax else {
       return Answer.error(.contentTooLarge, "parameters are at most \(Limits.joinParametersBytesMax) bytes")
     }
+    // Whoever has read that a build is current gets a room of it.
+    await releases.offered()
     let answer = await run(
       .create(module: Array(wanted.module.utf8), key: Array(wanted.key.utf8), parameters: parameters))
     return Self.response(answer) { room, _ in Answer.json(.created, ["room": room.description]) }

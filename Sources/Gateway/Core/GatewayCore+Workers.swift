@@ -125,9 +125,14 @@ extension GatewayCore {
     let joinID = routes[r].joinID
     let text = text.isEmpty ? "the join was refused: \(reason)" : String(decoding: text.prefix(1_024), as: UTF8.self)
     counters.errors += 1
+    // A client that is attached did not ask, its room's next owner was asked for it: it learns that it is not attached
+    // any more, asks by itself, and is told then when to try again.
+    let hasAsked = routes[r].phase != .attached
+    if !hasAsked { connections[c].toldNotAttached = joinID }
     send(c) {
       encodeErrorFrame(
-        into: &$0, reason.code, text: text.utf8, retryMilliseconds: retry, joinID: joinID, closing: false)
+        into: &$0, hasAsked ? reason.code : .notAttached, text: text.utf8, retryMilliseconds: hasAsked ? retry : 0,
+        joinID: joinID, closing: false)
     }
     if routes.find(route) != nil { end(r) }
   }

@@ -187,7 +187,8 @@ extension Client {
     guard memberships[i].phase != .attached else { return }
     if memberships[i].phase == .attaching || e.retryMilliseconds > 0 || e.code == .unavailable {
       // A membership that exists can only end by `gone`.
-      memberships[i].askAgainAt = now + Int64(max(e.retryMilliseconds, 100)) * 1_000
+      memberships[i].askAgainAt =
+        now + (e.retryMilliseconds > 0 ? Int64(max(e.retryMilliseconds, 100)) * 1_000 : settings.refusedMicroseconds)
       return
     }
     actions.events.append(.joinFailed(e.joinID, e.code, text: e.text))
