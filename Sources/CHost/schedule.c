@@ -25,7 +25,7 @@ struct scheduling {
 
 void oneup_step_aside(int nice, uint64_t slice_nanoseconds) {
   struct scheduling wanted = {
-      .size = sizeof wanted, .policy = SCHED_OTHER, .nice = nice, .runtime = slice_nanoseconds};
+      .size = sizeof wanted, .policy = SCHED_BATCH, .nice = nice, .runtime = slice_nanoseconds};
   if (syscall(SYS_sched_setattr, 0, &wanted, 0) != 0) setpriority(PRIO_PROCESS, 0, nice);
 }
 

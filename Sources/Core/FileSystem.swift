@@ -76,7 +76,8 @@ package protocol FileSystem: Sendable {
   func sync(_ file: File) throws(FileError)
   /// The disk may begin with what was written to a part of the file: `sync` has the less to do at once. Promises nothing.
   func beginSync(_ file: File, from offset: Int, count: Int)
-  /// A part of the file comes into memory: who writes there then does not wait for the disk. Promises nothing.
+  /// A part of the file, at most 128 KiB, comes into memory: who writes there then does not wait for the disk. Promises
+  /// nothing.
   func readAhead(_ file: File, from offset: Int, count: Int)
   func size(_ file: File) throws(FileError) -> Int
 
@@ -173,7 +174,7 @@ extension FileSystem {
         let size = min(chunk.count, count - offset)
         try writeBytes(file, size == chunk.count ? chunk : [UInt8](chunk[..<size]), at: offset)
         offset += size
-        if offset % (1 << 20) == 0 { beginSync(file, from: offset - (1 << 20), count: 1 << 20) }
+        if offset % (256 << 10) == 0 { beginSync(file, from: offset - (256 << 10), count: 256 << 10) }
         pausing()
       }
       try sync(file)

@@ -18,9 +18,14 @@ extension ShardJournal {
     var files: [FS.File] = []
     files.reserveCapacity(unsynced.count + 1)
     for segment in unsynced { files.append(segment.file) }
-    files.append(segments[segments.count - 1].file)
+    let segment = segments[segments.count - 1]
+    files.append(segment.file)
     return SyncWork(
-      fileSystem: fileSystem, files: files, sealed: unsynced.isEmpty ? [] : unsynced.map { $0.number },
+      fileSystem: fileSystem, files: files,
+      last: (
+        segment.file, segment.offset(of: max(mark.position, segment.start)), segment.offset(of: written.position)
+      ),
+      sealed: unsynced.isEmpty ? [] : unsynced.map { $0.number },
       upTo: written, lastCheckpoint: writtenCheckpoint)
   }
 

@@ -1,5 +1,6 @@
 // The process with the HTTP interface, wired to the supervisor's channel.
 import ArgumentParser
+import CHost
 import Control
 import Foundation
 import SupervisionShell
@@ -13,8 +14,12 @@ struct ControlCommand: ParsableCommand {
   /// What the ends of the streams get to be written.
   private static let farewellMicroseconds: UInt32 = 50_000
 
+  private static let nice: Int32 = 5
+
   func run() throws {
     nameProcess("oneup-control")
+    // Players go first where both want a processor.
+    oneup_step_aside(Self.nice, 0)
     leaveStopsToTheSupervisor()
     let role = try started { try RoleConfiguration.required() }
     let channel = ChildChannel()

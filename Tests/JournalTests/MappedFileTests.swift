@@ -134,6 +134,22 @@ import Testing
     #expect(ahead4)
     try await becomesResident(next, 0..<256 << 10)
   }
+  /// The kernel would read along with it what its disk is set to: up to many megabytes, in which time players wait.
+  @Test func aStoreWhereAPageIsMissingBringsInThatPageAlone() throws {
+    let root = try temporary()
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    var journal = try Self.adopt(root, 1)
+    journal.append(batchKind, payload(1))
+    try journal.write()
+    try journal.sync()
+    let path = try segmentPath(root)
+    letGo(of: path)
+    let before = try resident(path, 0..<1 << 20).count { $0 }
+    journal.append(batchKind, [UInt8](repeating: 1, count: 8_000))
+    try journal.write()
+    let brought = try resident(path, 0..<1 << 20).count { $0 } - before
+    #expect(brought >= 1 && brought <= 4, "8,000 bytes touch three pages at most")
+  }
   private func readsAhead(_ journal: inout ShardJournal<PosixFileSystem>) -> Bool {
     guard let work = journal.readAheadWork() else { return false }
     work.run()
@@ -145,7 +161,8 @@ import Testing
     fsync(file)
     posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
   }
-  private func becomesResident(_ path: String, _ range: Range<Int>) async throws {
+  /// Page by page.
+  private func resident(_ path: String, _ range: Range<Int>) throws -> [Bool] {
     let file = open(path, O_RDONLY)
     defer { close(file) }
     let first = range.lowerBound / 4096 * 4096
@@ -153,13 +170,18 @@ import Testing
     let base = try #require(mmap(nil, count, PROT_READ, MAP_SHARED, file, first))
     defer { munmap(base, count) }
     var pages = [UInt8](repeating: 0, count: (count + 4095) / 4096)
+    mincore(base, count, &pages)
+    return pages.map { $0 & 1 == 1 }
+  }
+  private func becomesResident(_ path: String, _ range: Range<Int>) async throws {
     let deadline = ContinuousClock.now + .seconds(30)
+    var missing = 0
     repeat {
-      mincore(base, count, &pages)
-      if pages.allSatisfy({ $0 & 1 == 1 }) { return }
+      missing = try resident(path, range).count { !$0 }
+      if missing == 0 { return }
       try await Task.sleep(for: .milliseconds(5))
     } while ContinuousClock.now < deadline
-    Issue.record("\(pages.count { $0 & 1 == 0 }) of \(pages.count) pages of \(path) are not in memory")
+    Issue.record("\(missing) pages of \(path) are not in memory")
   }
 
   @Test func aPageThatCannotBeHadIsTheDisksErrorAndTheNextOwnerIsTold() throws {

@@ -1,8 +1,9 @@
 #pragma once
 #include <stdint.h>
 
-/// The calling thread goes behind others for the processor (`nice` as setpriority has it), and gives it up after so long
-/// to whoever has become ready meanwhile. A kernel that cannot have slices of its own for a thread ignores them.
+/// The calling thread goes behind others for the processor (`nice` as setpriority has it), and interrupts nobody when it
+/// wakes up (SCHED_BATCH). So long is its slice, 0 for the usual one: what it gives up by sched_yield. A kernel that cannot
+/// have slices of its own for a thread ignores it.
 void oneup_step_aside(int nice, uint64_t slice_nanoseconds);
 
 /// The calling thread no longer interrupts whoever runs when it wakes up (SCHED_BATCH): it comes when that one rests or

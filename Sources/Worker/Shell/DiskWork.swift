@@ -7,6 +7,8 @@ internal import Wire
 internal import WorkerCore
 internal import WorkerStore
 
+/// It yields after each small piece: the kernel lets who runs go on to the next tick, up to four milliseconds, whoever else
+/// wants the processor.
 enum DiskWork {
   typealias FS = PosixFileSystem
   static let everyMicroseconds: Int64 = 1_000_000
@@ -23,6 +25,7 @@ enum DiskWork {
   }
 
   static func sync(_ shard: ShardID, _ work: SyncWork<FS>) -> Result {
+    work.begin { sched_yield() }
     do throws(FileError) {
       try work.run()
       return .synced(shard, work)
@@ -35,7 +38,7 @@ enum DiskWork {
     private static let allTogether = Duration.milliseconds(400)
     private let end = ContinuousClock.now + allTogether
     func pause() {
-      if ContinuousClock.now < end { usleep(Self.eachMicroseconds) }
+      if ContinuousClock.now < end { usleep(Self.eachMicroseconds) } else { sched_yield() }
     }
   }
   static func prepare(_ shard: ShardID, _ work: PreparationWork<FS>) -> Result {
@@ -67,7 +70,7 @@ extension WorkerProcess {
     lastDiskWork = shard
     if let work = store.readAheadWork() {
       background.run {
-        work.run()
+        work.run { sched_yield() }
         return .noted
       }
     }
