@@ -23,12 +23,14 @@ final class SimulatedControl {
 
   init(_ world: World) { self.world = world }
 
-  /// Nil: nobody serves the shard.
+  /// Nil: nobody serves the shard, or who does hangs.
   func ask(_ body: (_ module: UnsafeRawBufferPointer, _ key: UnsafeRawBufferPointer) -> RoomCommand, room: Int = 0)
     -> UInt32?
   {
     let place = world.place(room)
-    guard let owner = world.supervisor.owner(of: Int(world.map.shard(of: place.id).rawValue)), owner.isAlive else {
+    guard let owner = world.supervisor.owner(of: Int(world.map.shard(of: place.id).rawValue)), owner.isAlive,
+      !owner.isHung
+    else {
       return nil
     }
     if process !== owner {

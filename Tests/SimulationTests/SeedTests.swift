@@ -37,6 +37,7 @@ struct SeedTests {
       1_795_445_270_165,  // a removal after one that had failed left a gap in the log
       1_795_457_613_020, 1_795_457_613_036,  // a member that its room's next owner did not take back was not told
       1_795_457_613_038,  // so, and nobody asked for it again
+      1_795_800_004_602,  // an operator's command reached a worker that hung
     ] as [UInt64])
   func pinned(_ seed: UInt64) { expectWell(seed) }
 
