@@ -721,8 +721,10 @@ class Membership {
     this.isLeaving = false;
     /** The room has just said that another version runs it: its `Attached` comes next, with nothing missing before it. */
     this.isSwitching = false;
-    /** Nobody can serve the room: said once, until it is attached again. */
+    /** The game was told so, and not yet that it is over. */
     this.isFrozen = false;
+    /** Since it was last attached: each doubles the time to the next asking. */
+    this.refusals = 0;
   }
   get last() { return this.acked + this.pending.length; }
 
@@ -800,6 +802,7 @@ class Membership {
       case "error": return this.failed(frame);
       case "notice":
         this.isSwitching = frame.about === 4;
+        if (frame.about === 1 || frame.about === 2) this.isFrozen = frame.about === 1;
         return this.tell.notice(["", "frozen", "thawed", "recovered", "upgraded", "back"][frame.about] ?? "", frame.text);
     }
     if (this.phase !== "attached") return;
@@ -830,6 +833,7 @@ class Membership {
     this.tell.attached(a, wasAsked);
     if (this.isFrozen) this.tell.notice("thawed", "");
     this.isFrozen = false;
+    this.refusals = 0;
     // All results up to here have come: without one an input is applied.
     if (this.isSwitching && !wasAsked) this.acknowledge(Math.min(Math.max(a.nextSeq, 1) - 1, this.last));
     this.isSwitching = false;
@@ -916,13 +920,16 @@ class Membership {
     if (e.code === 8) { // not attached: the answer to something that was sent before the break was seen
       if (this.phase !== "attached") return;
       this.phase = "attaching";
+      this.tell.away();
       return this.ask();
     }
     if (this.phase === "attached") return;
     if (this.phase === "attaching" || e.retryAfterMs > 0 || e.code === 11) { // what exists can only end by `gone`
       if (e.code === 7 && !this.isFrozen) this.tell.notice("frozen", e.text);
-      this.isFrozen = e.code === 7;
-      this.askAgainAt = this.link.now() + (e.retryAfterMs > 0 ? Math.max(e.retryAfterMs, 100) : ASK_REFUSED_MS);
+      this.isFrozen ||= e.code === 7;
+      const named = e.retryAfterMs > 0 ? Math.max(e.retryAfterMs, 100) : ASK_REFUSED_MS;
+      this.askAgainAt = this.link.now() + Math.max(named, Math.min(named * 2 ** this.refusals, ASK_AGAIN_MS)) * (1 + Math.random() / 4);
+      this.refusals += 1;
       return this.link.wakeBy(this.askAgainAt);
     }
     this.end(false, e.text, new OneUpError(
@@ -1221,6 +1228,10 @@ export class Room extends Emitter {
       lost: () => {
         this.isAttached = false;
         this.#broken("connection");
+      },
+      away: () => {
+        this.isAttached = false;
+        this.#broken("worker");
       },
       state: (/** @type {Uint8Array} */ payload) => this.#read(() => this.#full(payload)),
       output: (/** @type {Uint8Array} */ payload, /** @type {boolean} */ isNumbered) => this.#read(() => this.#output(payload, isNumbered)),

@@ -221,6 +221,21 @@ extension Scenario {
         "few repairs", s.world.counters.quarantines - quarantines <= Limits.quarantinesPerMinuteMax + 2)
     },
     Scenario(
+      "a-fix-that-fails-as-what-it-is-to-mend", "what both versions fail at is no word against the older one",
+      { $0.rooms = 3 }
+    ) { s in
+      let control = SimulatedControl(s.world)
+      s.everybodyJoins(2)
+      s.settle()
+      s.upgrade(control, to: .restive, events: 0, seconds: 0, room: 2)
+      s.until("it freezes") { s.world.counters.freezes == 1 }
+      let (quarantines, ended) = (s.world.counters.quarantines, s.world.counters.twinEnds)
+      s.upgrade(control, to: .restiveToo, room: 2)
+      s.until("it freezes again") { s.world.counters.freezes == 2 }
+      s.expect("at its fourth", s.world.counters.quarantines - quarantines == Limits.quarantinesPerMinuteMax + 1)
+      s.expect("the older one is let go of by that alone", s.world.counters.twinEnds == ended)
+    },
+    Scenario(
       "a-probation-that-ends", "by events and time, and the next owner knows", { $0.rooms = 3 }
     ) { s in
       let control = SimulatedControl(s.world)

@@ -25,6 +25,8 @@ package enum ScriptedBuild: UInt8, Sendable, CaseIterable {
   case missing = 9
   /// Takes twice the time, and its limits let it burn.
   case wide = 10
+  /// Traps at every tick, too.
+  case restiveToo = 11
 
   static func of(_ module: ModuleHash) -> ScriptedBuild { ScriptedBuild(rawValue: module.bytes[1]) ?? .first }
   package func hash(of module: ModuleHash) -> ModuleHash {

@@ -155,7 +155,7 @@ package final class ScriptedEngine: RoomEngine {
     case .returned(let slot): say(.returned, slot)
     case .message(let slot, _): return message(&room, slot, payload, budget, limits)
     case .tick(let number, let skipped):
-      if build == .restive { return spoil(&room, .trap) }
+      if build == .restive || build == .restiveToo { return spoil(&room, .trap) }
       room.ticks &+= 1
       room.mixed ^= UInt64(skipped)
       var bytes = [ScriptedOutput.ticked.rawValue]

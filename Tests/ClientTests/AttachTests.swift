@@ -79,7 +79,12 @@ import Testing
     let ask = ClientRequest.attach(id, room: RoomID(77), timeline: Timeline(1), lastOut: OutSeq(0))
     refused(.notAttached, retry: 0)
     #expect(script.taken().requests == [ask])
-    for (code, retry, wait) in [(ErrorCode.joinRefused, 0, 1_000_000), (.unavailable, 300, 300_000)] as [(_, UInt32, Int64)] {
+    // Each doubles the time, up to ten seconds.
+    let refusals: [(ErrorCode, retry: UInt32, wait: Int64)] = [
+      (.joinRefused, 0, 1_000_000), (.unavailable, 300, 600_000), (.joinRefused, 0, 4_000_000),
+      (.unavailable, 2_000, 10_000_000), (.unavailable, 12_000, 12_000_000),
+    ]
+    for (code, retry, wait) in refusals {
       refused(code, retry: retry)
       script.client.tick(at: script.now + wait - 1, into: &script.actions)
       #expect(script.taken().requests == [])
@@ -88,6 +93,10 @@ import Testing
     }
     script.receive(script.attach(id, next: 1))
     #expect(script.taken().events.last == .reattached(id))
+    refused(.notAttached, retry: 0)
+    refused(.unavailable, retry: 300)
+    script.client.tick(at: script.now + 300_000, into: &script.actions)
+    #expect(script.taken().requests == [ask, ask], "what was before does not count")
   }
 
   @Test func aDoubledOutputIsToldOnce() {

@@ -216,20 +216,23 @@ test("Gone settles everything", async () => {
 test("a room that cannot go on just now is asked for again, and the game hears of it once", async () => {
   const server = new FakeServer();
   const { room } = await server.joined();
-  const notices = collect(room, "notice");
+  const notices = collect(room, "notice"), recovered = collect(room, "recovered");
   const answer = room.sendRaw(b(1));
   await inputs(server, 1);
   server.say("error", { joinId: 1, code: 8, text: "another owner does not take it back" });
   await server.next("attach");
-  for (let i = 0; i < 2; i++) {
-    server.say("error", { joinId: 1, code: 7, text: "the room cannot be read" });
+  assert.equal(room.isAttached, false);
+  for (const [code, retryAfterMs] of [[7, 0], [11, 50], [7, 50]]) {
+    server.say("error", { joinId: 1, code, retryAfterMs, text: "the room cannot be read" });
     await server.next("attach");
   }
   server.attached({ nextSeq: 1, upTo: 0 });
   assert.deepEqual(await inputs(server, 1), [[1, 1]]);
   server.say("ack", { joinId: 1, seq: 1 });
   await answer;
+  assert.equal(room.isAttached, true);
   assert.deepEqual(notices, [{ kind: "frozen", text: "the room cannot be read" }, { kind: "thawed", text: "" }]);
+  assert.deepEqual(recovered.map((e) => e.kind), ["worker"]);
 });
 
 test("leaving is a numbered input", async () => {

@@ -129,6 +129,11 @@ extension GatewayCore {
     // any more, asks by itself, and is told then when to try again.
     let hasAsked = routes[r].phase != .attached
     if !hasAsked { connections[c].toldNotAttached = joinID }
+    // It may have been asked for twice: by its client, and here for a new owner. What the other one brings nobody would
+    // ever let go of.
+    if routes[r].phase != .joining, let owner = shards[Int(shard.rawValue)].owner {
+      say(owner, shard, .detach(route, connections[c].generation))
+    }
     send(c) {
       encodeErrorFrame(
         into: &$0, hasAsked ? reason.code : .notAttached, text: text.utf8, retryMilliseconds: hasAsked ? retry : 0,

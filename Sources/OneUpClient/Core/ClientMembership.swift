@@ -23,6 +23,8 @@ struct ClientMembership: Sendable {
   var phase = Phase.joining
   /// When a `Join` or `Attach` is to be sent again.
   var askAgainAt = Int64.max
+  /// Since it was last attached: each doubles the time to the next asking.
+  var refusals: Int64 = 0
   var room = RoomID(0)
   var timeline = Timeline(0)
   /// Of the timeline; 0 with `needsState`.

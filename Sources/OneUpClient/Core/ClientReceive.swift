@@ -29,6 +29,7 @@ extension Client {
     let isSame = memberships[i].timeline == a.timeline
     memberships[i].phase = .attached
     memberships[i].askAgainAt = .max
+    memberships[i].refusals = 0
     memberships[i].heldUntil = nil
     memberships[i].room = a.room
     memberships[i].timeline = a.timeline
@@ -187,8 +188,10 @@ extension Client {
     guard memberships[i].phase != .attached else { return }
     if memberships[i].phase == .attaching || e.retryMilliseconds > 0 || e.code == .unavailable {
       // A membership that exists can only end by `gone`.
+      let named = e.retryMilliseconds > 0 ? Int64(max(e.retryMilliseconds, 100)) * 1_000 : settings.refusedMicroseconds
       memberships[i].askAgainAt =
-        now + (e.retryMilliseconds > 0 ? Int64(max(e.retryMilliseconds, 100)) * 1_000 : settings.refusedMicroseconds)
+        now + max(named, min(named << memberships[i].refusals, settings.refusedMaxMicroseconds))
+      memberships[i].refusals = min(memberships[i].refusals + 1, 16)
       return
     }
     actions.events.append(.joinFailed(e.joinID, e.code, text: e.text))

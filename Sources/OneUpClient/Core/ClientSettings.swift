@@ -12,8 +12,9 @@ package struct ClientSettings: Sendable, Hashable {
   package var greetingMicroseconds: Int64 = 10_000_000
   /// Without `Attached` for so long, a join or attach is sent again.
   package var attachMicroseconds: Int64 = 10_000_000
-  /// After a refusal that does not say when to ask again.
+  /// After a refusal that does not say when to ask again; and how far that, or what is said, is doubled by further ones.
   package var refusedMicroseconds: Int64 = 1_000_000
+  package var refusedMaxMicroseconds: Int64 = 10_000_000
   /// Without a frame for so long, a ping is sent; for twice as long, the connection is given up.
   package var silenceMicroseconds: Int64 = 15_000_000
   package init() {}

@@ -127,7 +127,7 @@ extension Worker {
       timeline: a.timeline, lastOut: a.lastOut)
     guard let room = shards[Int(shard.rawValue)]!.rooms[a.room] else {
       guard !shards[Int(shard.rawValue)]!.mayHaveOthers else {
-        return refuse(answer, shard, .busy, Self.othersText, retry: Limits.retryBusyMilliseconds)
+        return refuse(answer, shard, .busy, Self.othersText, retry: Limits.retryUnavailableMilliseconds)
       }
       links[link].out.putGone(shard, epoch(shard), a.route, last: InputSeq(0), known: false, .unknown)
       return
@@ -152,7 +152,7 @@ extension Worker {
     case .asleep:
       refuse(
         answer, room.shard, .busy, "this worker has no place to bring the room back just now",
-        retry: Limits.retryBusyMilliseconds)
+        retry: Limits.retryUnavailableMilliseconds)
       return false
     case .ready, .repairing:
       guard room.waiting.count >= Limits.membersMax else { return true }

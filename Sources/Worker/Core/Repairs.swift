@@ -312,6 +312,7 @@ extension Worker {
           reportRebuilt(room, head.seq, twin, part.module)
         }
         settleTwinUndone(room, event, step.time, ends: repair.verdict(of: room.id)!.endsTwin)
+        noteTwinFailure(room, event)
         engine.effects = settled.effects
         engine.context = settled.context
         finish(room, step, settled.settlement, settled.fuel, verdict: repair.verdict(of: room.id))

@@ -321,7 +321,10 @@ extension Worker {
       shard, epoch(shard), answer.route, reason, retryMilliseconds: retry, text: text)
   }
   mutating func refuseForSpace(_ answer: PendingAnswer, _ shard: ShardID) {
-    refuse(answer, shard, .busy, spaceText(shard), retry: Limits.retryBusyMilliseconds)
+    refuse(
+      answer, shard, .busy, spaceText(shard),
+      retry: shards[Int(shard.rawValue)]!.hasSpace
+        ? Limits.retryBusyMilliseconds : Limits.retryUnavailableMilliseconds)
   }
   private func spaceText(_ shard: ShardID) -> String {
     shards[Int(shard.rawValue)]!.hasSpace

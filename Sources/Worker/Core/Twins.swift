@@ -256,14 +256,16 @@ extension Worker {
     case .leave(let slot, _), .removed(let slot, _): part.forget(slot)
     default: break
     }
-    if ends {
-      endTwin(room, why: "it ran into the watchdog")
-    } else if !isFollowing, !room.isGhost, event.isBlamed, event.blamed == nil {
-      let since = now.monotonic - 60_000_000
-      room.twinFailures.removeAll { $0 < since }
-      room.twinFailures.append(now.monotonic)
-      if room.twinKeepsFailing { unjudged.append(room) }
-    }
+    if ends { endTwin(room, why: "it ran into the watchdog") }
+  }
+
+  /// It failed in the silent version alone. Neither what both share nor what is on record counts.
+  mutating func noteTwinFailure(_ room: Room, _ event: RoomEvent) {
+    guard room.twin != nil, !room.isGhost, event.isBlamed, event.blamed == nil else { return }
+    let since = now.monotonic - 60_000_000
+    room.twinFailures.removeAll { $0 < since }
+    room.twinFailures.append(now.monotonic)
+    if room.twinKeepsFailing { unjudged.append(room) }
   }
 
   mutating func endTwin(_ room: Room, why: String) {
