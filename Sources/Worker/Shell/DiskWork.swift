@@ -57,17 +57,19 @@ enum DiskWork {
 }
 
 extension WorkerProcess {
-  /// Once a second for each shard, and soon after an adoption or a segment change: hands out what is to be done. One shard
-  /// after another: all at once would take the processor for as many times as long from whoever is served meanwhile.
+  /// Once a second for each shard, and next of all for one that has sealed a segment: hands out what is to be done. One
+  /// shard after another: all at once would take the processor for as many times as long from whoever is served meanwhile.
   func diskWork(_ now: Now) throws(StoreError) {
     guard now.monotonic >= nextDiskWork else { return }
     let owned = stores.keys.sorted()
     nextDiskWork = now.monotonic + DiskWork.everyMicroseconds / Int64(max(1, owned.count))
     prepareSegment()
-    guard let shard = owned.first(where: { $0 > lastDiskWork }) ?? owned.first, let store = stores[shard] else {
+    let sealed = owned.first { !syncing.contains($0) && stores[$0]!.hasSealedUnsynced }
+    guard let shard = sealed ?? owned.first(where: { $0 > lastDiskWork }) ?? owned.first, let store = stores[shard]
+    else {
       return
     }
-    lastDiskWork = shard
+    if sealed == nil { lastDiskWork = shard }
     if let work = store.readAheadWork() {
       background.run {
         work.run { sched_yield() }
