@@ -52,6 +52,8 @@ package struct ControlServer: Sendable {
   package func workersChanged() { Task { await releases.workersChanged() } }
   /// Watchers' streams end; what is written to them is on its way when this returns, if they take it.
   package func endStreams() { gatherer.watchers.end() }
+  /// Their ends are written.
+  package var streamsHaveEnded: Bool { gatherer.watchers.areFinished }
 
   /// Calls `body` each `milliseconds` on the loop that serves requests: what a beat must come from.
   package func repeatOnLoop(milliseconds: Int64, _ body: @escaping @Sendable () -> Void) {

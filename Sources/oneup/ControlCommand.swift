@@ -36,6 +36,8 @@ struct ControlCommand: ParsableCommand {
           server.workersChanged()
         case .stop:
           server.endStreams()
+          let patience = ContinuousClock.now + .seconds(1)
+          while !server.streamsHaveEnded, ContinuousClock.now < patience { usleep(1_000) }
           usleep(Self.farewellMicroseconds)
           endProcess(0)
         case .changed: server.changed()

@@ -61,6 +61,30 @@ import WorkerCore
     }
   }
 
+  @Test("Nor is what it failed at in a room's record") func leftOutOfRecords() throws {
+    let build = try Self.chatty.get()
+    let live = try LiveRoom(build, native: try Modules.data([]) + "/modules")
+    try live.join(0, "Ada")
+    for i in 0..<20 as Range<UInt64> { try live.message(add(i), from: 0) }
+    var bundle = try live.bundle()
+    #expect(bundle.annotations.map(\.fault) == [.output])
+    let builds = try Builds(data: try Modules.data([build, Modules.nativeTally]), roomsMax: 12, runsNative: true)
+    for build in [build, Modules.nativeTally] { try builds.load(build.manifest.hash) }
+    func rehearse() throws -> Report {
+      var rooms = KeptRooms([bundle])
+      return try Rehearsal(builds, Throttle(seconds: 300)) { _ in }.run(
+        from: build.manifest.hash, to: Modules.nativeTally.manifest.hash, rooms: &rooms, crashes: [])
+    }
+    func says(_ report: Report, _ words: String) -> Bool { report.notes?.contains { $0.contains(words) } == true }
+    let cured = try rehearse()
+    #expect(says(cured, "does not fail any more") && !says(cured, "not tried"), "\(cured.notes ?? [])")
+    bundle.annotations = bundle.annotations.map {
+      Annotation(room: $0.room, event: $0.event, fault: .death, raisesTimeline: false)
+    }
+    let left = try rehearse()
+    #expect(left.rooms == 1 && !says(left, "does not fail any more") && says(left, "not tried"), "\(left.notes ?? [])")
+  }
+
   @Test("Other builds are tried on it: native ones, and those for the sandbox") func other() throws {
     let (bundle, build) = try crash()
     let crash = CrashCase(bundle: bundle)

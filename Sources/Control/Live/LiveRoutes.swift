@@ -20,6 +20,7 @@ enum LiveRoutes {
     return Response(
       status: .ok, headers: headers,
       body: ResponseBody { writer in
+        defer { watchers.finished() }
         try await writer.write(ByteBuffer(string: "retry: 1000\n\n"))
         for word in first { try await writer.write(Watchers.message("build", Answer.encode(word))) }
         for await message in messages { try await writer.write(message) }

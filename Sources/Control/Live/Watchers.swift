@@ -17,6 +17,8 @@ package final class Watchers: Sendable {
     /// Sent first to a new watcher, so that it has something to show.
     var first = ByteBuffer()
     var isOver = false
+    /// Streams whose end is not written.
+    var unfinished = 0
   }
   private let state = Mutex(State())
 
@@ -36,9 +38,13 @@ package final class Watchers: Sendable {
       }
       if state.first.readableBytes > 0 { continuation.yield(state.first) }
       state.watchers[id] = Watcher(stream: continuation, dropped: dropped)
+      state.unfinished += 1
       return stream
     }
   }
+  /// Once for each that joined: its end is written, or it is gone.
+  package func finished() { state.withLock { $0.unfinished -= 1 } }
+  package var areFinished: Bool { state.withLock { $0.unfinished <= 0 } }
 
   /// `event` with `json`, in the form of server-sent events.
   package func tell(_ event: String, _ json: [UInt8], first: Bool = false) {

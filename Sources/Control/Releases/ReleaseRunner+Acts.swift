@@ -157,7 +157,7 @@ extension ReleaseRunner {
     var current = try options.files.current()
     current[module] = build.hash
     try options.files.setCurrent(current)
-    offerSoon()
+    offerAnew()
   }
 
   private func verify(_ id: RolloutID) throws {

@@ -9,6 +9,7 @@ import Glibc
 import Journal
 import NIOCore
 import ReleaseCore
+import Synchronization
 import Wire
 
 actor ReleaseRunner {
@@ -52,7 +53,8 @@ actor ReleaseRunner {
   private var isWoken = false
   var isToBeScanned = true
   private var isToBeOffered = false
-  private var isOffering = false
+  /// How often a build has become current, and of how many of those the workers were told.
+  private let offers = Mutex((made: 0, told: 0))
 
   /// Throws where what the data directory says of rollouts cannot be read.
   init(
@@ -126,10 +128,16 @@ actor ReleaseRunner {
     isToBeOffered = true
     wake()
   }
-  /// Returns once every worker has been told of the current builds, or after 5 seconds.
-  func offered() async {
+  /// A build has become current.
+  func offerAnew() {
+    offers.withLock { $0.made += 1 }
+    offerSoon()
+  }
+  /// Returns once the workers have been told of every build that is current by now, or after 5 seconds.
+  nonisolated func offered() async {
+    let made = offers.withLock { $0.made }
     let deadline = ContinuousClock.now + .seconds(5)
-    while isToBeOffered || isOffering, ContinuousClock.now < deadline, !Task.isCancelled {
+    while offers.withLock({ $0.told < made }), ContinuousClock.now < deadline, !Task.isCancelled {
       try? await Task.sleep(for: .milliseconds(5))
     }
   }
@@ -244,13 +252,18 @@ actor ReleaseRunner {
   /// New rooms get the current builds in every worker.
   private func offerAll() async {
     isToBeOffered = false
-    isOffering = true
-    defer { isOffering = false }
+    let made = offers.withLock { $0.made }
     guard let current = try? options.files.current() else { return }
     for (module, hash) in current {
-      for case .refused(let why)? in await pool.tellAll(.offer(hash)) {
-        note("a worker cannot make rooms of \(module): \(why)")
+      for answer in await pool.tellAll(.offer(hash)) {
+        // Who does not answer is asked again with the next look.
+        guard let answer else {
+          isToBeOffered = true
+          continue
+        }
+        if case .refused(let why) = answer { note("a worker cannot make rooms of \(module): \(why)") }
       }
     }
+    offers.withLock { $0.told = max($0.told, made) }
   }
 }

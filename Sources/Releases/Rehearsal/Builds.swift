@@ -84,6 +84,11 @@ package final class Builds {
 
   package func build(_ hash: ModuleHash) -> CrashCase.Build? { builds[hash] }
   package func manifest(_ hash: ModuleHash) -> Manifest? { builds[hash]?.manifest }
+  /// Nothing confines machine code: what failed so could end this process, and the report with it. That too much was said
+  /// is seen by the host.
+  func mayEndProcess(_ build: ModuleHash, at fault: RoomFault.Kind) -> Bool {
+    manifest(build)?.format == .native && fault != .output
+  }
 
   package static func kept(_ hash: ModuleHash, data: String) throws(RehearsalError) -> CrashCase.Build {
     let path = "\(data)/modules/\(hash)"

@@ -102,21 +102,16 @@ package struct Rehearsal {
     }
   }
 
-  /// It would take the report with it.
-  private func mayKill(_ build: ModuleHash, _ crash: CrashCase) -> Bool {
-    guard builds.manifest(build)?.format == .native else { return false }
-    return crash.bundle.fault.kind == .death || crash.bundle.fault.kind == .watchdog
-  }
-
   private func runCrashes(
     _ crashes: [CrashCase], _ to: ModuleHash, _ findings: inout Findings
   ) throws(RehearsalError) {
     for (index, crash) in crashes.enumerated() {
       if throttle.isOver { break }
-      if mayKill(to, crash) {
+      if builds.mayEndProcess(to, at: crash.bundle.fault.kind) {
         findings.skipped += 1
         findings.note(
-          .skipped, "a kept crash ended its process, and nothing confines a native build: try it by oneup crash replay")
+          .skipped,
+          "a kept crash could end the process, for nothing confines a native build: try it by oneup crash replay")
         continue
       }
       do throws(RehearsalError) {

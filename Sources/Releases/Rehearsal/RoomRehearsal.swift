@@ -102,8 +102,17 @@ struct RoomRehearsal {
         throw ReplayError("event \(event.seq), which was applied, fails here: \(fault.text)")
       }
       if !isTired {
-        let after = try pass.play(event)
-        compare(event, before, after, &findings)
+        let isLeftOut = isLeftOut(event)
+        let after = try pass.play(event, decides: !isLeftOut)
+        if isLeftOut {
+          noteAlone(event, before, &findings)
+          findings.note(
+            .skipped,
+            "event \(event.seq) (\(event.name)) of \(name) failed, and nothing confines a native build: it is not tried"
+          )
+        } else {
+          compare(event, before, after, &findings)
+        }
         if before.outcome != nil { findings.old.note(nanoseconds: used) }
         if after.outcome != nil { findings.new.note(nanoseconds: pass.used) }
         isTired = pass.failed.count >= Self.failuresMax
@@ -122,6 +131,12 @@ struct RoomRehearsal {
     try again(pass, from: beginning, &findings)
     // Its state at the end is another one that the new build must understand.
     if findings.failedRestores == 0, let again = carried(old, &findings) { twinTest(again, &findings) }
+  }
+
+  /// Undone in its room, it would be run in the new build, in this process.
+  private func isLeftOut(_ event: ReplayEvent) -> Bool {
+    guard event.verdict == .quarantined, let fault = event.fault else { return false }
+    return builds.mayEndProcess(to, at: fault)
   }
 
   private func noteAlone(_ event: ReplayEvent, _ before: GuestReplay.Step, _ findings: inout Findings) {
@@ -161,9 +176,9 @@ struct RoomRehearsal {
     let guest = try GuestReplay(copying: first.guest)
     try guest.rewind(to: mark)
     var second = NewPass(guest: guest, mark: mark)
-    for (event, step) in first.steps {
+    for (event, decides, step) in first.steps {
       if throttle.isPast(end) { return }
-      let again = try second.play(event)
+      let again = try second.play(event, decides: decides)
       guard again == step else {
         findings.note(
           .chance, "event \(event.seq) (\(event.name)) of \(name) comes out differently when it is run a second time")
@@ -234,7 +249,7 @@ private struct NewPass {
   let guest: GuestReplay
   private(set) var mark: GuestReplay.Mark
   private(set) var failed: Set<EventSeq> = []
-  private(set) var steps: [(ReplayEvent, GuestReplay.Step)] = []
+  private(set) var steps: [(event: ReplayEvent, decides: Bool, GuestReplay.Step)] = []
   /// Of the last event: the processor's nanoseconds.
   private(set) var used: UInt64 = 0
   private var marked = 0
@@ -243,16 +258,17 @@ private struct NewPass {
     (self.guest, self.mark) = (guest, mark)
   }
 
-  mutating func play(_ event: ReplayEvent) throws(ReplayError) -> GuestReplay.Step {
+  /// `decides`: whatever the record says of it.
+  mutating func play(_ event: ReplayEvent, decides: Bool) throws(ReplayError) -> GuestReplay.Step {
     let start = ThreadClock.nanoseconds
-    let step = try guest.play(event, budget: .live, timers: .own, decides: true)
+    let step = try guest.play(event, budget: .live, timers: .own, decides: decides)
     used = ThreadClock.nanoseconds - start
-    steps.append((event, step))
+    steps.append((event, decides, step))
     guard case .failed = step.outcome else { return step }
     failed.insert(event.seq)
     try guest.rewind(to: mark)
-    for (before, _) in steps[marked...] where !failed.contains(before.seq) {
-      if case .failed? = try guest.play(before, budget: .live, timers: .own, decides: true).outcome {
+    for (before, decides, _) in steps[marked...] where !failed.contains(before.seq) {
+      if case .failed? = try guest.play(before, budget: .live, timers: .own, decides: decides).outcome {
         throw ReplayError("event \(before.seq) fails now and did not before")
       }
     }
