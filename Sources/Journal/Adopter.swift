@@ -37,6 +37,10 @@ struct Adopter<FS: FileSystem> {
       let (number, text) = survey.unreadable.min { $0.key < $1.key }!
       throw .unreadable("\(directory)/\(SegmentHeader.fileName(number)) is no segment: \(text)")
     }
+    // A shard that begins anew would tell everybody that there never was one.
+    guard !survey.segments.isEmpty || survey.setAside.isEmpty else {
+      throw .unreadable("\(directory) holds no segment but what a repair has set aside")
+    }
     let window = ReadWindow(fileSystem)
     do throws(FileError) {
       for name in survey.temporaries { try fileSystem.removeIfPresent(directory + "/" + name) }

@@ -19,7 +19,8 @@ package struct JournalReport: Sendable, Hashable {
     package var bytes: Range<Int>
     /// What stands there; nil: of the header region.
     package var positions: Range<LogPosition>?
-    /// No repair touches it, for that would make its loss final: its shard waits until it can be read.
+    /// No repair touches it, for that would make its loss final: its shard waits until it can be read. Of a header: the
+    /// segment may hold what is above the mark.
     package var isAboveMark: Bool
   }
   package var directory: String
@@ -55,7 +56,8 @@ package struct JournalReport: Sendable, Hashable {
     !unreadable.isEmpty || damaged.contains { !lost.contains($0) } || missing.contains { !setAside.contains($0) }
       || waits
   }
-  private var waits: Bool { unread.contains { $0.isAboveMark } }
+  /// Something must be read before the shard can be served.
+  var waits: Bool { unread.contains { $0.isAboveMark } }
 
   /// One fact a line.
   package var text: String {
@@ -80,7 +82,8 @@ package struct JournalReport: Sendable, Hashable {
     for place in unread {
       var line = "UNREADABLE: \(place.file), bytes \(place.bytes.lowerBound) to \(place.bytes.upperBound)"
       line += place.positions.map { ": \($0.lowerBound) to \($0.upperBound)" } ?? ", of the header region"
-      lines.append(line + (place.isAboveMark ? ", above the durable mark" : ""))
+      let above = place.positions == nil ? ", and what it holds may be" : ","
+      lines.append(line + (place.isAboveMark ? "\(above) above the durable mark" : ""))
     }
     lines.append(verdict)
     return lines.joined(separator: "\n")
@@ -130,6 +133,17 @@ package struct JournalInspector<FS: FileSystem> {
     var report: JournalReport
     var survey: Survey<FS>
     var line: LogLine<FS>
+
+    /// No copy of its header is known because it cannot be read, and without it the log would not show a hole, but end or
+    /// begin elsewhere: what was acknowledged would be forgotten, and nobody would know.
+    static func waits(for number: UInt64, _ survey: Survey<FS>, _ line: LogLine<FS>) -> Bool {
+      guard survey.unknownHeaders.contains(number) else { return false }
+      guard let first = line.segments.first, let last = line.segments.last, number < last.number else { return true }
+      if first.number < number { return false }
+      // As if it had been cleaned: only where what follows was durable and has a checkpoint.
+      guard let mark = line.mark, let checkpoint = line.lastCheckpoint else { return true }
+      return mark.position < first.start || checkpoint < first.start
+    }
   }
 
   func look(_ directory: String, isDeep: Bool) throws(JournalError) -> Look {
@@ -216,12 +230,12 @@ package struct JournalInspector<FS: FileSystem> {
       }
     }
     var unread: [JournalReport.Unread] = []
-    for segment in line.segments {
-      for page in survey.unreadPages[segment.number] ?? [] {
+    for number in line.segments.map(\.number) + survey.unknownHeaders.sorted() {
+      for page in survey.unreadPages[number] ?? [] {
         unread.append(
           .init(
-            file: SegmentHeader.fileName(segment.number), bytes: page..<page + SegmentHeader.pageBytes, positions: nil,
-            isAboveMark: false))
+            file: SegmentHeader.fileName(number), bytes: page..<page + SegmentHeader.pageBytes, positions: nil,
+            isAboveMark: Look.waits(for: number, survey, line)))
       }
     }
     return JournalReport(

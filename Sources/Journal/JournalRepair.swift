@@ -8,7 +8,8 @@ package enum JournalRepair: Sendable, Hashable, CustomStringConvertible {
   /// Put a `damaged` record in the place of what cannot be read, so that readers pass over it at once; the bytes go to
   /// a file first.
   case markDamaged(segment: UInt64, Range<LogPosition>, savedTo: String)
-  /// Nothing of the segment can be read: rename it out of the log.
+  /// No copy of the segment's header is whole: rename it out of the log. Where one could only not be read now, this is done
+  /// below the durable mark alone.
   case setAside(file: String, to: String)
   /// Remove the note that the last owner left of it: what could not be read is marked now, and nothing is in doubt.
   case forgetUnread(note: String)
@@ -53,7 +54,7 @@ extension JournalInspector {
     for number in look.survey.headerFromTwin.sorted() {
       steps.append(Step(repair: .restoreHeader(segment: number), segment: look.survey.segments[number]))
     }
-    for number in look.survey.unreadable.keys.sorted() {
+    for number in look.survey.unreadable.keys.sorted() where !Look.waits(for: number, look.survey, look.line) {
       let name = SegmentHeader.fileName(number)
       steps.append(Step(repair: .setAside(file: name, to: name + SegmentHeader.setAsideSuffix)))
     }
@@ -70,7 +71,7 @@ extension JournalInspector {
             range: segment.offset(of: part.lowerBound)..<segment.offset(of: part.upperBound)))
       }
     }
-    if look.survey.lastOwnerCouldNotRead, waiting.isEmpty {
+    if look.survey.lastOwnerCouldNotRead, !look.report.waits {
       steps.append(Step(repair: .forgetUnread(note: Survey<FS>.unreadFile)))
     }
     return steps

@@ -14,6 +14,8 @@ package struct Survey<FS: FileSystem> {
   var headerFromTwin: Set<UInt64> = []
   /// The pages of their header regions that the disk does not give.
   var unreadPages: [UInt64: [Int]] = [:]
+  /// Of the unreadable: a copy of the header may be whole, and could not be read.
+  var unknownHeaders: Set<UInt64> = []
   /// Left behind by an interrupted preparation.
   var temporaries: [String] = []
   var cutFiles: [String] = []
@@ -58,6 +60,7 @@ package struct Survey<FS: FileSystem> {
               throw failure
             } else {
               unreadable[number] = text + (region.headerFailure == nil ? "" : ", and a copy of it cannot be read")
+              if region.headerFailure != nil { unknownHeaders.insert(number) }
             }
           }
         }
@@ -140,9 +143,9 @@ package struct Survey<FS: FileSystem> {
     }
   }
 
-  /// Every number that any file uses; a new segment takes one above.
+  /// Every number that any file uses, or used before a repair: it may get its name back. A new segment takes one above.
   var numberMax: UInt64 {
-    max(segments.keys.max() ?? 0, prepared.keys.max() ?? 0, unreadable.keys.max() ?? 0)
+    max(segments.keys.max() ?? 0, prepared.keys.max() ?? 0, unreadable.keys.max() ?? 0, setAside.max() ?? 0)
   }
   var epochMax: UInt32 { segments.values.map(\.header.epoch.rawValue).max() ?? 0 }
 }

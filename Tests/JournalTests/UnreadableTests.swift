@@ -220,6 +220,62 @@ import Testing
     }
   }
 
+  @Test func noRepairTakesASegmentWhoseHeaderMayBeReadLater() throws {
+    // The newest one alone, and all of them.
+    for all in [false, true] {
+      let (disk, entries) = try filled()
+      let segments = disk.paths.filter { $0.hasSuffix(".segment") }
+      disk.overwrite(directory + "/unread", with: [])
+      for path in all ? segments : [segments.last!] { disk.ruin(path, 0..<16384) }
+      let inspector = JournalInspector(disk)
+      let report = try inspector.verify(directory)
+      #expect(report.needsRepair && report.text.contains("what it holds may be above the durable mark"))
+      #expect(report.text.contains("no repair changes anything there"))
+      #expect(report.unread.count { $0.isAboveMark } >= (all ? segments.count : 1))
+      #expect(try inspector.repair(directory, apply: true).isEmpty)
+      #expect(disk.paths.filter { $0.hasSuffix(".segment") } == segments)
+      #expect(isUnreadable(thrown { _ = try adopt(disk) }))
+      disk.mend()
+      #expect(try workersRecords(try adopt(disk).reader()) == entries)
+    }
+  }
+
+  @Test func aSegmentBelowTheMarkWhoseHeaderCannotBeReadIsAHole() throws {
+    let (disk, entries) = try filled(.disk)
+    disk.ruin(segment(2), 0..<16384)
+    let inspector = JournalInspector(disk)
+    let hole = try inspector.verify(directory).damaged
+    #expect(hole.count == 1)
+    let steps = try inspector.repair(directory, apply: true)
+    #expect(steps.first == .setAside(file: "0000000002.segment", to: "0000000002.segment.unreadable"))
+    #expect(try !inspector.verify(directory).needsRepair)
+    let journal = try adopt(disk, .disk)
+    var found: [Entry] = []
+    try journal.scan(from: journal.oldestPosition, damage: { #expect($0.clamped(to: hole[0]) == $0) }) { position, kind, payload in
+      if kind >= RecordKind.workerFirst { found.append(Entry(position: position, kind: kind, payload: Array(payload))) }
+    }
+    #expect(found == entries.filter { !hole[0].contains($0.position) } && found.count < entries.count)
+  }
+
+  /// Nobody begins anew where there was a log, and no number is used twice.
+  @Test func whatWasSetAsideIsNotForgotten() throws {
+    let (disk, _) = try filled(.disk)
+    let segments = disk.paths.filter { $0.hasSuffix(".segment") }
+    let damaged = [UInt8](repeating: 0xff, count: 24 << 10)
+    disk.overwrite(segments.last!, with: damaged)
+    #expect(try JournalInspector(disk).repair(directory, apply: true).count == 1)
+    do { _ = try adopt(disk, .disk) }
+    #expect(!disk.paths.contains(segments.last!) && disk.paths.contains(segment(segments.count + 1)))
+    disk.processDeath()
+    for path in disk.paths where path.hasSuffix(".segment") { disk.overwrite(path, with: damaged) }
+    _ = try JournalInspector(disk).repair(directory, apply: true)
+    #expect(disk.paths.allSatisfy { !$0.hasSuffix(".segment") })
+    guard case .unreadable? = thrown({ _ = try adopt(disk, .disk) }) else {
+      Issue.record("it began anew")
+      return
+    }
+  }
+
   @Test func whoeverRepairsTakesTheLastOwnersNoteAway() throws {
     let (disk, _) = try filled(.disk, options: whole)
     disk.overwrite(directory + "/unread", with: [])
