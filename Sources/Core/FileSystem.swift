@@ -72,7 +72,8 @@ package protocol FileSystem: Sendable {
   /// The first `count` bytes of an empty file get their place on the disk and read as zero until they are written, without
   /// being written now. False: this file system has no such promise, and nothing was done.
   func reserve(_ file: File, count: Int) throws(FileError) -> Bool
-  /// What was written to the file before is durable. After an error, never try again: the kernel forgets the pages.
+  /// What was written to the file before is durable. After an error, never try again: the kernel forgets the pages. Whoever
+  /// does, on any thread, with the same open file gets the same error.
   func sync(_ file: File) throws(FileError)
   /// The disk may begin with what was written to a part of the file: `sync` has the less to do at once. Promises nothing.
   func beginSync(_ file: File, from offset: Int, count: Int)

@@ -2,6 +2,7 @@
 internal import CHost
 package import Core
 internal import Glibc
+internal import Synchronization
 
 /// Plain system calls; an interrupted one is tried again.
 package struct PosixFileSystem: FileSystem {
@@ -11,6 +12,9 @@ package struct PosixFileSystem: FileSystem {
     let path: String
     /// Of the thread that writes the file.
     nonisolated(unsafe) fileprivate var window = MappedWindow()
+    /// Why it cannot be synced any more: the kernel tells each open file once. Held while it is asked, for two threads may
+    /// sync one file at the same time, and the one that is not told must not believe that all is well.
+    fileprivate let syncFailure = Mutex<Int32?>(nil)
     init(descriptor: Int32, path: String) {
       self.descriptor = descriptor
       self.path = path
@@ -74,7 +78,11 @@ package struct PosixFileSystem: FileSystem {
   }
 
   package func sync(_ file: File) throws(FileError) {
-    guard fdatasync(file.descriptor) == 0 else { throw FileError(.sync, file.path, code: errno) }
+    let failure = file.syncFailure.withLock { known in
+      if known == nil, fdatasync(file.descriptor) != 0 { known = errno }
+      return known
+    }
+    if let failure { throw FileError(.sync, file.path, code: failure) }
   }
 
   package func beginSync(_ file: File, from offset: Int, count: Int) {

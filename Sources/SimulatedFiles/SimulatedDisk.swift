@@ -14,6 +14,8 @@ package final class SimulatedDisk: FileSystem {
     let path: String
     let node: Int
     let life: Int
+    /// As on the real one: a sync that failed once fails for ever.
+    let syncFailure = Mutex<FileError?>(nil)
     init(path: String, node: Int, life: Int) {
       self.path = path
       self.node = node
@@ -126,7 +128,14 @@ package final class SimulatedDisk: FileSystem {
     }
   }
   package func sync(_ file: File) throws(FileError) {
-    try perform(.sync, file.path, life: file.life, synced: file.node) { state throws(FileError) in state.sync(file.node)
+    do throws(FileError) {
+      try perform(.sync, file.path, life: file.life, synced: file.node) { state throws(FileError) in
+        if let known = file.syncFailure.withLock({ $0 }) { throw known }
+        state.sync(file.node)
+      }
+    } catch {
+      file.syncFailure.withLock { known in if known == nil { known = error } }
+      throw error
     }
   }
   package func size(_ file: File) throws(FileError) -> Int {
