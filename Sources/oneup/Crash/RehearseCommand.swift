@@ -81,7 +81,7 @@ struct RehearseCommand: ParsableCommand {
   private func rehearsed() throws -> Report {
     if prepareOnly {
       // Somebody waits for it, and it is short: behind the players, but not only when nobody plays.
-      setpriority(PRIO_PROCESS, 0, 10)
+      setpriority(Int32(PRIO_PROCESS.rawValue), 0, 10)
     } else {
       oneup_run_last()
       _ = oneup_run_in_parts(Int32(Throttle.partOfCore))
