@@ -46,7 +46,7 @@ struct Adopter<FS: FileSystem> {
       for name in survey.temporaries { try fileSystem.removeIfPresent(directory + "/" + name) }
       let found = try find(survey, window)
       let adoption = describe(survey, found, assigned: assigned)
-      if let end = found.end { try keepCut(end, survey, window) }
+      if let end = found.end { try keepCut(end, survey) }
       let (segment, written) = try writeSegment(survey, found, adoption, window)
       return try finish(survey, found, adoption, segment, written)
     } catch {
@@ -82,21 +82,24 @@ struct Adopter<FS: FileSystem> {
       copiedRecords: found.end?.records ?? 0)
   }
 
-  /// What is cut off is evidence: it goes into files of its own before anything else happens.
-  private func keepCut(
-    _ end: LogEnd<FS>, _ survey: Survey<FS>, _ window: ReadWindow<FS>
-  ) throws(FileError) {
+  /// What is cut off is evidence: it goes into files of its own before anything else happens. What of it cannot be read is
+  /// 0xff there; the log ends before it, so it holds nobody up.
+  private func keepCut(_ end: LogEnd<FS>, _ survey: Survey<FS>) throws(FileError) {
     guard let cut = end.cut else { return }
+    let window = ReadWindow(fileSystem)
+    let taker = ReadWindow(fileSystem, takesUnreadable: true)
     var pieces = [(cut.segment, cut.range)]
     for number in end.segmentsBehindCut {
       let segment = survey.segments[number]!
       window.open(segment.file)
       let start = SegmentHeader.regionBytes
-      let content = try window.endOfContent(in: start..<max(start, segment.header.capacity))
+      let capacity = max(start, segment.header.capacity)
+      let content = try window.endOfContent(in: start..<capacity, passingUnreadable: true)
       pieces.append((segment, start..<content))
     }
     for (segment, range) in pieces where !range.isEmpty {
-      let bytes = try fileSystem.readBytes(segment.file, at: range.lowerBound, count: range.count)
+      taker.open(segment.file)
+      let bytes = Array(try taker.bytes(at: range.lowerBound, range.count))
       let position = segment.start.advanced(by: range.lowerBound - SegmentHeader.regionBytes)
       let digits = String(position.rawValue)
       let padded = String(repeating: "0", count: max(0, 20 - digits.count)) + digits
