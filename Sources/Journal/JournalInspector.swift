@@ -154,7 +154,7 @@ package struct JournalInspector<FS: FileSystem> {
       let end = try end(of: line, window)
       var report = describe(directory, survey, line, end)
       if let last = line.segments.last {
-        if end == nil { try findUnread(in: line.base.position..<last.capacityEnd, line, &report) }
+        try findUnread(in: neededAboveMark(line, last, end), line, &report)
         if isDeep {
           try verify(&report, line)
           for range in report.damaged where !report.lost.contains(range) { try findUnread(in: range, line, &report) }
@@ -162,6 +162,15 @@ package struct JournalInspector<FS: FileSystem> {
       }
       return Look(report: report, survey: survey, line: line)
     } catch { throw .file(error) }
+  }
+
+  /// What an adoption may have to read there: behind the end it looks whether all is zero.
+  private func neededAboveMark(
+    _ line: LogLine<FS>, _ last: Segment<FS>, _ end: LogEnd<FS>?
+  ) -> Range<LogPosition> {
+    guard let end else { return line.base.position..<last.capacityEnd }
+    let start = min(max(end.point.position, last.start), last.capacityEnd)
+    return start..<min(start.advanced(by: LogEnd<FS>.zerosBytes), last.capacityEnd)
   }
 
   /// nil: something above the mark cannot be read, or there is no log.

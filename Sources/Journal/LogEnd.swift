@@ -16,6 +16,9 @@ package struct LogEnd<FS: FileSystem> {
   /// Between mark and end.
   var records = 0
 
+  /// So many bytes behind the end must be zero, or it is none.
+  static var zerosBytes: Int { 1 << 20 }
+
   /// `mayBeTorn`: after another boot, or after an owner that failed: what is above the mark may be there in parts, and
   /// the log ends at the first bad record. Otherwise only an incomplete last record is cut; anything else is damage.
   init(_ line: LogLine<FS>, _ window: ReadWindow<FS>, mayBeTorn: Bool) throws(FileError) {
@@ -54,7 +57,7 @@ package struct LogEnd<FS: FileSystem> {
     }
     if cursor.isInLastSegment {
       // What one interrupted write can have left, and some more: the whole segment would take milliseconds.
-      let window = start..<min(capacity, start + (claimed ?? 0) + (1 << 20))
+      let window = start..<min(capacity, start + (claimed ?? 0) + LogEnd.zerosBytes)
       let content = try cursor.window.endOfContent(in: window)
       if content == start { return true }
       if isIncomplete(stop, contentBytes: content - start) {

@@ -81,10 +81,46 @@ import Testing
       disk.ruin(segment(1), first..<first + 1)
       // On the same boot they tell the end from damage.
       #expect(isUnreadable(thrown { _ = try adopt(disk, options: whole) }))
+      let report = try JournalInspector(disk).verify(directory)
+      #expect(
+        report.unread.map(\.bytes) == [first..<first + 4096] && report.unread[0].isAboveMark && report.needsRepair)
+      #expect(report.text.contains("must be read before the shard is served"))
       let journal = try adopt(disk, boot: .second, options: whole)
       #expect(try workersRecords(journal.reader()) == entries)
       #expect(journal.adoption.cutBytes == 0)
     }
+  }
+
+  @Test func aTornTailIsKeptAsFarAsItCanBeRead() throws {
+    var behind = 0
+    let rounds: [(JournalOptions, UInt64)] = [(whole, 40)] + (40..<60).map { (smallOptions(), $0) }
+    for (options, records) in rounds {
+      let (disk, entries, _) = try DamageTests().filled(records: records, options: options)
+      let durable = try #require(try JournalInspector(disk).inspect(directory).durable)
+      let last = try #require(disk.paths.last { $0.hasSuffix(".segment") && disk.bytes(of: $0)!.contains { $0 != 0 } })
+      // The last record of the segment in which the log ends, or of the one before it.
+      let isOne = options.segmentBytes == whole.segmentBytes
+      let places = try entries.map { try #require(DamageTests().place($0, disk)) }
+      let kept = try #require(places.lastIndex { isOne || $0.0 != last })
+      guard entries[kept].position >= durable else { continue }
+      if !isOne { behind += 1 }
+      disk.flip(places[kept].0, at: places[kept].1 + 3)
+      let end = try #require(disk.bytes(of: last)!.lastIndex { $0 != 0 })
+      let page = isOne ? (end + 4096) / 4096 * 4096 : 16384
+      // Pages are not written in their order: something is behind the one that cannot be read.
+      disk.flip(last, at: page + 5000)
+      let wanted = disk.bytes(of: last)!
+      disk.ruin(last, page..<page + 1)
+      let journal = try adopt(disk, boot: .second, options: options)
+      #expect(try workersRecords(journal.reader()) == Array(entries.prefix(kept)))
+      #expect(journal.adoption.cutBytes > 0)
+      let number = Int(last.split(separator: "/").last!.prefix(10))!
+      let cut = try #require(disk.paths.first { $0.hasSuffix("-segment-\(number)") }.flatMap { disk.bytes(of: $0) })
+      let lost = try #require(cut.firstRange(of: [UInt8](repeating: 0xff, count: 4096)))
+      #expect(cut[lost.upperBound...].elementsEqual(wanted[(page + 4096)...].prefix(cut.count - lost.upperBound)))
+      #expect(cut.count >= lost.upperBound + 5000 - 4096)
+    }
+    #expect(behind > 0)
   }
 
   // MARK: Tools
@@ -251,7 +287,8 @@ import Testing
     #expect(try !inspector.verify(directory).needsRepair)
     let journal = try adopt(disk, .disk)
     var found: [Entry] = []
-    try journal.scan(from: journal.oldestPosition, damage: { #expect($0.clamped(to: hole[0]) == $0) }) { position, kind, payload in
+    try journal.scan(from: journal.oldestPosition, damage: { #expect($0.clamped(to: hole[0]) == $0) }) {
+      position, kind, payload in
       if kind >= RecordKind.workerFirst { found.append(Entry(position: position, kind: kind, payload: Array(payload))) }
     }
     #expect(found == entries.filter { !hole[0].contains($0.position) } && found.count < entries.count)
