@@ -80,9 +80,13 @@ int oneup_store_upwards(void *to, const void *from, size_t count) {
 
 int oneup_reserve(int fd, size_t count) { return fallocate(fd, 0, 0, (off_t)count) == 0 ? 0 : errno; }
 
-void oneup_begin_sync(int fd, size_t offset, size_t count) {
-  // What fails here fails in fdatasync too.
-  (void)sync_file_range(fd, (off64_t)offset, (off64_t)count, SYNC_FILE_RANGE_WRITE);
+int oneup_begin_sync(int fd, size_t offset, size_t count) {
+  if (sync_file_range(fd, (off64_t)offset, (off64_t)count, SYNC_FILE_RANGE_WRITE) == 0) return 0;
+  switch (errno) {
+  // A file system may let go of pages for which it finds no place, and tell whoever asked and nobody afterwards.
+  case EIO: case ENOSPC: case EROFS: case EUCLEAN: return errno;
+  default: return 0;
+  }
 }
 
 void oneup_read_ahead(int fd, size_t offset, size_t count) { (void)readahead(fd, (off64_t)offset, count); }

@@ -76,7 +76,8 @@ package protocol FileSystem: Sendable {
   /// does, on any thread, with the same open file gets the same error.
   func sync(_ file: File) throws(FileError)
   /// The disk may begin with what was written to a part of the file: `sync` has the less to do at once. Promises nothing.
-  func beginSync(_ file: File, from offset: Int, count: Int)
+  /// Throws as `sync` does, where some of it is lost by now.
+  func beginSync(_ file: File, from offset: Int, count: Int) throws(FileError)
   /// A part of the file, at most 128 KiB, comes into memory: who writes there then does not wait for the disk. Promises
   /// nothing.
   func readAhead(_ file: File, from offset: Int, count: Int)
@@ -99,7 +100,7 @@ extension FileSystem {
   package func fill(_ file: File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
     try write(file, bytes, at: offset)
   }
-  package func beginSync(_ file: File, from offset: Int, count: Int) {}
+  package func beginSync(_ file: File, from offset: Int, count: Int) throws(FileError) {}
   package func readAhead(_ file: File, from offset: Int, count: Int) {}
   package func reserve(_ file: File, count: Int) throws(FileError) -> Bool { false }
 
@@ -175,7 +176,7 @@ extension FileSystem {
         let size = min(chunk.count, count - offset)
         try writeBytes(file, size == chunk.count ? chunk : [UInt8](chunk[..<size]), at: offset)
         offset += size
-        if offset % (256 << 10) == 0 { beginSync(file, from: offset - (256 << 10), count: 256 << 10) }
+        if offset % (256 << 10) == 0 { try beginSync(file, from: offset - (256 << 10), count: 256 << 10) }
         pausing()
       }
       try sync(file)

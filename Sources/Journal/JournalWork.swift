@@ -29,10 +29,10 @@ package struct SyncWork<FS: FileSystem>: Sendable {
   package let upTo: LogPoint
   let lastCheckpoint: LogPosition?
   /// Before `run`, where it shares a processor with somebody who is waited for: hands the disk small pieces, so that `run`
-  /// keeps it for less time. Promises nothing. `pausing`: after each.
-  package func begin(pausing: () -> Void) {
+  /// keeps it for less time. Promises nothing; an error is one of `run`. `pausing`: after each.
+  package func begin(pausing: () -> Void) throws(FileError) {
     for offset in stride(from: last.from, to: last.to, by: Self.pieceBytes) {
-      fileSystem.beginSync(last.file, from: offset, count: min(Self.pieceBytes, last.to - offset))
+      try fileSystem.beginSync(last.file, from: offset, count: min(Self.pieceBytes, last.to - offset))
       pausing()
     }
   }

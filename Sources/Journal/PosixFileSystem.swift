@@ -14,7 +14,7 @@ package struct PosixFileSystem: FileSystem {
     nonisolated(unsafe) fileprivate var window = MappedWindow()
     /// Why it cannot be synced any more: the kernel tells each open file once. Held while it is asked, for two threads may
     /// sync one file at the same time, and the one that is not told must not believe that all is well.
-    fileprivate let syncFailure = Mutex<Int32?>(nil)
+    fileprivate let syncFailure = Mutex<Int32>(0)
     init(descriptor: Int32, path: String) {
       self.descriptor = descriptor
       self.path = path
@@ -78,15 +78,19 @@ package struct PosixFileSystem: FileSystem {
   }
 
   package func sync(_ file: File) throws(FileError) {
-    let failure = file.syncFailure.withLock { known in
-      if known == nil, fdatasync(file.descriptor) != 0 { known = errno }
-      return known
-    }
-    if let failure { throw FileError(.sync, file.path, code: failure) }
+    try noting(file) { fdatasync(file.descriptor) == 0 ? 0 : errno }
   }
 
-  package func beginSync(_ file: File, from offset: Int, count: Int) {
-    oneup_begin_sync(file.descriptor, offset, count)
+  private func noting(_ file: File, _ body: () -> Int32) throws(FileError) {
+    let failure = file.syncFailure.withLock { known in
+      if known == 0 { known = body() }
+      return known
+    }
+    guard failure == 0 else { throw FileError(.sync, file.path, code: failure) }
+  }
+
+  package func beginSync(_ file: File, from offset: Int, count: Int) throws(FileError) {
+    try noting(file) { oneup_begin_sync(file.descriptor, offset, count) }
   }
 
   package func readAhead(_ file: File, from offset: Int, count: Int) {

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Journal
 import SimulatedFiles
+import Synchronization
 import Testing
 
 /// What a disk says once must not be forgotten by whoever asks next.
@@ -51,4 +52,69 @@ import Testing
     }
     #expect(first == FileError(.sync, path, code: EINVAL) && second == first && again == nil)
   }
+
+  /// A file system that lets go of pages tells whoever made it begin.
+  @Test func whatIsLostAtTheBeginningOfASyncIsTold() throws {
+    let disk = try disk()
+    let files = LosingFiles(disk: disk)
+    files.code.withLock { $0 = FileError.noSpace }
+    #expect(throws: FileError(.write, directory + "/zeros.tmp", code: FileError.noSpace)) {
+      _ = try files.createZeroFilled("zeros", in: directory, count: 1 << 20)
+    }
+    #expect(disk.paths.isEmpty)
+    files.code.withLock { $0 = 0 }
+    var journal = try ShardJournal.adopt(
+      files, directory: directory, identity: identity(.process), assigned: ShardEpoch(1), options: smallOptions())
+    journal.append(batchKind, payload(1))
+    try journal.write()
+    let work = try #require(try journal.syncWork())
+    try work.begin {}
+    files.code.withLock { $0 = FileError.inputOutput }
+    #expect(throws: FileError(.sync, "shard/0000000001.segment", code: FileError.inputOutput)) { try work.begin {} }
+  }
+
+  /// What the kernel cannot do for this file is no loss.
+  @Test func aFileThatCannotBeginEarlyIsSyncedAsBefore() throws {
+    let root = NSTemporaryDirectory() + "oneup-sync-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    let path = root + "/pipe"
+    #expect(mkfifo(path, 0o600) == 0)
+    let real = PosixFileSystem()
+    try real.beginSync(try real.open(path, .readWrite), from: 0, count: 4096)
+    let file = try real.open(root + "/file", .create)
+    try real.writeBytes(file, [1], at: 0)
+    try real.beginSync(file, from: 0, count: 1)
+    try real.sync(file)
+  }
+}
+
+/// Loses what is written when its disk is made to begin with it.
+private struct LosingFiles: FileSystem {
+  final class Code: Sendable {
+    private let code = Mutex<Int32>(0)
+    func withLock<R: Sendable>(_ body: (inout sending Int32) -> sending R) -> R { code.withLock(body) }
+  }
+  let disk: SimulatedDisk
+  let code = Code()
+  private var name: String { directory + "/0000000001.segment" }
+  func beginSync(_ file: SimulatedDisk.File, from offset: Int, count: Int) throws(FileError) {
+    let failure = code.withLock { $0 }
+    if failure != 0 { throw FileError(.sync, name, code: failure) }
+  }
+  func open(_ path: String, _ mode: FileMode) throws(FileError) -> SimulatedDisk.File { try disk.open(path, mode) }
+  func read(
+    _ file: SimulatedDisk.File, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
+  ) throws(FileError) -> Int { try disk.read(file, into: buffer, at: offset) }
+  func write(_ file: SimulatedDisk.File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+    try disk.write(file, bytes, at: offset)
+  }
+  func sync(_ file: SimulatedDisk.File) throws(FileError) { try disk.sync(file) }
+  func size(_ file: SimulatedDisk.File) throws(FileError) -> Int { try disk.size(file) }
+  func rename(_ from: String, to: String) throws(FileError) { try disk.rename(from, to: to) }
+  func remove(_ path: String) throws(FileError) { try disk.remove(path) }
+  func list(_ directory: String) throws(FileError) -> [String] { try disk.list(directory) }
+  func createDirectory(_ path: String) throws(FileError) { try disk.createDirectory(path) }
+  func syncDirectory(_ path: String) throws(FileError) { try disk.syncDirectory(path) }
+  func lock(directory: String) throws(FileError) -> SimulatedDisk.Lock { try disk.lock(directory: directory) }
 }

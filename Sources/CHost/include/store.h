@@ -14,8 +14,9 @@ int oneup_store_upwards(void *to, const void *from, size_t count);
 /// The first `count` bytes of the file have their place and read as zero. 0, or an error number (EINTR, EOPNOTSUPP, ENOSPC …).
 int oneup_reserve(int fd, size_t count);
 
-/// Lets the disk begin with what was written to a part of a file; waits for nothing, promises nothing.
-void oneup_begin_sync(int fd, size_t offset, size_t count);
+/// Lets the disk begin with what was written to a part of a file; waits for nothing, promises nothing. EIO, ENOSPC, EROFS or
+/// EUCLEAN where some of it may be lost, which fdatasync need not tell; else 0, also where this is not to be had.
+int oneup_begin_sync(int fd, size_t offset, size_t count);
 
 /// Brings a part of a file into memory. May wait for the disk, promises nothing.
 void oneup_read_ahead(int fd, size_t offset, size_t count);

@@ -25,8 +25,8 @@ enum DiskWork {
   }
 
   static func sync(_ shard: ShardID, _ work: SyncWork<FS>) -> Result {
-    work.begin { sched_yield() }
     do throws(FileError) {
+      try work.begin { sched_yield() }
       try work.run()
       return .synced(shard, work)
     } catch { return .syncFailed(shard, error) }
