@@ -47,6 +47,8 @@ extension JournalInspector {
     var repair: JournalRepair
     var segment: Segment<FS>?
     var range: Range<Int> = 0..<0
+    /// Of the file, up to here it counts.
+    var logEnd = 0
   }
 
   private func plan(_ look: Look) -> [Step] {
@@ -68,7 +70,9 @@ extension JournalInspector {
         steps.append(
           Step(
             repair: .markDamaged(segment: segment.number, part, savedTo: file), segment: segment,
-            range: segment.offset(of: part.lowerBound)..<segment.offset(of: part.upperBound)))
+            range: segment.offset(of: part.lowerBound)..<segment.offset(of: part.upperBound),
+            logEnd: segment.offset(of: look.line.segments.first { $0.start > segment.start }?.start ?? look.report.end))
+        )
       }
     }
     if look.survey.lastOwnerCouldNotRead, !look.report.waits {
@@ -94,27 +98,35 @@ extension JournalInspector {
       try fileSystem.sync(file)
     case .markDamaged(let number, let range, let name):
       let file = try fileSystem.open(directory + "/" + SegmentHeader.fileName(number), .readWrite)
-      try mark(range, step.range, of: file, directory, savedTo: name)
+      try mark(range, step, of: file, directory, savedTo: name)
     }
   }
 
   /// In whole pages, as above; the disk takes another place for a sector that it cannot read when it is written.
   private func mark(
-    _ positions: Range<LogPosition>, _ range: Range<Int>, of file: FS.File, _ directory: String, savedTo name: String
+    _ positions: Range<LogPosition>, _ step: Step, of file: FS.File, _ directory: String, savedTo name: String
   ) throws(FileError) {
+    let range = step.range
     let page = SegmentHeader.pageBytes
     let start = range.lowerBound / page * page
     let end = max(range.upperBound, min(try fileSystem.size(file), (range.upperBound + page - 1) / page * page))
-    let window = ReadWindow(fileSystem, takesUnreadable: true)
-    window.open(file)
-    var bytes = Array(try window.bytes(at: start, end - start))
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(end - start)
+    for at in stride(from: start, to: end, by: page) {
+      let part = at..<min(at + page, end)
+      do throws(FileError) {
+        let read = try fileSystem.readBytes(file, at: at, count: part.count)
+        bytes += read + repeatElement(0, count: part.count - read.count)
+      } catch {
+        // It could be read when the damage was looked for: whole records beside that are in this page. Behind the log's
+        // part of the segment there is nothing that counts.
+        let isBeside = part.lowerBound < range.lowerBound || range.upperBound < min(part.upperBound, step.logEnd)
+        guard error.code == FileError.inputOutput, !isBeside else { throw error }
+        for offset in part { bytes.append(range.contains(offset) ? 0xff : 0) }
+      }
+    }
     try fileSystem.replaceContents(
       of: name, in: directory, with: Array(bytes.dropFirst(range.lowerBound - start).prefix(range.count)))
-    bytes += repeatElement(0, count: end - start - bytes.count)
-    // Behind the log's part of the segment there is nothing that counts.
-    for lost in try unreadPages(file, start..<end) {
-      for at in lost where at < end && !range.contains(at) { bytes[at - start] = 0 }
-    }
     // Chained to nothing: a reader does not compare a `damaged` record, nor the one after it, with its neighbour.
     var record: [UInt8] = []
     Record.open(RecordKind.damaged, in: &record)
