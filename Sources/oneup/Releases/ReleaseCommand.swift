@@ -35,7 +35,8 @@ struct ReleasePush: ParsableCommand {
       Exit status: 0 accepted, or with --wait in every room; 1 refused, taken back or not understood; 2 paused, \
       be it only until a room is awake.
       """)
-  @Argument(help: "NAME.wasm, NAME.so or NAME.json; the others lie beside it.") var path: String?
+  @Argument(help: "NAME, or one of NAME.wasm, NAME.so, NAME.json and NAME.lines; the others lie beside it.")
+  var path: String?
   @Option(
     help: ArgumentHelp("A build of the server's shelf instead: its file's name without the end.", valueName: "file"))
   var shelf: String?
