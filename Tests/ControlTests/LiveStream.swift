@@ -23,9 +23,10 @@ final class LiveStream {
     }
   }
 
-  /// The next message of a kind that fits; nil when the stream ends before.
+  /// The next message of a kind that fits; nil when the stream ends before, or none came in time.
   func next<T: Decodable>(_ event: String, _: T.Type, where fits: (T) -> Bool = { _ in true }) throws -> T? {
     let start = "event: \(event)\ndata: "
+    let deadline = Date(timeIntervalSinceNow: 180)
     while true {
       while let end = text.firstRange(of: Data("\n\n".utf8)) {
         let message = String(decoding: text[..<end.lowerBound], as: UTF8.self)
@@ -34,9 +35,12 @@ final class LiveStream {
         let value = try JSONDecoder().decode(T.self, from: Data(message.dropFirst(start.count).utf8))
         if fits(value) { return value }
       }
-      guard nextChunk() else { return nil }
+      guard Date() < deadline, nextChunk() else { return nil }
     }
   }
+
+  /// Takes what is here, so that the server goes on sending; `next` finds it later.
+  func keepUp() { while socket.hasMore, read() {} }
 
   private func nextChunk() -> Bool {
     while true {

@@ -56,6 +56,8 @@ import Testing
     try takeBack(server)
     // Another owner, that has them from its log.
     _ = try server.request("POST", "/v1/faults", token: server.token, body: #"{"kind":"worker-kill"}"#)
+    // It is answered before it happens.
+    #expect(server.wait("/v1/recoveries", [ControlTests.Recovery].self) { !$0.isEmpty } != nil, "\(server.log)")
     server.waitUntilWhole()
     #expect(try ReleaseTests.push(server, PurseModule.good).status == 202)
     let second = try rehearsed(server)

@@ -101,16 +101,19 @@ import Testing
       "POST", "/v1/signals/purse/p\(room)", token: server.token, body: String(decoding: [amount], as: UTF8.self),
       headers: ["Idempotency-Key: \(key)"])
   }
-  static func versions(_ server: RunningServer) throws -> Set<String> {
-    Set(try server.request("GET", "/v1/rooms?module=purse").decode([Room].self).map(\.version))
+  static func versions(_ server: RunningServer, rooms count: Int = 6) throws -> Set<String> {
+    let rooms = server.wait("/v1/rooms?module=purse", [Room].self) { $0.count >= count }
+    return Set(try #require(rooms, "\(server.log)").map(\.version))
   }
   static func total(_ server: RunningServer, room: Int) throws -> Int {
     struct Detail: Decodable {
       struct State: Decodable { var total: Int }
       var state: State
     }
-    let rooms = try server.request("GET", "/v1/rooms?module=purse").decode([Room].self)
-    let id = try #require(rooms.first { $0.key == "p\(room)" }?.id)
+    // A worker that is late with its answer is left out of a list.
+    let key = "p\(room)"
+    let rooms = server.wait("/v1/rooms?module=purse", [Room].self) { $0.contains { $0.key == key } }
+    let id = try #require(rooms?.first { $0.key == key }?.id)
     return try server.request("GET", "/v1/rooms/\(id)").decode(Detail.self).state.total
   }
 
@@ -145,7 +148,10 @@ import Testing
     let pushed = try Self.push(server, PurseModule.good)
     #expect(pushed.status == 202, "\(pushed.body)")
     let id = try pushed.decode(Rollout.self).id
-    let done = try Self.wait(server) { module, ended in ended.contains { $0.id == id && $0.isOver } }
+    let done = try Self.wait(server) { module, ended in
+      stream.keepUp()
+      return ended.contains { $0.id == id && $0.isOver }
+    }
     let history = try server.request("GET", "/v1/releases/purse/history").decode([Rollout].self)
     #expect(done && history.first?.state == "done", "\(history) \(server.log)")
     #expect(try Self.versions(server) == ["hotfix-1.0.0-v1"])

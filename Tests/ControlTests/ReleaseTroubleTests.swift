@@ -23,7 +23,16 @@ import Testing
     let server = try ReleaseTests.server(["--bake-seconds", "60", "--step-events", "1"])
     // The state goes through a file of this name, which a directory stands in the way of.
     let wall = server.ready.data + "/releases/rollouts.json.tmp"
-    func block() throws { try FileManager.default.createDirectory(atPath: wall, withIntermediateDirectories: false) }
+    // While it is being saved the file is there.
+    func block() throws {
+      let deadline = Date(timeIntervalSinceNow: 60)
+      while true {
+        do {
+          return try FileManager.default.createDirectory(atPath: wall, withIntermediateDirectories: false)
+        } catch { if Date() > deadline { throw error } }
+        usleep(1_000)
+      }
+    }
     func unblock() throws { try FileManager.default.removeItem(atPath: wall) }
     try block()
     let pushed = try ReleaseTests.push(server, PurseModule.good)

@@ -24,7 +24,8 @@ import Testing
     }
     // One more for the second worker, at the most.
     #expect(made >= Self.most && made <= Self.most + 1)
-    let rooms = try server.request("GET", "/v1/rooms?module=booth").decode([RoomTests.Room].self)
+    let all = server.wait("/v1/rooms?module=booth", [RoomTests.Room].self) { $0.count >= made }
+    let rooms = try #require(all)
     #expect(rooms.count == made && Set(rooms.map { $0.shard % 2 }).count == 2)
   }
 }

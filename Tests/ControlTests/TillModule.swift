@@ -37,9 +37,11 @@ enum TillModule {
   private func signal(
     _ server: RunningServer, _ amount: UInt8, _ key: String, to room: String = "main"
   ) throws -> RunningServer.Answer {
-    try server.request(
-      "POST", "/v1/signals/till/\(room)", token: server.token,
-      body: String(decoding: [amount], as: UTF8.self), headers: ["Idempotency-Key: \(key)"])
+    try server.untilTaken {
+      try server.request(
+        "POST", "/v1/signals/till/\(room)", token: server.token,
+        body: String(decoding: [amount], as: UTF8.self), headers: ["Idempotency-Key: \(key)"])
+    }
   }
   private func total(_ server: RunningServer, _ id: String) throws -> Int {
     struct Room: Decodable {
@@ -64,9 +66,10 @@ enum TillModule {
     for _ in 0..<3 { #expect(try signal(server, 5, "order-1").body == first.body) }
     #expect(try Array(signal(server, 2, "order-2").body.utf8) == [7])
     #expect(try total(server, id) == 7)
-    let rooms = try server.request("GET", "/v1/rooms?label=the+till&property=currency%3Dgems").decode(
-      [RoomTests.Room].self)
-    #expect(rooms.map(\.id) == [id])
+    let rooms = server.wait("/v1/rooms?label=the+till&property=currency%3Dgems", [RoomTests.Room].self) {
+      !$0.isEmpty
+    }
+    #expect(rooms?.map(\.id) == [id])
   }
 
   @Test func whatWasAnsweredOutlivesTheWorker() throws {

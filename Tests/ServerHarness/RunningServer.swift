@@ -140,6 +140,17 @@ extension RunningServer {
     return Answer(status: status, head: String(whole[..<gap.lowerBound]), body: String(whole[gap.upperBound...]))
   }
 
+  /// Sends the same again while the answer is 503, as callers do: a worker may take long to be replaced. Gives the last
+  /// answer.
+  package func untilTaken(_ send: () throws -> Answer) rethrows -> Answer {
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while true {
+      let answer = try send()
+      if answer.status != 503 || Date() > deadline { return answer }
+      usleep(100_000)
+    }
+  }
+
   /// The body, whatever the status.
   package func get(_ path: String) throws -> String { try request("GET", path).body }
   package func get<T: Decodable>(_ path: String, _: T.Type) throws -> T { try request("GET", path).decode() }

@@ -78,6 +78,11 @@ package final class Socket: Sendable {
     let n = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
     return n > 0 ? Array(bytes[..<n]) : nil
   }
+  /// Something is here, be it the end.
+  package var hasMore: Bool {
+    var look = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&look, 1, 0) > 0
+  }
   /// Bytes up to and with a text.
   package func receive(upTo end: String) -> String? {
     var bytes: [UInt8] = []
