@@ -53,6 +53,15 @@ import Testing
 
   @Test func aServerThatDiesIsSaidToHaveDied() throws {
     let drill = try Running()
+    // Its word that it is ready may come after the file that it was found by.
+    struct Vitals: Decodable { var players: Int }
+    let directory = try #require(drill.directories.first)
+    let data = "\(drill.scratch.path)/\(directory)/data"
+    let seen = try Program.run(["ps", "--data", data, "--json"]) { outcome in
+      let vitals = try? JSONDecoder().decode(Vitals.self, from: Data(outcome.output.utf8))
+      return (vitals?.players ?? 0) > 0
+    }
+    #expect(seen.status == 0, "\(seen)")
     kill(drill.server, SIGKILL)
     drill.process.waitUntilExit()
     #expect(drill.process.terminationStatus == 2 && drill.process.terminationReason == .exit)
