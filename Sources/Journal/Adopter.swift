@@ -39,7 +39,8 @@ struct Adopter<FS: FileSystem> {
     }
     // A shard that begins anew would tell everybody that there never was one.
     guard !survey.segments.isEmpty || survey.setAside.isEmpty else {
-      throw .unreadable("\(directory) holds no segment but what a repair has set aside")
+      throw .unreadable(
+        "\(directory) holds no segment but what a repair has set aside (begin without it: move it elsewhere)")
     }
     let window = ReadWindow(fileSystem)
     do throws(FileError) {
