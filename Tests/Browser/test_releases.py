@@ -14,7 +14,7 @@ GOOD, BAD = "hotfix-1.0.0-v1", "hotfix-1.0.0-v2"
 
 class ReleaseTest(BrowserTest):
     # Gates as they are, with less patience.
-    settings = ("--dev", "--bake-seconds", "5", "--step-events", "5", "--step-deadline-seconds", "120", "--rehearse-seconds", "30")
+    settings = ("--dev", "--bake-seconds", "5", "--step-events", "5", "--step-deadline-seconds", "120", "--rehearse-seconds", "120")
 
     def post(self, path, body):
         request = urllib.request.Request(self.server.http + path, json.dumps(body).encode(),
@@ -28,7 +28,7 @@ class ReleaseTest(BrowserTest):
     def module(self, name="arena"):
         return next(m for m in self.server.get("/v1/releases")["modules"] if m["name"] == name)
 
-    def settled(self, seconds=PATIENCE * 3):
+    def settled(self, seconds=PATIENCE * 5):
         """No rollout of the arena is on its way."""
         until("the rollout's end", lambda: self.module()["rollout"] is None, seconds)
         return self.server.get("/v1/releases/arena/history")[0]
