@@ -32,7 +32,7 @@ import Testing
 }
 
 /// From when a file is opened to be written, a page of it cannot be read.
-private struct FailingLater: FileSystem {
+private struct FailingLater: FilesOfDisk {
   final class State: Sendable {
     let fails = Mutex(false)
   }
@@ -50,15 +50,4 @@ private struct FailingLater: FileSystem {
     if isMet, state.fails.withLock({ $0 }) { throw FileError(.read, directory, code: FileError.inputOutput) }
     return try disk.read(file, into: buffer, at: offset)
   }
-  func write(_ file: SimulatedDisk.File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
-    try disk.write(file, bytes, at: offset)
-  }
-  func sync(_ file: SimulatedDisk.File) throws(FileError) { try disk.sync(file) }
-  func size(_ file: SimulatedDisk.File) throws(FileError) -> Int { try disk.size(file) }
-  func rename(_ from: String, to: String) throws(FileError) { try disk.rename(from, to: to) }
-  func remove(_ path: String) throws(FileError) { try disk.remove(path) }
-  func list(_ directory: String) throws(FileError) -> [String] { try disk.list(directory) }
-  func createDirectory(_ path: String) throws(FileError) { try disk.createDirectory(path) }
-  func syncDirectory(_ path: String) throws(FileError) { try disk.syncDirectory(path) }
-  func lock(directory: String) throws(FileError) -> SimulatedDisk.Lock { try disk.lock(directory: directory) }
 }

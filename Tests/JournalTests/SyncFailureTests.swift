@@ -90,7 +90,7 @@ import Testing
 }
 
 /// Loses what is written when its disk is made to begin with it.
-private struct LosingFiles: FileSystem {
+private struct LosingFiles: FilesOfDisk {
   final class Code: Sendable {
     private let code = Mutex<Int32>(0)
     func withLock<R: Sendable>(_ body: (inout sending Int32) -> sending R) -> R { code.withLock(body) }
@@ -102,19 +102,4 @@ private struct LosingFiles: FileSystem {
     let failure = code.withLock { $0 }
     if failure != 0 { throw FileError(.sync, name, code: failure) }
   }
-  func open(_ path: String, _ mode: FileMode) throws(FileError) -> SimulatedDisk.File { try disk.open(path, mode) }
-  func read(
-    _ file: SimulatedDisk.File, into buffer: UnsafeMutableRawBufferPointer, at offset: Int
-  ) throws(FileError) -> Int { try disk.read(file, into: buffer, at: offset) }
-  func write(_ file: SimulatedDisk.File, _ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
-    try disk.write(file, bytes, at: offset)
-  }
-  func sync(_ file: SimulatedDisk.File) throws(FileError) { try disk.sync(file) }
-  func size(_ file: SimulatedDisk.File) throws(FileError) -> Int { try disk.size(file) }
-  func rename(_ from: String, to: String) throws(FileError) { try disk.rename(from, to: to) }
-  func remove(_ path: String) throws(FileError) { try disk.remove(path) }
-  func list(_ directory: String) throws(FileError) -> [String] { try disk.list(directory) }
-  func createDirectory(_ path: String) throws(FileError) { try disk.createDirectory(path) }
-  func syncDirectory(_ path: String) throws(FileError) { try disk.syncDirectory(path) }
-  func lock(directory: String) throws(FileError) -> SimulatedDisk.Lock { try disk.lock(directory: directory) }
 }
