@@ -1,7 +1,8 @@
 // The plain functions of docs/room-abi.md around a Swift room.
 
 enum Exports {
-  /// Swift source to be compiled with the module's.
+  /// Swift source to be compiled with the module's. A WebAssembly instance has one thread: `hosted` is unsafe for that
+  /// reason.
   static func source(room: String) -> String {
     """
     // Made by `oneup build`.
