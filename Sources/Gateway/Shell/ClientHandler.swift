@@ -42,15 +42,11 @@ final class ClientHandler: ClientStream, ChannelInboundHandler, RemovableChannel
   }
 
   override func write(_ frames: ByteBuffer, promise: EventLoopPromise<Void>?) {
-    guard socket != nil else { return channel.writeAndFlush(frames, promise: promise) }
-    let sent = frames.withUnsafeReadableBytes { socket!.write($0, channel) }
-    let left = frames.readableBytes - sent
-    guard left > 0 || promise != nil else { return }
-    let rest = frames.getSlice(at: frames.readerIndex + sent, length: left)!
-    socket!.noteQueued()
-    let written = promise ?? loop.eventLoop.makePromise(of: Void.self)
-    written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.socket?.noteFinished() }
-    channel.writeAndFlush(rest, promise: written)
+    if let socket {
+      socket.write(frames, promise: promise)
+    } else {
+      channel.writeAndFlush(frames, promise: promise)
+    }
   }
 
   private func detect(_ context: ChannelHandlerContext, _ buffer: ByteBuffer) {

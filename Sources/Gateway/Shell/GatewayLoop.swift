@@ -167,10 +167,18 @@ final class GatewayLoop: @unchecked Sendable {
     eventLoop.execute(turn)
   }
 
+  /// What a worker has said goes out before more is read. What goes to workers waits for the turn's end: more may come.
+  func endLinkRead() {
+    flushClients()
+    scheduleTurn()
+  }
+  private func flushClients() {
+    while let id = core.nextDirty() { transports[Int(id.slot)]?.flush() }
+  }
   /// One write per connection and link that has something to send.
   func endTurn() {
     isTurnScheduled = false
-    while let id = core.nextDirty() { transports[Int(id.slot)]?.flush() }
+    flushClients()
     while let id = core.nextDirtyLink() { linkTransports[Int(id.slot)]?.flush() }
     if sentMuch {
       sentMuch = false

@@ -19,6 +19,7 @@ final class LinkHandler: ChannelInboundHandler {
   private let worker: Worker
   private var id: LinkID?
   private var channel: (any Channel)?
+  private var socket: DirectSocket?
   /// An incomplete record; normally none.
   private var carry: ByteBuffer?
 
@@ -29,11 +30,13 @@ final class LinkHandler: ChannelInboundHandler {
 
   func channelActive(context: ChannelHandlerContext) {
     channel = context.channel
+    socket = DirectSocket(context.channel)
     id = loop.openLink(self)
   }
   func channelInactive(context: ChannelHandlerContext) {
     guard let id else { return }
     self.id = nil
+    socket = nil
     loop.closeLink(id)
   }
   func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -63,17 +66,16 @@ final class LinkHandler: ChannelInboundHandler {
       context.close(promise: nil)
     }
   }
-  /// Whatever the records of this turn were for goes out now.
-  func channelReadComplete(context: ChannelHandlerContext) { loop.endTurn() }
+  func channelReadComplete(context: ChannelHandlerContext) { loop.endLinkRead() }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable, let id { loop.linkWritable(id) }
   }
 
   func flush() {
-    guard let id, let channel else { return }
+    guard let id, let channel, let socket else { return }
     guard channel.isWritable else { return loop.stallLink(id) }
-    if loop.takeLinkOutput(id) { channel.writeAndFlush(loop.scratch, promise: nil) }
+    if loop.takeLinkOutput(id) { socket.write(loop.scratch) }
   }
 }
 

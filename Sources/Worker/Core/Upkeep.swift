@@ -174,7 +174,7 @@ extension Worker {
     }
     for s in shards.indices where shards[s] != nil {
       if !shards[s]!.knowsBuilds { learnBuilds(s) }
-      if shards[s]!.store.needsCheckpoint { try checkpoint(s) }
+      if shards[s]!.needsCheckpoint { try checkpoint(s) }
       if shards[s]!.hasLongTails { try shortenTails(s) }
     }
     try passivateIdle()
@@ -224,8 +224,7 @@ extension Worker {
     room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes)
     room.snapshotSize = bytes.count
     room.knowsSnapshot = true
-    try shards[s]!.store.write()
-    askForSpace(s)
+    try shards[s]!.write()
     engine.beginAnew(room.instance!)
     if let twin = room.twin { engine.beginAnew(twin) }
     room.tailStart = nil
@@ -284,8 +283,7 @@ extension Worker {
       do throws(StoreError) { try store.appendCheckpoint(buffer) } catch { failure = error }
     }
     if let failure { throw failure }
-    try shards[s]!.store.write()
-    askForSpace(s)
+    try shards[s]!.write()
     counters.checkpoints += 1
     let needed = shards[s]!.rooms.values.reduce(scan) { min($0, $1.snapshot ?? $0) }
     if needed > oldest { try shards[s]!.store.release(upTo: needed) }
@@ -324,13 +322,13 @@ extension Worker {
       taken += 1
       if canSnapshot(room) {
         // The copies gathered so far do not count against its size.
-        try shards[s]!.store.write()
+        try shards[s]!.write()
         try snapshot(room, mayUseReserve: true)
       } else if room.phase == .asleep || room.phase == .stopped {
         try copyForward(s, room)
       }
     }
-    try shards[s]!.store.write()
+    try shards[s]!.write()
   }
 
   /// Copies a room's snapshot and tail as they stand: nothing is executed, so a room that cannot run keeps its record.
@@ -350,7 +348,7 @@ extension Worker {
     }
     let size = bytes.count + room.found.count + room.foundAnnotations.count * 64 + 64
     if !fitsBesideStaged(s, size, reserve: true) {
-      try shards[s]!.store.write()
+      try shards[s]!.write()
       guard fitsBesideStaged(s, size, reserve: true) else { return }
     }
     if room.snapshot != nil { room.snapshot = try shards[s]!.append(RecordKind.snapshot, bytes) }

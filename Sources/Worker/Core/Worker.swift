@@ -80,7 +80,10 @@ final class Shard {
   @exclusivity(unchecked) var batchPosition = LogPosition(0)
   var annotations: [UInt8] = []
   var annotated: [Room] = []
-  @exclusivity(unchecked) var hasSpace = true
+  /// nil: not asked since the turn's beginning, or since the last write.
+  @exclusivity(unchecked) var knownSpace: Bool?
+  /// Since the store was asked last, something was written.
+  @exclusivity(unchecked) var mayNeedCheckpoint = true
   /// Loops of the current gateway that have sent their complete lists since the adoption.
   var completeLoops: Set<UInt16> = []
   /// All those lists have come, or have had the time to: who is in none of them has nobody.
@@ -223,13 +226,8 @@ package struct Worker {
     wokenCost = 0
     if abs(now.wall - now.monotonic - clockOffset) >= Limits.clockStepMilliseconds * 1_000 { takeClockStep() }
     isShortOfSpace = false
-    for s in shards.indices where shards[s] != nil { askForSpace(s) }
+    for shard in shards { shard?.knownSpace = nil }
     beginUpgrades()
-  }
-
-  /// What is staged from here on need not ask for itself, up to this much.
-  func askForSpace(_ s: Int) {
-    shards[s]!.hasSpace = shards[s]!.store.hasRoom(bytes: Limits.spaceAskedBytes, reserve: false)
   }
 
   /// Appends what is staged to the log, one write per shard touched. Durable when it returns.
@@ -263,9 +261,8 @@ package struct Worker {
       shards[s]!.batch.removeAll(keepingCapacity: true)
       counters.batches += 1
     }
-    try shards[s]!.store.write()
+    try shards[s]!.write()
     counters.writes += 1
-    askForSpace(s)
     guard hasVerdicts else { return }
     for room in shards[s]!.annotated { room.repair?.annotationIsDurable = true }
     shards[s]!.annotated.removeAll(keepingCapacity: true)
@@ -400,6 +397,24 @@ extension Shard {
       do throws(StoreError) { result = .success(try store.append(kind, buffer)) } catch { result = .failure(error) }
     }
     return try result!.get()
+  }
+  /// What was appended is durable when it returns.
+  func write() throws(StoreError) {
+    try store.write()
+    mayNeedCheckpoint = true
+    knownSpace = nil
+  }
+  /// What is staged from here on need not ask for itself, up to this much.
+  var hasSpace: Bool {
+    if let knownSpace { return knownSpace }
+    let answer = store.hasRoom(bytes: Limits.spaceAskedBytes, reserve: false)
+    knownSpace = answer
+    return answer
+  }
+  var needsCheckpoint: Bool {
+    guard mayNeedCheckpoint else { return false }
+    mayNeedCheckpoint = store.needsCheckpoint
+    return mayNeedCheckpoint
   }
 }
 
