@@ -29,6 +29,7 @@ import Testing
     var purse: Rollout? { modules.first { $0.name == "purse" }?.rollout }
   }
   private struct Room: Decodable {
+    var module: String
     var key: String?
     var phase: String
     var version: String
@@ -75,7 +76,7 @@ import Testing
     let deadline = Date(timeIntervalSinceNow: 120)
     while Date() < deadline {
       if let rooms = try? server.request("GET", "/v1/rooms").decode([Room].self), rooms.count == 6,
-        rooms.allSatisfy({ $0.phase == "asleep" })
+        rooms.allSatisfy({ $0.phase == "asleep" && $0.module == "purse" })
       {
         return true
       }

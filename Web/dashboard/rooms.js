@@ -23,15 +23,15 @@ export function begin(parts, onOpen) {
 
 export const all = () => rooms;
 const idOf = (room) => room.room ?? room.id;
-/** A room that sleeps is known by its id only. */
-export const nameOf = (room) => (room.module ? `${room.module}/${room.key}` : `room ${idOf(room)}`);
+/** The key of a room that sleeps is not known. */
+export const nameOf = (room) => (room.key ? `${room.module}/${room.key}` : `room ${idOf(room)}`);
 /** A room's name by its id, where it is known. */
 export const called = (id) => {
   const room = rooms.find((r) => idOf(r) === id);
   return room ? nameOf(room) : null;
 };
 const isAsleep = (room) => room.phase === "asleep";
-const versionOf = (room) => (room.module ? `${room.module} ${room.version}` : "asleep");
+const versionOf = (room) => `${room.module} ${room.version}`;
 
 /** `list`: as GET /v1/rooms gives it. `served`: the shards that have an owner now, or null where that is unknown. */
 export function show(list, served) {
@@ -121,7 +121,7 @@ export function draw() {
 function cell(c, room, i, inks) {
   const [x, y] = place(i);
   const { w, h: height, tiles } = layout;
-  const tint = byVersion.get(versionOf(room))?.colour ?? inks.line;
+  const tint = (!isAsleep(room) && byVersion.get(versionOf(room))?.colour) || inks.line;
   c.globalAlpha = 1;
   if (tiles) {
     c.fillStyle = inks.faint;

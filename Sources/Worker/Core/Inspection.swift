@@ -44,7 +44,8 @@ extension Worker {
     out.add(",\"room\":")
     out.addQuoted(hex: room.id.rawValue)
     out.add(",\"module\":")
-    out.addQuoted(host?.name ?? [])
+    // Of one that sleeps only its build is known.
+    if let host { out.addQuoted(host.name) } else { out.addQuoted((room.settings?.name ?? "").utf8) }
     out.add(",\"version\":")
     out.addQuoted((room.settings?.version ?? "").utf8)
     out.add(",\"sha256\":")

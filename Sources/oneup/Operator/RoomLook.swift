@@ -44,15 +44,16 @@ struct RoomLook: Decodable {
   var fuel: Fuel?
   var history: [Trouble]?
 
-  /// A room that sleeps is known by its id only.
-  var name: String { module.isEmpty ? id : "\(module)/\(key)" }
+  /// The key of a room that sleeps is not known.
+  var isNamed: Bool { !key.isEmpty }
+  var name: String { isNamed ? "\(module)/\(key)" : id }
 }
 
 /// Names in place of numbers: processes say of a room only its id.
 struct RoomNames {
   private let names: [String: String]
   init(_ rooms: [RoomLook]) {
-    names = Dictionary(rooms.filter { !$0.module.isEmpty }.map { ($0.id, $0.name) }, uniquingKeysWith: { $1 })
+    names = Dictionary(rooms.filter(\.isNamed).map { ($0.id, $0.name) }, uniquingKeysWith: { $1 })
   }
   func put(into text: String) -> String {
     text.split(separator: "room ", omittingEmptySubsequences: false).enumerated().map { at, part in

@@ -26,7 +26,7 @@ struct WhyRoom {
     let where_ =
       owner.map { "worker \($0.instance) (pid \($0.pid), \($0.state))" } ?? "no worker: its shard has no owner now"
     let away = room.membersList?.count { $0.suspended == true } ?? 0
-    let name = room.module.isEmpty ? name : "\(room.module)/\(room.key)"
+    let name = room.isNamed ? room.name : name
     return
       "\(name) (\(room.id)) runs version \(room.version) in \(where_), shard \(room.shard), with "
       + "\(plural(room.members, "member"))\(away > 0 ? ", \(away) of them away" : "") and \(plural(room.events, "event")) "
