@@ -88,6 +88,7 @@ extension ShardJournal {
     isPreparing = false
     preparationFailure = nil
     next = segment
+    hasNext = true
   }
 
   package mutating func notePreparationFailed(_ error: FileError) {

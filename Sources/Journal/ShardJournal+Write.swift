@@ -34,11 +34,12 @@ extension ShardJournal {
 
   /// Whether records with so many bytes of payload in all (in `records` records) can be appended before the next write.
   /// As long as no next segment is ready, ordinary ones leave the reserve free. False means busy, not broken.
-  @_specialize(where FS == PosixFileSystem)
+  // Neither specialised nor with a value of a generic type: called from another module, it would copy the journal to its
+  // special form, or look the type up.
   package func canAppend(_ payloadBytes: Int, records: Int = 1, useReserve: Bool = false) -> Bool {
     let bytes = buffer.count + payloadBytes + records * Record.frameBytes
     guard bytes <= batchBytesMax else { return false }
-    if next != nil { return true }
+    if hasNext { return true }
     let room = written.position.distance(to: segmentEnd)
     return bytes + (useReserve ? 0 : options.reserveBytes) <= room
   }
@@ -61,14 +62,14 @@ extension ShardJournal {
 
   @_specialize(where FS == PosixFileSystem)
   private mutating func put() throws(JournalError) {
-    let segment = segments[segments.count - 1]
+    let file = segments[segments.count - 1].file
+    let offset = segments[segments.count - 1].offset(of: written.position)
     do throws(FileError) {
-      let offset = segment.offset(of: written.position)
       // After each sync a page that is stored into costs a fault: more than a write.
       if identity.durability == .process {
-        try fileSystem.fillBytes(segment.file, buffer, at: offset)
+        try fileSystem.fillBytes(file, buffer, at: offset)
       } else {
-        try fileSystem.writeBytes(segment.file, buffer, at: offset)
+        try fileSystem.writeBytes(file, buffer, at: offset)
       }
     } catch { throw fail(error) }
     written = LogPoint(position: nextPosition, check: chain)
@@ -103,6 +104,7 @@ extension ShardJournal {
     segments.append(segment)
     segmentEnd = LogPosition(segment.capacityEnd.rawValue - UInt64(SegmentHeader.tailBytes))
     next = nil
+    hasNext = false
     markTurn = 0
     chain = Record.rechain(&buffer, at: written.position, chain: segment.check)
     isCheckpointDue = (lastCheckpoint ?? LogPosition(0)) < written.position

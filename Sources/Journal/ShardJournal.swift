@@ -44,6 +44,8 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   var isCheckpointDue = false
 
   var next: PreparedSegment<FS>?
+  /// `next` is there; known without a look at its type.
+  var hasNext = false
   var isPreparing = false
   /// What was written when the last work that reads ahead was made.
   var readAheadFrom: LogPosition

@@ -33,6 +33,7 @@ extension Worker {
     }
     let active = shard.rooms.values.filter { $0.isActive }.sorted { $0.id < $1.id }
     shards[s]!.waking = active.reversed()
+    if !active.isEmpty { hasWaking = true }
     for room in shard.rooms.values.sorted(by: { $0.id < $1.id }) where room.timerDue != nil && !room.isActive {
       putToSleep(room)
     }

@@ -46,20 +46,23 @@ extension Worker {
   }
 
   /// From now on the gateway's loops have a while to say whom they speak for.
-  func awaitLists(_ s: Int) {
+  mutating func awaitLists(_ s: Int) {
     shards[s]!.completeLoops = []
     shards[s]!.hasLists = false
     shards[s]!.listsDueAt = now.monotonic + Limits.listsSeconds * 1_000_000
+    listsDueAt = min(listsDueAt, shards[s]!.listsDueAt)
   }
 
   /// A loop that hangs before its list is complete must not keep members for ever.
   mutating func closeOverdueLists() {
+    guard listsDueAt <= now.monotonic else { return }
     for s in shards.indices where shards[s] != nil && shards[s]!.listsDueAt <= now.monotonic { closeLists(s) }
   }
 
   private mutating func closeLists(_ s: Int) {
     shards[s]!.hasLists = true
     shards[s]!.listsDueAt = Int64.max
+    listsDueAt = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) }
     for room in awakeRooms where Int(room.shard.rawValue) == s { unclaimSilent(room) }
   }
 

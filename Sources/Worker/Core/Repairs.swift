@@ -94,6 +94,7 @@ extension Worker {
       let (head, _) = Self.decode(repair.culprit)
     else { return }
     let s = Int(room.shard.rawValue)
+    if shards[s]!.hasNothingStaged { staged.append(s) }
     verdict.encode(into: &shards[s]!.annotations)
     shards[s]!.annotated.append(room)
     counters.quarantines += verdict.verdict == .quarantined ? 1 : 0
@@ -150,7 +151,7 @@ extension Worker {
     !repairing.isEmpty || !autopsies.isEmpty || !steps.isEmpty || !pendingKicks.isEmpty || !pendingEnds.isEmpty
       || !unjudged.isEmpty
       || !pendingUpgrades.isEmpty && nextUpgrade <= now.monotonic
-      || shards.contains { !($0?.waking.isEmpty ?? true) }
+      || hasWaking
   }
 
   /// Plays the tail on a ghost of the room until the fuel is used up; returns how much was used.

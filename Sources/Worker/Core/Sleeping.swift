@@ -86,6 +86,8 @@ extension Worker {
 
   /// Wakes some of the rooms found by adoptions.
   mutating func wakeSome() {
+    guard hasWaking else { return }
+    defer { hasWaking = shards.contains { !($0?.waking.isEmpty ?? true) } }
     for s in shards.indices where shards[s] != nil {
       while let room = shards[s]!.waking.popLast() {
         guard room.phase == .asleep else { continue }

@@ -105,7 +105,7 @@ extension Worker {
     let busy: LinkBusy?
     if isLeave {
       busy = room.busy.flatMap { $0 == .outputs ? nil : $0 } ?? (fitsReserve(room, 0) ? nil : .noSpace)
-    } else if !shards[Int(room.shard.rawValue)]!.hasSpace {
+    } else if !hasSpace(Int(room.shard.rawValue)) {
       busy = .noSpace
     } else {
       busy = room.stagedCount >= Limits.inputsPerRoomPerBatchMax || !fits(room, bytes) ? .queue : room.busy
@@ -124,7 +124,7 @@ extension Worker {
   /// what is staged must be writable without a next one.
   func fits(_ room: Room, _ bytes: Int) -> Bool {
     let s = Int(room.shard.rawValue)
-    guard shards[s]!.hasSpace else { return false }
+    guard hasSpace(s) else { return false }
     let staged = shards[s]!.batch.count + shards[s]!.annotations.count
     // What `hasSpace` was asked for need not be asked for again.
     if staged + bytes + 256 <= Limits.spaceAskedBytes { return true }
@@ -136,7 +136,7 @@ extension Worker {
   func fitsReserve(_ room: Room, _ bytes: Int) -> Bool {
     let s = Int(room.shard.rawValue)
     let staged = shards[s]!.batch.count + shards[s]!.annotations.count + bytes + 256
-    if shards[s]!.hasSpace, staged <= Limits.spaceAskedBytes { return true }
+    if hasSpace(s), staged <= Limits.spaceAskedBytes { return true }
     return shards[s]!.store.hasRoom(bytes: staged + Limits.verdictSpaceBytes, reserve: true)
   }
 
@@ -152,17 +152,19 @@ extension Worker {
   /// Adds an event to its shard's batch. Its number is the room's next.
   mutating func stage(_ room: Room, _ event: RoomEvent) {
     let s = Int(room.shard.rawValue)
-    if shards[s]!.batch.isEmpty {
-      shards[s]!.lastBatch = BatchNumber(shards[s]!.lastBatch.rawValue + 1)
-      shards[s]!.batchTime = now.wall
-      shards[s]!.batch.put(shards[s]!.lastBatch)
-      shards[s]!.batch.put(now.wall)
+    let shard = shards[s]!
+    if shard.batch.isEmpty {
+      if shard.annotations.isEmpty { staged.append(s) }
+      shard.lastBatch = BatchNumber(shard.lastBatch.rawValue + 1)
+      shard.batchTime = now.wall
+      shard.batch.put(shard.lastBatch)
+      shard.batch.put(now.wall)
     }
     room.stagedEvent = EventSeq(room.stagedEvent.rawValue + 1)
     room.stagedCount += 1
-    let start = shards[s]!.batch.count
-    shards[s]!.batch.putEvent(EventHead(room: room.id, seq: room.stagedEvent), event)
-    steps.append(.event(room, offset: start, end: shards[s]!.batch.count))
+    let start = shard.batch.count
+    shard.batch.putEvent(EventHead(room: room.id, seq: room.stagedEvent), event)
+    steps.append(.event(room, offset: start, end: shard.batch.count))
   }
 
   // MARK: Joining
@@ -323,11 +325,11 @@ extension Worker {
   mutating func refuseForSpace(_ answer: PendingAnswer, _ shard: ShardID) {
     refuse(
       answer, shard, .busy, spaceText(shard),
-      retry: shards[Int(shard.rawValue)]!.hasSpace
+      retry: hasSpace(Int(shard.rawValue))
         ? Limits.retryBusyMilliseconds : Limits.retryUnavailableMilliseconds)
   }
   private func spaceText(_ shard: ShardID) -> String {
-    shards[Int(shard.rawValue)]!.hasSpace
+    hasSpace(Int(shard.rawValue))
       ? "too much comes at once; try again" : "the journal has no disk space just now"
   }
   func isOpen(_ answer: PendingAnswer) -> Bool {

@@ -26,15 +26,18 @@ extension Worker {
   }
 
   /// When the owner's loop must turn again at the latest, in monotonic microseconds; nil: only when something comes.
+  // `mutating`, because a worker is copied for anything else that its owner calls.
   package var nextDue: Int64? {
-    guard hasUrgentWork else {
-      var at = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) }
-      if !pendingUpgrades.isEmpty { at = min(at, nextUpgrade) }
-      if sample != nil { at = min(at, nextSampleStep) }
-      at = min(at, due.first ?? Int64.max, sleepers.first ?? Int64.max)
-      return at == Int64.max ? nil : at
+    mutating get {
+      guard hasUrgentWork else {
+        var at = listsDueAt
+        if !pendingUpgrades.isEmpty { at = min(at, nextUpgrade) }
+        if sample != nil { at = min(at, nextSampleStep) }
+        at = min(at, due.first ?? Int64.max, sleepers.first ?? Int64.max)
+        return at == Int64.max ? nil : at
+      }
+      return isShortOfSpace ? now.monotonic + Limits.retryHeldMilliseconds * 1_000 : now.monotonic
     }
-    return isShortOfSpace ? now.monotonic + Limits.retryHeldMilliseconds * 1_000 : now.monotonic
   }
 
   /// What comes due in the room waits a moment.
@@ -118,7 +121,7 @@ extension Worker {
     guard let host = room.host else { return }
     if let twin = host.twin { return stageWakes(room, host, twin) }
     guard let first = host.timers.first, first.due <= now.wall else { return }
-    guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return hold(room) }
+    guard room.busy == nil, hasSpace(Int(room.shard.rawValue)) else { return hold(room) }
     var fired = 0
     for timer in host.timers {
       guard timer.due <= now.wall, fired < Limits.timersPerTurnMax else { break }
@@ -134,7 +137,7 @@ extension Worker {
   private mutating func stageWakes(_ room: Room, _ host: RoomHost, _ twin: TwinPart) {
     let due = max(host.timers.count { $0.due <= now.wall }, twin.timers.count { $0.due <= now.wall })
     guard due > room.stagedWakes, host.ended == nil else { return }
-    guard room.busy == nil, shards[Int(room.shard.rawValue)]!.hasSpace else { return hold(room) }
+    guard room.busy == nil, hasSpace(Int(room.shard.rawValue)) else { return hold(room) }
     for _ in 0..<min(due - room.stagedWakes, Limits.timersPerTurnMax) {
       guard fits(room, 0) else { return hold(room) }
       room.stagedWakes += 1
@@ -265,7 +268,7 @@ extension Worker {
     guard !shards[s]!.mayHaveOthers else { return }
     let size = Checkpoint.bytesMax(rooms: shards[s]!.rooms.count)
     // On a full disk the reserve is for what must be written; a checkpoint only makes a takeover quicker.
-    guard fitsBesideStaged(s, size, reserve: shards[s]!.hasSpace) else { return }
+    guard fitsBesideStaged(s, size, reserve: hasSpace(s)) else { return }
     let end = shards[s]!.store.end
     let oldest = shards[s]!.store.oldest
     let keep = LogPosition(end.rawValue > logKeptBytes ? end.rawValue - logKeptBytes : 0)

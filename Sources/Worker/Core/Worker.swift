@@ -71,17 +71,19 @@ final class Shard {
   var rooms: [RoomID: Room] = [:]
   @exclusivity(unchecked) var lastBatch = BatchNumber(0)
   /// Being staged; empty or headed.
-  var batch: [UInt8] = []
+  @exclusivity(unchecked) var batch: [UInt8] = []
   /// Being executed.
-  var executing: [UInt8] = []
+  @exclusivity(unchecked) var executing: [UInt8] = []
   @exclusivity(unchecked) var batchTime: Int64 = 0
   @exclusivity(unchecked) var executingTime: Int64 = 0
   @exclusivity(unchecked) var executingBatch = BatchNumber(0)
   @exclusivity(unchecked) var batchPosition = LogPosition(0)
-  var annotations: [UInt8] = []
-  var annotated: [Room] = []
-  /// nil: not asked since the turn's beginning, or since the last write.
-  @exclusivity(unchecked) var knownSpace: Bool?
+  @exclusivity(unchecked) var annotations: [UInt8] = []
+  @exclusivity(unchecked) var annotated: [Room] = []
+  /// What the store said when it was asked for space last.
+  @exclusivity(unchecked) private var knownSpace = false
+  /// The turn of which that is true; 0: something was written since.
+  @exclusivity(unchecked) private var spaceKnownIn: UInt64 = 0
   /// Since the store was asked last, something was written.
   @exclusivity(unchecked) var mayNeedCheckpoint = true
   /// Loops of the current gateway that have sent their complete lists since the adoption.
@@ -130,6 +132,11 @@ package struct Worker {
   var gateway = GatewayEpoch(0)
   var gatewayLoops: UInt16 = 0
   var now = Now(wall: 0, monotonic: 0)
+  /// Of the shards' own, the earliest.
+  var listsDueAt = Int64.max
+  /// Some shard has rooms to be woken.
+  var hasWaking = false
+  var turn: UInt64 = 0
 
   /// By module; nil: nobody shares the server with this worker.
   var roomShares: [String: RoomShare]?
@@ -137,6 +144,8 @@ package struct Worker {
   var boundedModules: Set<String> = []
   /// Rooms whose creation is staged.
   var creating = 0
+  /// Shards of which something waits to be written.
+  var staged: [Int] = []
   var steps: [Step] = []
   var executingSteps: [Step] = []
   var acksDue: [(Room, Slot)] = []
@@ -223,49 +232,50 @@ package struct Worker {
   package mutating func beginTurn(_ now: Now) {
     precondition(now.monotonic >= self.now.monotonic, "the monotonic clock went back")
     self.now = now
+    turn += 1
     wokenCost = 0
     if abs(now.wall - now.monotonic - clockOffset) >= Limits.clockStepMilliseconds * 1_000 { takeClockStep() }
     isShortOfSpace = false
-    for shard in shards { shard?.knownSpace = nil }
     beginUpgrades()
   }
 
   /// Appends what is staged to the log, one write per shard touched. Durable when it returns.
   package mutating func write() throws(StoreError) {
     if let readFailure { throw readFailure }
-    for s in shards.indices where shards[s] != nil {
-      try writeShard(s)
-    }
+    guard !staged.isEmpty else { return }
+    staged.sort()
+    for s in staged { try writeShard(s) }
+    staged.removeAll { shards[$0]?.hasNothingStaged ?? true }
   }
 
   mutating func writeShard(_ s: Int) throws(StoreError) {
-    guard !shards[s]!.annotations.isEmpty || !shards[s]!.batch.isEmpty else { return }
+    guard let shard = shards[s], !shard.hasNothingStaged else { return }
     var hasVerdicts = false
-    if !shards[s]!.annotations.isEmpty {
-      let size = shards[s]!.annotations.count + shards[s]!.batch.count
-      hasVerdicts = shards[s]!.store.hasRoom(bytes: size, reserve: true)
+    if !shard.annotations.isEmpty {
+      let size = shard.annotations.count + shard.batch.count
+      hasVerdicts = shard.store.hasRoom(bytes: size, reserve: true)
       if hasVerdicts {
-        _ = try shards[s]!.append(RecordKind.annotations, shards[s]!.annotations)
-        shards[s]!.annotations.removeAll(keepingCapacity: true)
+        _ = try shard.append(RecordKind.annotations, shard.annotations)
+        shard.annotations.removeAll(keepingCapacity: true)
       } else {
         // Even the reserve is used up: their rooms wait for them, and nothing of those rooms is staged meanwhile.
         isShortOfSpace = true
-        if shards[s]!.batch.isEmpty { return }
+        if shard.batch.isEmpty { return }
       }
     }
-    if !shards[s]!.batch.isEmpty {
-      shards[s]!.batchPosition = try shards[s]!.append(RecordKind.batch, shards[s]!.batch)
-      (shards[s]!.batch, shards[s]!.executing) = (shards[s]!.executing, shards[s]!.batch)
-      shards[s]!.executingTime = shards[s]!.batchTime
-      shards[s]!.executingBatch = shards[s]!.lastBatch
-      shards[s]!.batch.removeAll(keepingCapacity: true)
+    if !shard.batch.isEmpty {
+      shard.batchPosition = try shard.append(RecordKind.batch, shard.batch)
+      (shard.batch, shard.executing) = (shard.executing, shard.batch)
+      shard.executingTime = shard.batchTime
+      shard.executingBatch = shard.lastBatch
+      shard.batch.removeAll(keepingCapacity: true)
       counters.batches += 1
     }
-    try shards[s]!.write()
+    try shard.write()
     counters.writes += 1
     guard hasVerdicts else { return }
-    for room in shards[s]!.annotated { room.repair?.annotationIsDurable = true }
-    shards[s]!.annotated.removeAll(keepingCapacity: true)
+    for room in shard.annotated { room.repair?.annotationIsDurable = true }
+    shard.annotated.removeAll(keepingCapacity: true)
   }
 
   /// Runs what `write` has made durable.
@@ -315,6 +325,7 @@ package struct Worker {
     acksDue.removeAll(keepingCapacity: true)
   }
 
+  func hasSpace(_ s: Int) -> Bool { shards[s]!.hasSpace(in: turn) }
   func epoch(_ shard: ShardID) -> ShardEpoch { shards[Int(shard.rawValue)]?.epoch ?? ShardEpoch(0) }
   func timeline(_ room: Room) -> Timeline {
     Timeline(cut: shards[Int(room.shard.rawValue)]!.cut, own: room.host?.ownTimeline ?? 0)
@@ -359,15 +370,17 @@ package struct Worker {
     links[link].firstUnconfirmed = 0
   }
 
-  /// What waits to be sent on a link; the caller takes it.
-  package mutating func takeOutput(_ link: Int, _ body: (UnsafeRawBufferPointer) -> Int) {
-    guard links[link].isOpen, !links[link].out.isEmpty else { return }
+  /// Gives what waits to be sent on a link; `body` returns how many bytes of it it took. Returns how many still wait.
+  @discardableResult
+  package mutating func takeOutput(_ link: Int, _ body: (UnsafeRawBufferPointer) -> Int) -> Int {
+    guard links[link].isOpen, !links[link].out.isEmpty else { return 0 }
     let sent = links[link].out.withUnsafeBytes { body($0) }
     if sent == links[link].out.count {
       links[link].out.removeAll(keepingCapacity: true)
     } else {
       links[link].out.removeFirst(sent)
     }
+    return links[link].out.count
   }
   package func pendingOutput(_ link: Int) -> Int { links[link].isOpen ? links[link].out.count : 0 }
 
@@ -391,6 +404,7 @@ package struct Worker {
 }
 
 extension Shard {
+  var hasNothingStaged: Bool { batch.isEmpty && annotations.isEmpty }
   func append(_ kind: UInt8, _ bytes: [UInt8]) throws(StoreError) -> LogPosition {
     var result: Result<LogPosition, StoreError>?
     bytes.withUnsafeBytes { buffer in
@@ -402,14 +416,15 @@ extension Shard {
   func write() throws(StoreError) {
     try store.write()
     mayNeedCheckpoint = true
-    knownSpace = nil
+    spaceKnownIn = 0
   }
   /// What is staged from here on need not ask for itself, up to this much.
-  var hasSpace: Bool {
-    if let knownSpace { return knownSpace }
-    let answer = store.hasRoom(bytes: Limits.spaceAskedBytes, reserve: false)
-    knownSpace = answer
-    return answer
+  func hasSpace(in turn: UInt64) -> Bool {
+    if spaceKnownIn != turn {
+      knownSpace = store.hasRoom(bytes: Limits.spaceAskedBytes, reserve: false)
+      spaceKnownIn = turn
+    }
+    return knownSpace
   }
   var needsCheckpoint: Bool {
     guard mayNeedCheckpoint else { return false }

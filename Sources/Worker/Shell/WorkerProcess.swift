@@ -20,8 +20,8 @@ package final class WorkerProcess {
   }
   private final class Peer {
     let fd: Int32
-    var inbound = Inbound()
-    var wantsToWrite = false
+    @exclusivity(unchecked) var inbound = Inbound()
+    @exclusivity(unchecked) var wantsToWrite = false
     init(fd: Int32) { self.fd = fd }
   }
 
@@ -34,17 +34,18 @@ package final class WorkerProcess {
   /// The names of bundles that lack the hash of the state before their culprits; no more than are kept at all.
   private var openCrashes: [OpenCrash: String] = [:]
   let engine: WasmEngine
-  var worker: Worker
+  // Unchecked is what every turn touches: one thread's, and nothing that is called meanwhile reaches this object.
+  @exclusivity(unchecked) var worker: Worker
   /// The same that the core writes to, for what waits for the disk.
   var stores: [ShardID: Store] = [:]
   private var line = SupervisorLine()
-  private var poll: Poll
+  @exclusivity(unchecked) private var poll: Poll
   /// What the last wait found; kept for its storage.
-  private var ready: [Poll.Ready] = []
+  @exclusivity(unchecked) private var ready: [Poll.Ready] = []
   private let listener: Int32
   let background: Background
   /// By link.
-  private var peers: [Peer?] = []
+  @exclusivity(unchecked) private var peers: [Peer?] = []
   private var firstLink = 0
   let fileSystem = PosixFileSystem()
   let boot: BootID
@@ -320,9 +321,9 @@ package final class WorkerProcess {
 
   private func flush() {
     for link in peers.indices {
-      guard let peer = peers[link], worker.pendingOutput(link) > 0 else { continue }
+      guard let peer = peers[link] else { continue }
       var isBroken = false
-      worker.takeOutput(link) { bytes in
+      let left = worker.takeOutput(link) { bytes in
         var sent = 0
         while sent < bytes.count {
           let n = write(peer.fd, bytes.baseAddress! + sent, bytes.count - sent)
@@ -335,14 +336,13 @@ package final class WorkerProcess {
         }
         return sent
       }
-      if isBroken || worker.pendingOutput(link) > Limits.linkOutputBytesMax {
+      if isBroken || left > Limits.linkOutputBytesMax {
         drop(link)
         continue
       }
-      let wants = worker.pendingOutput(link) > 0
-      if wants != peer.wantsToWrite {
-        peer.wantsToWrite = wants
-        poll.change(peer.fd, token: Token.links + UInt64(link), wantsToWrite: wants)
+      if peer.wantsToWrite != (left > 0) {
+        peer.wantsToWrite = left > 0
+        poll.change(peer.fd, token: Token.links + UInt64(link), wantsToWrite: left > 0)
       }
     }
   }
