@@ -65,7 +65,7 @@ package struct PreparedSegment<FS: FileSystem>: Sendable {
 /// place was only reserved was never there. A store would wait for it. Nothing has to be told of the outcome.
 package struct ReadAheadWork<FS: FileSystem>: Sendable {
   let fileSystem: FS
-  let parts: [(file: FS.File, offset: Int, count: Int)]
+  package let parts: [(file: FS.File, offset: Int, count: Int)]
   private static var pieceBytes: Int { 32 << 10 }
   /// `pausing`: as above.
   package func run(pausing: () -> Void = {}) {

@@ -98,18 +98,28 @@ extension ShardJournal {
   }
 
   /// Nil if nothing was written since the last one was made. Run it about once a second: it is for several times what was
-  /// written since.
+  /// written since. What comes within four seconds at this pace was read a moment ago; after a rest the kernel may have let
+  /// go of it.
   package mutating func readAheadWork() -> ReadAheadWork<FS>? {
     let since = readAheadFrom.distance(to: written.position)
-    guard failure == nil, since > 0 else { return nil }
+    guard failure == nil, since > 0 else {
+      readAheadTo = written.position
+      return nil
+    }
     readAheadFrom = written.position
     let wanted = min(max(4 * since, options.readAheadBytes.lowerBound), options.readAheadBytes.upperBound)
     let segment = segments[segments.count - 1]
-    let start = segment.offset(of: written.position)
-    let count = min(wanted, segment.header.capacity - start)
-    var parts = [(file: segment.file, offset: start, count: count)]
-    if count < wanted, let next { parts.append((next.file, 0, min(wanted - count, next.bytes))) }
-    return ReadAheadWork(fileSystem: fileSystem, parts: parts)
+    let isFast = wanted > options.readAheadBytes.lowerBound
+    let from = isFast ? max(written.position, readAheadTo) : written.position
+    let to = written.position.advanced(by: min(wanted, written.position.distance(to: segment.capacityEnd)))
+    var parts: [(file: FS.File, offset: Int, count: Int)] = []
+    if from < to {
+      parts.append((segment.file, segment.offset(of: from), from.distance(to: to)))
+      readAheadTo = to
+    }
+    let beyond = wanted - written.position.distance(to: to)
+    if beyond > 0, let next { parts.append((next.file, 0, min(beyond, next.bytes))) }
+    return parts.isEmpty ? nil : ReadAheadWork(fileSystem: fileSystem, parts: parts)
   }
 
   // MARK: Cleaning

@@ -49,6 +49,8 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
   var isPreparing = false
   /// What was written when the last work that reads ahead was made.
   var readAheadFrom: LogPosition
+  /// Up to where the segment that is written to has been read ahead.
+  var readAheadTo: LogPosition
   /// Why there is no next segment; tried again now and then.
   package internal(set) var preparationFailure: FileError?
 
@@ -104,6 +106,7 @@ package struct ShardJournal<FS: FileSystem>: ~Copyable {
     chain = result.written.check
     mark = result.mark
     readAheadFrom = result.written.position
+    readAheadTo = result.written.position
     segmentEnd = result.segments.last!.capacityEnd
     segmentEnd = LogPosition(segmentEnd.rawValue - UInt64(SegmentHeader.tailBytes))
     lastCheckpoint = result.lastCheckpoint

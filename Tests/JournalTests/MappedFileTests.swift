@@ -134,6 +134,32 @@ import Testing
     #expect(ahead4)
     try await becomesResident(next, 0..<256 << 10)
   }
+  @Test func whatWasReadAheadAMomentAgoIsNotReadAgainButAfterARestItIs() throws {
+    let root = try temporary()
+    defer { try? FileManager.default.removeItem(atPath: root) }
+    var journal = try Self.adopt(root, 1)
+    func write(_ journal: inout ShardJournal<PosixFileSystem>) throws -> Int {
+      journal.append(batchKind, [UInt8](repeating: 1, count: 200 << 10))
+      try journal.write()
+      return Int(journal.writtenPosition.rawValue) + headerBytes
+    }
+    let first = try write(&journal)
+    let work1 = journal.readAheadWork()
+    var parts = try #require(work1).parts
+    #expect(parts.count == 1 && parts[0].offset == first && parts[0].count >= 800 << 10)
+    let end = parts[0].offset + parts[0].count
+    let second = try write(&journal)
+    let work2 = journal.readAheadWork()
+    parts = try #require(work2).parts
+    #expect(parts.count == 1 && parts[0].offset == end)
+    #expect(parts[0].offset + parts[0].count == second + 4 * (second - first))
+    let rest = journal.readAheadWork()
+    #expect(rest == nil, "nothing was written")
+    let third = try write(&journal)
+    let work3 = journal.readAheadWork()
+    parts = try #require(work3).parts
+    #expect(parts.count == 1 && parts[0].offset == third)
+  }
   /// The kernel would read along with it what its disk is set to: up to many megabytes, in which time players wait.
   @Test func aStoreWhereAPageIsMissingBringsInThatPageAlone() throws {
     let root = try temporary()
