@@ -181,7 +181,7 @@ var targets: [Target] = [
   .testTarget(
     name: "SimulationTests", dependencies: ["Simulation"], exclude: ["traces"], swiftSettings: strict),
   // Of the program: ONEUP names another than the one that was just built.
-  tests("ControlTests", ["Control", "ServerHarness", nio]),
+  tests("ControlTests", ["Control", "ReleaseCore", "ServerHarness", nio]),
   tests("ServerTests", ["ServerHarness"]),
   tests("FuzzTests", ["Core", "Fuzzing"]),
 ]

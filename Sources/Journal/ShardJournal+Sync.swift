@@ -115,8 +115,9 @@ extension ShardJournal {
     var parts: [(file: FS.File, offset: Int, count: Int)] = []
     if from < to {
       parts.append((segment.file, segment.offset(of: from), from.distance(to: to)))
-      readAheadTo = to
     }
+    // Less than before where the pace falls: what was read long ago is read again.
+    readAheadTo = to
     let beyond = wanted - written.position.distance(to: to)
     if beyond > 0, let next { parts.append((next.file, 0, min(beyond, next.bytes))) }
     return parts.isEmpty ? nil : ReadAheadWork(fileSystem: fileSystem, parts: parts)

@@ -1,5 +1,7 @@
 import Control
+import Foundation
 import NIOCore
+import ReleaseCore
 import Synchronization
 import Testing
 
@@ -31,6 +33,18 @@ import Testing
     JSONPieces.members(bytes(broken)) { _, _ in }
     _ = JSONPieces.text(bytes(broken))
     _ = JSONPieces.text(bytes("\"" + broken + "\""))
+  }
+
+  @Test func whatTheDiskHoldsUpIsSavedOnce() throws {
+    let id = try JSONDecoder().decode(RolloutID.self, from: Data(#""tally-1""#.utf8))
+    var work = ReleaseWork()
+    work.add([.save, .stopRehearsal(id)], at: 1)
+    for time in 2...1_000 { work.add([.save], at: Int64(time), isHeldUp: true) }
+    work.add([.save, .verify(id)], at: 1_001, isHeldUp: true)
+    #expect(work.todo == [.save, .stopRehearsal(id), .verify(id)])
+    // What is being done while it is added to has its state saved before it.
+    work.add([.save, .verify(id)], at: 1_002)
+    #expect(work.todo.count == 5)
   }
 
   @Test func anEmptyTokenOpensNothing() {

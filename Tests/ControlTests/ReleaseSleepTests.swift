@@ -29,6 +29,7 @@ import Testing
     var purse: Rollout? { modules.first { $0.name == "purse" }?.rollout }
   }
   private struct Room: Decodable {
+    var id: String
     var module: String
     var key: String?
     var phase: String
@@ -98,6 +99,9 @@ import Testing
     }
     try startAgain()
     #expect(asleep(server), "they stay asleep over a restart")
+    let id = try #require(server.request("GET", "/v1/rooms").decode([Room].self).first).id
+    let why = try Program.run(["why", id, "--data", server.ready.data])
+    #expect(why.output.contains("Room \(id) of purse sleeps on disk"), "\(why.output) \(why.errors)")
     #expect(try ReleaseTests.push(server, PurseModule.good).status == 202)
     // It is verified, and a rehearsal has begun.
     try startAgain()

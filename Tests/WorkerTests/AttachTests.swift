@@ -43,4 +43,17 @@ struct AttachTests {
     for _ in 0..<20 { try script.turn(after: 1_000) }
     #expect(script.worker.room(script.room())?.host?.members[0]?.suspended == true)
   }
+
+  @Test func aNewerGatewayGetsItsOwnTimeForItsListsAndNobodyTurnsMeanwhile() throws {
+    let script = try WorkerScript()
+    let limit = Limits.listsSeconds * 1_000
+    try script.turn(after: limit / 2)
+    script.say(.hello(gateway: GatewayEpoch(2), loop: 0, loops: 1))
+    try script.turn(after: limit / 2 + 1)
+    try script.turn()
+    #expect(!script.isUrgent, "the lists of the first gateway are not waited for any more")
+    let due = script.worker.nextDue
+    let wait = try #require(due) - script.now.monotonic
+    #expect(wait > 0 && wait <= limit / 2 * 1_000)
+  }
 }

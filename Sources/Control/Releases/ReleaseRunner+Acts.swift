@@ -3,24 +3,31 @@
 import Artifacts
 import Core
 import Journal
-import ReleaseCore
+package import ReleaseCore
 
 /// What is to be done and written. Entries are in it from when they happened, so that each state is saved with all of
 /// those that belong to it.
-struct ReleaseWork: Sendable {
+package struct ReleaseWork: Sendable {
   /// In order, without the entries.
-  var todo: [ReleaseAction] = []
+  package var todo: [ReleaseAction] = []
   var unwritten: [AuditEntry] = []
   /// So many of those belong to the state that was saved last: they may be written.
   var covered = 0
 
-  mutating func add(_ actions: [ReleaseAction], at wall: Int64) {
+  package init() {}
+
+  /// `isHeldUp`: the disk takes nothing just now. What would only be done several times over does not pile up: the state that
+  /// is saved at last is the newest, and so is what watchers see.
+  package mutating func add(_ actions: [ReleaseAction], at wall: Int64, isHeldUp: Bool = false) {
     for action in actions {
-      guard case .audit(let entry) = action else {
+      switch action {
+      case .audit(let entry): unwritten.append(AuditEntry(entry, at: wall))
+      case .save where isHeldUp && todo.contains(.save): break
+      case .changed(let rollout) where isHeldUp:
+        todo.removeAll { if case .changed(let older) = $0 { older.id == rollout.id } else { false } }
         todo.append(action)
-        continue
+      default: todo.append(action)
       }
-      unwritten.append(AuditEntry(entry, at: wall))
     }
     // No entry without a state that has it.
     if unwritten.count > covered, !todo.contains(.save) { todo.append(.save) }
@@ -44,7 +51,7 @@ extension ReleaseRunner {
 
   /// In order. What an action leads to at once is done after those that there are.
   func perform(_ actions: [ReleaseAction]) {
-    work.add(actions, at: Self.now().wall)
+    work.add(actions, at: Self.now().wall, isHeldUp: isDiskFailing && !isPerforming)
     guard !isPerforming else { return }
     isPerforming = true
     defer { isPerforming = false }

@@ -50,7 +50,7 @@ extension Worker {
     shards[s]!.completeLoops = []
     shards[s]!.hasLists = false
     shards[s]!.listsDueAt = now.monotonic + Limits.listsSeconds * 1_000_000
-    listsDueAt = min(listsDueAt, shards[s]!.listsDueAt)
+    noteListsDue()
   }
 
   /// A loop that hangs before its list is complete must not keep members for ever.
@@ -59,10 +59,12 @@ extension Worker {
     for s in shards.indices where shards[s] != nil && shards[s]!.listsDueAt <= now.monotonic { closeLists(s) }
   }
 
+  private mutating func noteListsDue() { listsDueAt = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) } }
+
   private mutating func closeLists(_ s: Int) {
     shards[s]!.hasLists = true
     shards[s]!.listsDueAt = Int64.max
-    listsDueAt = shards.reduce(Int64.max) { min($0, $1?.listsDueAt ?? $0) }
+    noteListsDue()
     for room in awakeRooms where Int(room.shard.rawValue) == s { unclaimSilent(room) }
   }
 

@@ -136,7 +136,7 @@ package struct Worker {
   var listsDueAt = Int64.max
   /// Some shard has rooms to be woken.
   var hasWaking = false
-  var turn: UInt64 = 0
+  var turn: UInt64 = 1
 
   /// By module; nil: nobody shares the server with this worker.
   var roomShares: [String: RoomShare]?

@@ -26,18 +26,24 @@ struct WhyRoom {
     let where_ =
       owner.map { "worker \($0.instance) (pid \($0.pid), \($0.state))" } ?? "no worker: its shard has no owner now"
     let away = room.membersList?.count { $0.suspended == true } ?? 0
-    let name = room.isNamed ? room.name : name
     return
-      "\(name) (\(room.id)) runs version \(room.version) in \(where_), shard \(room.shard), with "
+      "\(called) runs version \(room.version) in \(where_), shard \(room.shard), with "
       + "\(plural(room.members, "member"))\(away > 0 ? ", \(away) of them away" : "") and \(plural(room.events, "event")) "
       + "behind it."
+  }
+
+  /// With its id, if it is known by another name.
+  private var called: String {
+    let name = room.isNamed ? room.name : name
+    guard name.lowercased() == room.id else { return "\(name) (\(room.id))" }
+    return room.module.isEmpty ? "Room \(room.id)" : "Room \(room.id) of \(room.module)"
   }
 
   private var isAsleep: Bool { room.phase == "asleep" }
   private var sleep: String {
     let timer = room.wakesAt == nil ? "" : ", or the timer that it set,"
     return
-      "\(name) (\(room.id)) sleeps on disk, in shard \(room.shard): nobody is in it, and the next join\(timer) wakes it "
+      "\(called) sleeps on disk, in shard \(room.shard): nobody is in it, and the next join\(timer) wakes it "
       + "as it was."
   }
 
