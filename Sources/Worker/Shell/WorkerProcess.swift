@@ -34,7 +34,7 @@ package final class WorkerProcess {
   /// The names of bundles that lack the hash of the state before their culprits; no more than are kept at all.
   private var openCrashes: [OpenCrash: String] = [:]
   let engine: WasmEngine
-  // Unchecked is what every turn touches: one thread's, and nothing that is called meanwhile reaches this object.
+  // Unchecked is what every turn touches: one thread's, and no closure given to one of these touches that one again.
   @exclusivity(unchecked) var worker: Worker
   /// The same that the core writes to, for what waits for the disk.
   var stores: [ShardID: Store] = [:]
